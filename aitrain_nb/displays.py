@@ -1,0 +1,158 @@
+"""How a run shows itself while it goes: the monitor lines, a progress bar, or nothing.
+
+`displays` is the registry `fit` looks into; the notebook's panel adds itself when the widget layer is imported.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aitrain_nb import numerals
+from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.records import Evaluation, Update
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
+    from aitrain_nb.records import Ending
+
+
+class Display(Protocol):
+    """A watcher that is told when the run begins and ends."""
+
+    def __call__(self, record: Any) -> None:
+        """Take a record."""
+
+    def begin(self) -> None:
+        """The run starts or goes on."""
+
+    def end(self, ending: Ending) -> None:
+        """The run has ended."""
+
+
+def header_line(epoch: int, epochs: int) -> str:
+    """The line that opens an epoch; both 1-based.
+
+    >>> header_line(1, 5)
+    'Epoch 1/5'
+    """
+    return f"Epoch {epoch}/{epochs}"
+
+
+def step_line(step: int, steps: int, loss: float, lr: float, grad_norm: float) -> str:
+    """One step: its place in the epoch (1-based), loss (nats), learning rate, gradient norm before clipping.
+
+    >>> step_line(100, 500, 2.3411, 5e-5, 1.2345)
+    'Step 100/500: loss=2.341, lr=5e-5, grad_norm=1.23'
+    """
+    return f"Step {step}/{steps}: loss={numerals.step_loss(loss)}, lr={numerals.rate(lr)}, grad_norm={grad_norm:.2f}"
+
+
+def epoch_line(epoch: float, training_loss: float, validation_loss: float, *, overfitting: bool = False) -> str:
+    """One evaluation: epochs completed, training loss since the last one and validation loss, nats.
+
+    >>> epoch_line(4, 0.8, 1.5, overfitting=True)
+    'Epoch 4: Training loss: 0.8, Validation loss: 1.5  ← Overfitting!'
+    """
+    mark = "  ← Overfitting!" if overfitting else ""
+    losses = f"Training loss: {numerals.epoch_loss(training_loss)}, Validation loss: {numerals.epoch_loss(validation_loss)}"
+    return f"Epoch {epoch:.4g}: {losses}{mark}"
+
+
+class TextDisplay:
+    """The monitor lines, and in a terminal a progress bar under them.
+
+    Args:
+        trainer: whose run is shown.
+        stream: where the lines go; standard output by default.
+    """
+
+    def __init__(self, trainer: Any, stream: TextIO | None = None) -> None:
+        self._trainer, self._stream = trainer, stream or sys.stdout
+        self._bar: Any = None
+        self._first = True
+        self._header = 0
+        self._troubles = 0
+
+    def begin(self) -> None:
+        """Start the bar where a terminal can show one."""
+        if self._stream.isatty():
+            from tqdm import tqdm
+
+            trainer = self._trainer
+            self._bar = tqdm(
+                total=trainer.total_steps, initial=trainer.step, file=self._stream, unit="step", leave=False, dynamic_ncols=True
+            )
+        self._troubles = len(self._trainer.history.troubles)
+
+    def __call__(self, record: Any) -> None:
+        """Write a line for the steps and evaluations that call for one."""
+        if type(record) is Update:
+            self._after_step(record)
+        elif type(record) is Evaluation and not math.isnan(record.training_loss):
+            self._write(epoch_line(record.epoch, record.training_loss, record.loss, overfitting=record.overfitting))
+
+    def end(self, ending: Ending) -> None:
+        """Close the bar and say how it ended and which weights the model holds."""
+        self._report_trouble()
+        if self._bar is not None:
+            self._bar.close()
+        self._write(ending.line)
+
+    def _after_step(self, record: Update) -> None:
+        trainer = self._trainer
+        if self._bar is not None:
+            self._bar.update(1)
+        epoch, number = trainer.place_of(record)
+        if epoch != self._header:
+            self._header = epoch
+            self._write(header_line(epoch, trainer.total_epochs))
+        if self._first or number % trainer.config.log_every == 0 or record.step == trainer.total_steps:
+            self._first = False
+            row = trainer.history.last
+            self._write(step_line(number, trainer.steps_per_epoch, row["loss"], row["lr"], row["grad_norm"]))
+            self._report_trouble()
+
+    def _report_trouble(self) -> None:
+        self._trainer.history.flush()
+        troubles = self._trainer.history.troubles
+        if len(troubles) > self._troubles == 0:
+            self._write(f"  ← {troubles[0]}: numbers after it can't be trusted. Lower the learning rate, or look at that batch.")
+        self._troubles = len(troubles)
+
+    def _write(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.write(line, file=self._stream)
+        else:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+class NoDisplay:
+    """Shows nothing."""
+
+    def __init__(self, trainer: Any) -> None:
+        del trainer
+
+    def begin(self) -> None:
+        """Nothing to show."""
+
+    def __call__(self, record: Any) -> None:
+        """Nothing to show."""
+
+    def end(self, ending: Ending) -> None:
+        """Nothing to show."""
+
+
+displays: dict[str, Callable[[Any], Display]] = {"text": TextDisplay, "none": NoDisplay}
+"""Ways to show a run: name -> factory that takes the trainer."""
+
+
+def find_display(name: str) -> Callable[[Any], Display]:
+    """The display of this name; raises ConfigError where there is none."""
+    if name not in displays:
+        raise ConfigError(*unknown_name("display", name, displays))
+    return displays[name]

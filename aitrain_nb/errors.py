@@ -1,0 +1,76 @@
+"""Errors that say what happened, why, and the one thing to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class AitrainError(Exception):
+    """An error a person can act on.
+
+    Args:
+        what: what happened, and where.
+        why: the reason, with the numbers that show it.
+        fix: one thing to do.
+    """
+
+    def __init__(self, what: str, why: str = "", fix: str = "") -> None:
+        super().__init__(what, why, fix)
+        self.what, self.why, self.fix = what, why, fix
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(f"Why: {self.why}")
+        if self.fix:
+            lines.append(f"Fix: {self.fix}")
+        return "\n".join(lines)
+
+
+class ConfigError(AitrainError):
+    """A field of the configuration is unknown, of the wrong kind or out of range."""
+
+
+class DataError(AitrainError):
+    """The examples can't be used as they are."""
+
+
+class ModelError(AitrainError):
+    """The model doesn't fit the data or the task."""
+
+
+class PhaseError(AitrainError):
+    """A phase was called out of order, or a record was used after its time."""
+
+
+class StopTraining(Exception):  # noqa: N818  a signal to the loop, not a failure
+    """Raised by a watcher to end training after the current step; `reason` is shown to the user."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def nearest(name: str, valid: Iterable[str]) -> list[str]:
+    """The valid names, those most like `name` first.
+
+    >>> nearest("learning_rte", ["epochs", "learning_rate"])
+    ['learning_rate', 'epochs']
+    """
+    lowered = str(name).lower().replace("-", "_")
+
+    def likeness(candidate: str) -> float:
+        return difflib.SequenceMatcher(None, lowered, candidate.lower().replace("-", "_")).ratio()
+
+    return sorted(valid, key=lambda candidate: (-likeness(candidate), candidate))
+
+
+def unknown_name(kind: str, name: object, valid: Iterable[str]) -> tuple[str, str, str]:
+    """`what, why, fix` for a name that isn't known, nearest valid name first."""
+    ordered = nearest(str(name), valid)
+    listed = ", ".join(ordered)
+    return f"There is no {kind} named {name!r}.", f"The valid names are: {listed}.", f"Did you mean {ordered[0]!r}?"

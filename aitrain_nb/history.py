@@ -1,0 +1,161 @@
+"""The numbers of a run: one row an optimizer step, read from the device in bulk."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aitrain_nb import html, numerals, plots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "seconds", "targets")
+
+
+class Trouble(NamedTuple):
+    """A number that isn't finite: which one, and at which step."""
+
+    step: int
+    column: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.column} is {self.value} at step {self.step}"
+
+
+class History:
+    """One row an optimizer step.
+
+    Columns: step (1-based), epoch (epochs completed, a float), loss (nats, training mode, without label smoothing), lr, grad_norm
+    (L2 over all gradients before clipping), seconds (wall time of the step), targets (how many the loss averages over); a step
+    that ended in an evaluation also has eval_loss, eval_accuracy and so on. NaN and infinity are kept as they are.
+
+    Adding a row reads nothing from the device: losses and norms stay tensors until somebody looks.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[list[Any]] = []
+        self._waiting: list[list[Any]] = []
+        self._evaluations: dict[int, dict[str, float]] = {}
+        self.troubles: list[Trouble] = []
+
+    def add_step(self, row: list[Any]) -> None:
+        """Take the values of COLUMNS for one step; loss and grad_norm may be tensors of any device."""
+        self._waiting.append(row)
+
+    def add_evaluation(self, step: int, values: dict[str, float]) -> None:
+        """Take an evaluation's numbers for this step's row: names such as eval_loss."""
+        self._evaluations.setdefault(step, {}).update(values)
+
+    def flush(self) -> None:
+        """Read every waiting number in one go."""
+        if not self._waiting:
+            return
+        import torch
+
+        for column in (2, 4):
+            tensors = [row[column] for row in self._waiting if isinstance(row[column], torch.Tensor)]
+            if tensors:
+                values = iter(torch.stack(tensors).tolist())
+                for row in self._waiting:
+                    if isinstance(row[column], torch.Tensor):
+                        row[column] = next(values)
+        for row in self._waiting:
+            bad = [(name, row[column]) for name, column in (("loss", 2), ("grad_norm", 4)) if not math.isfinite(row[column])]
+            self.troubles.extend(Trouble(row[0], name, value) for name, value in bad)
+        self._rows.extend(self._waiting)
+        self._waiting = []
+
+    def __len__(self) -> int:
+        return len(self._rows) + len(self._waiting)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        self.flush()
+        for row in self._rows:
+            yield dict(zip(COLUMNS, row, strict=True)) | self._evaluations.get(row[0], {})
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The newest row as a dict; empty before the first step."""
+        self.flush()
+        if not self._rows:
+            return {}
+        return dict(zip(COLUMNS, self._rows[-1], strict=True)) | self._evaluations.get(self._rows[-1][0], {})
+
+    @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """The rows that carry an evaluation."""
+        self.flush()
+        first = self._rows[0][0] if self._rows else 0
+        return [
+            dict(zip(COLUMNS, self._rows[step - first], strict=True)) | values
+            for step, values in self._evaluations.items()
+            if first and first <= step <= self._rows[-1][0]
+        ]
+
+    def evaluated(self, step: int) -> bool:
+        """Whether this step's row carries an evaluation."""
+        return step in self._evaluations
+
+    @property
+    def last_evaluated_step(self) -> int:
+        """The newest step that was evaluated; 0 before the first."""
+        return max(self._evaluations, default=0)
+
+    def mean_loss(self, after_step: int) -> float:
+        """Training loss since `after_step`: nats, the sum over counted targets divided by their number."""
+        self.flush()
+        rows = [row for row in self._rows if row[0] > after_step]
+        targets = sum(row[6] for row in rows)
+        return sum(row[2] * row[6] for row in rows) / targets if targets else math.nan
+
+    def cut(self, step: int) -> None:
+        """Drop every row after `step`."""
+        self._waiting = [row for row in self._waiting if row[0] <= step]
+        self._rows = [row for row in self._rows if row[0] <= step]
+        self._evaluations = {key: values for key, values in self._evaluations.items() if key <= step}
+        self.troubles = [trouble for trouble in self.troubles if trouble.step <= step]
+
+    def frame(self) -> pd.DataFrame:
+        """All rows as a DataFrame; columns as described above, NaN where a step wasn't evaluated."""
+        import pandas as pd
+
+        rows = list(self)
+        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS))
+
+    def text(self) -> str:
+        """The run in two or three sentences."""
+        last = self.last
+        if not last:
+            return "No step has been taken yet."
+        first = self._rows[0]
+        sentences = [
+            f"{len(self)} steps, {last['epoch']:.3g} epochs: the loss went from {numerals.step_loss(first[2])} "
+            f"to {numerals.step_loss(last['loss'])} nats."
+        ]
+        if self.evaluations:
+            best = min(self.evaluations, key=lambda row: (math.isnan(row["eval_loss"]), row["eval_loss"]))
+            sentences.append(f"The lowest validation loss was {numerals.epoch_loss(best['eval_loss'])} at epoch {best['epoch']:.3g}.")
+        if self.troubles:
+            sentences.append(f"First trouble: {self.troubles[0]}.")
+        return " ".join(sentences)
+
+    def plot(self) -> Any:
+        """Loss over the steps, as a matplotlib Figure."""
+        return plots.loss(self.frame())
+
+    def __repr__(self) -> str:
+        return f"History: {self.text()}"
+
+    def _repr_html_(self) -> str:
+        if not len(self):
+            return html.section("History", "", self.text())
+        rows = self.evaluations or [self.last]
+        names = [name for name in rows[-1] if name not in {"seconds", "targets"}]
+        cells = [[f"{row[name]:.4g}" if name in row else "" for name in names] for row in rows[-20:]]
+        picture = html.image(plots.png(self.plot()), alt=self.text())
+        return html.section("History", f"{len(self)} steps", picture, html.element("p", self.text()),
+                            html.details("the evaluations as a table", html.table(names, cells)))  # fmt: skip

@@ -1,0 +1,113 @@
+"""Small pieces of HTML that survive a notebook's sanitiser and suit a light and a dark page.
+
+Inline styles only: translucent backgrounds, inherited text colour, every value also as text. Each function escapes the text it is
+given; a value of type `Markup` is HTML made here.
+"""
+
+from __future__ import annotations
+
+import base64
+import html as standard_html
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+BLUE, ORANGE, GREEN, GREY = "0,114,178", "213,94,0", "0,158,115", "128,128,128"
+
+
+class Markup(str):
+    """HTML made by this module; everything else is text and is escaped."""
+
+    __slots__ = ()
+
+
+def escape(value: object) -> Markup:
+    """Text for an HTML page; control and direction-changing characters become visible codes.
+
+    >>> escape("<b>\\u202e")
+    '&lt;b&gt;\\\\u202e'
+    """
+    if isinstance(value, Markup):
+        return value
+    visible = "".join(
+        f"\\u{ord(letter):04x}" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in "\n\t" else letter
+        for letter in str(value)
+    )
+    return Markup(standard_html.escape(visible))
+
+
+def element(tag: str, *content: object, style: str = "", **attributes: object) -> Markup:
+    """One element; the content is escaped unless it is Markup."""
+    named = "".join(f' {name.rstrip("_")}="{escape(value)}"' for name, value in attributes.items())
+    styled = f' style="{style}"' if style else ""
+    return Markup(f"<{tag}{styled}{named}>{''.join(escape(part) for part in content)}</{tag}>")
+
+
+def join(parts: Iterable[object]) -> Markup:
+    """Pieces one after the other."""
+    return Markup("".join(escape(part) for part in parts))
+
+
+def bar(fraction: float, text: str, colour: str = BLUE, width: int = 120) -> Markup:
+    """A horizontal bar of `fraction` (0 to 1) of `width` pixels, with its value as text behind it."""
+    length = round(width * min(1.0, max(0.0, fraction)))
+    block = element("span", style=f"display:inline-block;width:{length}px;height:10px;background-color:rgba({colour},0.7)")
+    rest = element("span", style=f"display:inline-block;width:{width - length}px;height:10px;background-color:rgba({GREY},0.15)")
+    return Markup(f'<span style="white-space:nowrap">{block}{rest} {escape(text)}</span>')
+
+
+def chip(text: object, colour: str = GREY) -> Markup:
+    """A short text on a tinted ground."""
+    style = f"background-color:rgba({colour},0.22);border-radius:4px;padding:1px 6px;white-space:nowrap"
+    return element("span", text, style=style)
+
+
+def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> Markup:
+    """A plain table; cells that aren't Markup are escaped."""
+    cell = "text-align:left;padding:2px 8px;border-bottom:1px solid rgba(128,128,128,0.25)"
+    head = join(element("th", header, style=cell, scope="col") for header in headers)
+    body = join(Markup(f"<tr>{join(element('td', value, style=cell) for value in row)}</tr>") for row in rows)
+    title = element("caption", caption, style="text-align:left;padding:2px 8px") if caption else Markup("")
+    return Markup(f'<table style="border-collapse:collapse;margin:4px 0">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def grid(values: Sequence[Sequence[float]], low: float, high: float, caption: str = "") -> Markup:
+    """Numbers in a grid, each on a ground as strong as the number: a picture that can be read digit by digit."""
+    span = (high - low) or 1.0
+
+    def cell(value: float) -> Markup:
+        strength = 0.6 * (value - low) / span
+        style = f"background-color:rgba({BLUE},{strength:.2f});text-align:center;padding:1px 5px;min-width:1.6em"
+        return element("td", f"{value:g}", style=style)
+
+    body = join(Markup(f"<tr>{join(cell(value) for value in row)}</tr>") for row in values)
+    title = element("caption", caption, style="text-align:left") if caption else Markup("")
+    return Markup(f'<table style="border-collapse:collapse;margin:4px 0;font-size:90%">{title}<tbody>{body}</tbody></table>')
+
+
+def facts(items: Mapping[str, object]) -> Markup:
+    """Names with values, flowing in a line."""
+    parts = [
+        element("span", element("b", name), f" {value}", style="display:inline-block;margin-right:16px")
+        for name, value in items.items()
+    ]
+    return element("div", join(parts), style="margin:4px 0")
+
+
+def image(png: bytes, alt: str) -> Markup:
+    """A picture inside the page, with its description for those who can't see it."""
+    source = base64.b64encode(png).decode("ascii")
+    return Markup(f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}" style="max-width:100%">')
+
+
+def details(summary: str, content: Markup) -> Markup:
+    """Content behind a line that opens it."""
+    return Markup(f"<details><summary>{escape(summary)}</summary>{content}</details>")
+
+
+def section(title: str, note: str, *content: object) -> Markup:
+    """A titled block: what every record shows."""
+    heading = element("div", element("b", title), " ", element("span", note, style="opacity:0.75"), style="margin-bottom:2px")
+    return Markup(f'<div style="padding:6px 2px;max-width:860px">{heading}{join(content)}</div>')

@@ -1,0 +1,336 @@
+"""Looking closer at a step taken by hand: the same computation once more, on copies, with the same random numbers.
+
+Nothing here changes the trainer. Weights come from the step's snapshot, so that a question can be asked after the update too.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from aitrain_nb import snapshots
+from aitrain_nb.capture import capture, leaves
+from aitrain_nb.errors import ModelError, PhaseError, unknown_name
+from aitrain_nb.records.base import Check, agree, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from aitrain_nb.records import Forward, Gradients, StepRecords, Update
+
+
+class Inspector:
+    """Answers the questions that the records ask about the step they belong to."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    # the step's computation, once more
+
+    def weights_before(self, records: StepRecords) -> dict[str, Tensor]:
+        """The weights the step began with; raises PhaseError where they weren't kept and the step has changed them."""
+        if records.before is not None:
+            return records.before
+        if records.update is not None:
+            raise PhaseError(
+                f"The weights before step {records.step} were not kept.",
+                "Snapshots are larger than snapshot_memory_bytes.",
+                "Raise snapshot_memory_bytes, or ask before update().",
+            )
+        return {name: weight.detach() for name, weight in self._trainer.model.named_parameters()}
+
+    def replay(
+        self, records: StepRecords, number: int, weights: dict[str, Tensor], *, inputs: dict[str, Tensor] | None = None,
+        dtype: torch.dtype | None = None, training: bool = True,
+    ) -> Tensor:  # fmt: skip
+        """Logits of micro-batch `number` as the step computed them, from these weights: [B, C].
+
+        Args:
+            records: of the current step.
+            number: 0-based micro-batch.
+            weights: by name; tensors that require a gradient get one.
+            inputs: other inputs than the micro-batch's own.
+            dtype: compute in this precision instead.
+            training: training or evaluation mode.
+        """
+        trainer = self._trainer
+        model = trainer.model
+        given = dict(records.batch.parts[number].inputs if inputs is None else inputs)
+        state = dict(weights) | snapshots.copy_buffers(model)
+        if dtype is not None:
+            state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
+            given = {name: value.to(dtype) if value.is_floating_point() else value for name, value in given.items()}
+        before = model.training
+        model.train(training)
+        try:
+            with trainer.random.replayed(self._random_before(records, number)):
+                return trainer.task.outputs(lambda *args, **named: torch.func.functional_call(model, state, args, named), given)
+        finally:
+            model.train(before)
+
+    def _random_before(self, records: StepRecords, number: int) -> Any:
+        if number < len(records.forwards):
+            return records.forwards[number].random_before
+        return self._trainer.random.state
+
+    def objective(self, records: StepRecords, weights: dict[str, Tensor], dtype: torch.dtype | None = None, *, done: int | None = None) -> Tensor:
+        """The loss that the step differentiates (nats), from these weights, over its first `done` micro-batches (all by default)."""
+        trainer, batch = self._trainer, records.batch
+        total: Tensor | None = None
+        for part in batch.parts[:done]:
+            logits = self.replay(records, part.number, weights, dtype=dtype)
+            contribution = trainer.task.loss(logits, part.inputs, trainer.config.label_smoothing).sum() / batch.counted
+            total = contribution if total is None else total + contribution
+        assert total is not None
+        return total
+
+    # forward
+
+    @torch.no_grad()
+    def layers(self, records: StepRecords, number: int) -> list[dict[str, Any]]:
+        """One row a layer that has no layers inside, in the order of the model."""
+        model = self._trainer.model
+        with capture(model) as seen:
+            self.replay(records, number, self.weights_before(records))
+        modules = leaves(model)
+        return [_layer_row(name, modules[name], seen.inputs.get(name), output) for name, output in seen.activations.items()]
+
+    @torch.no_grad()
+    def activation(self, records: StepRecords, number: int, name: str) -> Tensor:
+        """Output of one module for this micro-batch."""
+        names = [module for module, _ in self._trainer.model.named_modules() if module]
+        if name not in names:
+            raise ModelError(*unknown_name("layer", name, names))
+        with capture(self._trainer.model, name) as seen:
+            self.replay(records, number, self.weights_before(records))
+        return seen.activations[name]
+
+    def first_bad_layer(self, records: StepRecords, number: int) -> str:
+        """Name of the first layer that gave a number that isn't finite, or "none"."""
+        with torch.no_grad(), capture(self._trainer.model) as seen:
+            self.replay(records, number, self.weights_before(records))
+        bad = (name for name, output in seen.activations.items() if not bool(torch.isfinite(output).all()))
+        return next(bad, "none")
+
+    @torch.no_grad()
+    def forward_checks(self, records: StepRecords, forward: Forward) -> Iterator[Check]:
+        """Shapes, repeatability, independence of examples, untouched weights."""
+        weights, number = self.weights_before(records), forward.number
+        again = self.replay(records, number, weights)
+        yield Check("the same forward again gives the same scores", torch.equal(again, forward.logits), _difference(again, forward.logits))
+        first, second = (self.replay(records, number, weights, training=False) for _ in range(2))
+        yield Check("in evaluation mode twice the same", torch.equal(first, second), _difference(first, second))
+        inputs = {name: value[:1] for name, value in records.batch.parts[number].inputs.items()}
+        alone = self.replay(records, number, weights, inputs=inputs, training=False)
+        yield agree("an example alone gets the scores it gets in a batch", float((alone - first[:1]).abs().max()), 0.0, 1e-4)
+        yield self._shapes_chain(records, forward)
+        yield from self._weights_untouched(records)
+
+    def _shapes_chain(self, records: StepRecords, forward: Forward) -> Check:
+        """The first layer takes the batch, the last gives the logits, and in a plain chain each takes what the one before gave."""
+        rows = self.layers(records, forward.number)
+        given = self._trainer.task.first_module_input(records.batch.parts[forward.number].inputs)
+        ends = bool(rows) and rows[0]["input"] == _words(given) and rows[-1]["output"] == _words(forward.logits)
+        broken = [] if not isinstance(self._trainer.model, torch.nn.Sequential) else [
+            row["name"] for before, row in itertools.pairwise(rows) if row["input"] != before["output"]
+        ]  # fmt: skip
+        chain = f"{rows[0]['input']} to {rows[-1]['output']} through {len(rows)} layers" if rows else "no layer was seen"
+        return Check("shapes chain from the batch to the logits", ends and not broken, chain + (f"; broken at {broken}" if broken else ""))
+
+    # gradients
+
+    def slope(self, records: StepRecords, name: str, place: tuple[int, ...], eps: float) -> float:
+        """(loss at weight + eps - loss at weight - eps) / 2 eps, in double precision, nats per weight unit."""
+        weights = {key: weight.double() for key, weight in self.weights_before(records).items()}
+        losses = []
+        for sign in (1, -1):
+            moved = weights[name].clone()
+            moved[place] += sign * eps
+            with torch.no_grad():
+                losses.append(float(self.objective(records, weights | {name: moved}, torch.float64)))
+        return (losses[0] - losses[1]) / (2 * eps)
+
+    def logit_gradient(self, records: StepRecords, number: int) -> Tensor:
+        """d loss / d logits of a micro-batch [B, C], by autograd."""
+        trainer, part = self._trainer, records.batch.parts[number]
+        with torch.no_grad():
+            logits = self.replay(records, number, self.weights_before(records))
+        logits.requires_grad_()
+        objective = trainer.task.loss(logits, part.inputs, trainer.config.label_smoothing).sum() / records.batch.counted
+        return torch.autograd.grad(objective, logits)[0]
+
+    def gradient_checks(self, records: StepRecords, gradients: Gradients) -> Iterator[Check]:
+        """The gradient at the logits, accumulation, untouched weights."""
+        trainer = self._trainer
+        part = records.batch.parts[gradients.number]
+        forward = records.forwards[gradients.number]
+        target = trainer.task.one_hot(forward.logits, part.inputs, trainer.config.label_smoothing)
+        counted = (part.inputs["labels"] != -100)[:, None]
+        expected = (forward.logits.softmax(-1) - target) * counted / records.batch.counted
+        error = float((gradients.dloss_dlogits - expected).abs().max())
+        yield Check("d loss / d logits = (probability - truth) / counted", error <= 1e-6, f"largest difference {error:.1e}")
+        fresh = self._fresh_gradients(records, gradients.number + 1)
+        scale = gradients.coefficient if gradients.final else 1.0
+        worst = 0.0
+        for name, weight in trainer.model.named_parameters():
+            if weight.grad is not None and name in fresh:
+                size = float(fresh[name].norm()) * scale
+                worst = max(worst, float((weight.grad - fresh[name] * scale).norm()) / max(size, 1e-8))
+        yield Check("every micro-batch was added exactly once", worst <= 1e-4, f"largest relative difference to fresh gradients {worst:.1e}")
+        if gradients.final:
+            total = math.sqrt(sum(float((gradient.double() ** 2).sum()) for gradient in fresh.values()))
+            yield agree("grad_norm = norm of fresh gradients", gradients.norm, total, 1e-4)
+        yield from self._weights_untouched(records)
+
+    def _fresh_gradients(self, records: StepRecords, done: int) -> dict[str, Tensor]:
+        trained = {name for name, weight in self._trainer.model.named_parameters() if weight.requires_grad}
+        weights = {name: weight.detach().clone().requires_grad_(name in trained) for name, weight in self.weights_before(records).items()}
+        names = [name for name in weights if name in trained]
+        found = torch.autograd.grad(self.objective(records, weights, done=done), [weights[name] for name in names], allow_unused=True)
+        return {name: gradient for name, gradient in zip(names, found, strict=True) if gradient is not None}
+
+    def _weights_untouched(self, records: StepRecords) -> Iterator[Check]:
+        if records.before is None or records.update is not None:
+            return
+        before, now = fingerprint(records.before.items()), self._trainer.fingerprint()
+        yield Check("no weight has changed", before == now, f"fingerprint {before} before, {now} now")
+
+    # update
+
+    def decay_part(self, records: StepRecords, name: str, lr: float) -> Tensor | None:
+        """What weight decay alone moved a tensor by (decoupled decay of AdamW), or None where it isn't separate."""
+        group = self._group(name)
+        if self._trainer.config.optimizer != "adamw" or group is None:
+            return None
+        return -lr * group["weight_decay"] * self.weights_before(records)[name]
+
+    def _group(self, name: str) -> dict[str, Any] | None:
+        parameter = dict(self._trainer.model.named_parameters())[name]
+        groups = self._trainer.optimizer.param_groups
+        return next((group for group in groups if any(weight is parameter for weight in group["params"])), None)
+
+    @torch.no_grad()
+    def update_checks(self, records: StepRecords, update: Update) -> Iterator[Check]:
+        """The optimizer's formula, frozen weights, undo."""
+        trainer = self._trainer
+        before = self.weights_before(records)
+        worst, moved_frozen, frozen = 0.0, 0, 0
+        for name, weight in trainer.model.named_parameters():
+            if weight.grad is None or not weight.requires_grad:
+                frozen += 1
+                moved_frozen += int(not torch.equal(weight, before[name]))
+                continue
+            expected = self.expected_change(records, name, update.lr)
+            change = weight.double() - before[name].double()
+            scale = float(expected.abs().max()) + 1e-5 * float(before[name].abs().max())
+            worst = max(worst, float((change - expected).abs().max()) / max(scale, 1e-12))
+        formula = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD"}[update.optimizer]
+        yield Check(f"after - before = {formula}'s formula", worst <= 1e-2, f"largest difference {worst:.1e} of the largest change")
+        yield self._times_ten(update)
+        yield Check("weights without a gradient stay", moved_frozen == 0, f"{moved_frozen} of {frozen} moved")
+        if records.snapshot is not None:
+            undone = self._fingerprint_after_undo(records)
+            expected_print = fingerprint(before.items())
+            yield Check("undo brings the old weights back", undone == expected_print, f"fingerprint {undone} undone, {expected_print} before")
+
+    def _times_ten(self, update: Update) -> Check:
+        """From the start, a loss ten times as large moves SGD's weights ten times as far and leaves Adam's step as it is."""
+        near, far = self._first_change(1.0), self._first_change(10.0)
+        ratio = far / near if near else float("nan")
+        expected = 10.0 if update.optimizer == "sgd" else 1.0
+        return agree("the loss times ten, from the start: the first step's size", ratio, expected, 0.05)
+
+    def _first_change(self, scale: float) -> float:
+        """Norm of the first step of a fresh optimizer over copies of the weights, with gradients times `scale`."""
+        groups, before = [], []
+        for group in self._trainer.optimizer.param_groups:
+            copies = [weight.detach().clone().requires_grad_() for weight in group["params"] if weight.grad is not None]
+            for copy, weight in zip(copies, [weight for weight in group["params"] if weight.grad is not None], strict=True):
+                copy.grad = weight.grad * scale
+            before += [copy.detach().clone() for copy in copies]
+            settings = {name: value for name, value in group.items() if name != "params"}
+            groups.append(settings | {"params": copies, "lr": 1e-2, "weight_decay": 0.0})
+        groups = [group for group in groups if group["params"]]
+        if not groups:
+            return 0.0
+        type(self._trainer.optimizer)(groups).step()
+        after = [weight for group in groups for weight in group["params"]]
+        return math.sqrt(sum(float(((a.detach() - b).double() ** 2).sum()) for a, b in zip(after, before, strict=True)))
+
+    def expected_change(self, records: StepRecords, name: str, lr: float, gradient_scale: float = 1.0) -> Tensor:
+        """The change that the optimizer's published formula gives, computed here a second time in double precision."""
+        group, parameter = self._group(name), dict(self._trainer.model.named_parameters())[name]
+        assert group is not None
+        assert parameter.grad is not None
+        before, gradient = self.weights_before(records)[name].double(), parameter.grad.double() * gradient_scale
+        old = self._old_state(records, parameter)
+        kind, decay = self._trainer.config.optimizer, group["weight_decay"]
+        if kind != "adamw":
+            gradient = gradient + decay * before
+        if kind == "sgd":
+            buffer = old.get("momentum_buffer")
+            if group["momentum"] and buffer is not None:
+                gradient = group["momentum"] * buffer.double() + gradient
+            return -lr * gradient
+        beta1, beta2 = group["betas"]
+        count = float(old.get("step", 0.0)) + 1
+        zero = torch.zeros_like(gradient)
+        mean = beta1 * old.get("exp_avg", zero).double() + (1 - beta1) * gradient
+        square = beta2 * old.get("exp_avg_sq", zero).double() + (1 - beta2) * gradient**2
+        change = -lr * (mean / (1 - beta1**count)) / ((square / (1 - beta2**count)).sqrt() + group["eps"])
+        return change - lr * decay * before if kind == "adamw" else change
+
+    def _old_state(self, records: StepRecords, parameter: Tensor) -> dict[str, Tensor]:
+        if records.optimizer_before is None:
+            raise PhaseError(
+                "The optimizer's state before this step was not kept.", "The snapshot was too large.", "Raise snapshot_memory_bytes."
+            )
+        places = [weight for group in self._trainer.optimizer.param_groups for weight in group["params"]]
+        number = next(i for i, weight in enumerate(places) if weight is parameter)
+        found: dict[str, Tensor] = records.optimizer_before["state"].get(number, {})
+        return found
+
+    def _fingerprint_after_undo(self, records: StepRecords) -> str:
+        """Undo, take the fingerprint, and put everything back, gradients too."""
+        trainer = self._trainer
+        now = snapshots.take(trainer.step, trainer.order.cursor, trainer.model, trainer.optimizer, trainer.random)
+        gradients = {name: weight.grad for name, weight in trainer.model.named_parameters()}
+        try:
+            snapshots.load(records.snapshot, trainer.model, trainer.optimizer, trainer.random)
+            found: str = trainer.fingerprint()
+        finally:
+            snapshots.load(now, trainer.model, trainer.optimizer, trainer.random)
+            for name, weight in trainer.model.named_parameters():
+                weight.grad = gradients[name]
+        return found
+
+
+def _layer_row(name: str, module: Any, given: Tensor | None, output: Tensor) -> dict[str, Any]:
+    values = output.detach().double()
+    return {
+        "name": name,
+        "kind": type(module).__name__,
+        "input": _words(given) if given is not None else "",
+        "output": _words(output),
+        "weights": sum(weight.numel() for weight in module.parameters()),
+        "mean": float(values.mean()),
+        "std": float(values.std(correction=0)),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "zeros": float((values == 0).double().mean()),
+    }
+
+
+def _words(tensor: Tensor) -> str:
+    return "x".join(str(size) for size in tensor.shape)
+
+
+def _difference(one: Tensor, other: Tensor) -> str:
+    if one.shape != other.shape:
+        return f"shapes {list(one.shape)} and {list(other.shape)}"
+    return f"largest difference {float((one - other).abs().max()):.1e}"

@@ -1,0 +1,98 @@
+"""How numbers are written for people: one place, so that every line, table and caption agrees."""
+
+from __future__ import annotations
+
+import math
+
+
+def rate(value: float) -> str:
+    """A learning rate in its shortest form.
+
+    >>> rate(5e-05), rate(0.001), rate(3e-4), rate(0.0)
+    ('5e-5', '0.001', '0.0003', '0')
+    """
+    if value == 0:
+        return "0"
+    text = f"{value:.3g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return f"{mantissa}e{int(exponent)}"
+    return text
+
+
+def step_loss(value: float) -> str:
+    """The loss of one step: three decimals, or three significant digits below 0.01.
+
+    >>> step_loss(2.3412), step_loss(0.00123456), step_loss(0.0), step_loss(float("nan"))
+    ('2.341', '0.00123', '0.000', 'nan')
+    """
+    return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
+
+
+def epoch_loss(value: float) -> str:
+    """The loss of an epoch: up to four significant digits without trailing zeros.
+
+    >>> epoch_loss(0.8), epoch_loss(0.02341), epoch_loss(2.30258), epoch_loss(12345.6)
+    ('0.8', '0.02341', '2.303', '12346')
+    """
+    if not math.isfinite(value):
+        return f"{value}"
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` with this many significant digits, trailing zeros kept.
+
+    >>> significant(1.3), significant(0.0234), significant(51880, 3)
+    ('1.30', '0.0234', '51880')
+    """
+    if not math.isfinite(value):
+        return f"{value}"
+    if value != 0 and not 1e-4 <= abs(value) < 10**digits:
+        return f"{value:.0f}" if 1 <= abs(value) < 1e7 else f"{value:.{digits - 1}e}"
+    return f"{value:#.{digits}g}".rstrip(".")
+
+
+def count(value: int) -> str:
+    """A whole number with thousands separated: 51,880."""
+    return f"{value:,}"
+
+
+def share(value: float) -> str:
+    """A share from 0 to 1 as a percentage.
+
+    >>> share(0.975), share(1.0), share(0.00042)
+    ('97.5 %', '100 %', '0.04 %')
+    """
+    percent = 100 * value
+    if percent in {0, 100}:
+        return f"{percent:.0f} %"
+    return f"{percent:.1f} %" if percent >= 1 else f"{percent:.2f} %"
+
+
+def memory(size_bytes: float) -> str:
+    """Bytes in binary units.
+
+    >>> memory(512), memory(207520), memory(3 * 2**30)
+    ('512 bytes', '202.7 KiB', '3.0 GiB')
+    """
+    if size_bytes < 1024:
+        return f"{size_bytes:.0f} bytes"
+    for unit in ("KiB", "MiB", "GiB"):
+        size_bytes /= 1024
+        if size_bytes < 1024:
+            return f"{size_bytes:.1f} {unit}"
+    return f"{size_bytes / 1024:.1f} TiB"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that reads best.
+
+    >>> duration(0.00123), duration(2.5), duration(150)
+    ('1.2 ms', '2.5 s', '2 min 30 s')
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

@@ -1,0 +1,73 @@
+"""Which examples go into which step: an order that is a function of seed, epoch and position, with a cursor that can be put back."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+
+from aitrain_nb.randomness import generator
+
+
+class Cursor(NamedTuple):
+    """Where the run stands in its data: epochs completed, examples of the next epoch already used."""
+
+    epoch: int
+    position: int
+
+
+class StepIndices(NamedTuple):
+    """The examples of one optimizer step.
+
+    Attributes:
+        parts: one int64 tensor of dataset positions for each micro-batch.
+        epoch: 0-based epoch the examples belong to.
+        start: examples of that epoch used before this step.
+        stop: examples of that epoch used after it.
+    """
+
+    parts: tuple[torch.Tensor, ...]
+    epoch: int
+    start: int
+    stop: int
+
+
+class DataOrder:
+    """Walks the training examples, in a new random order each epoch.
+
+    Args:
+        examples: number of training examples.
+        batch_size: examples in a micro-batch.
+        accumulation: micro-batches in an optimizer step; the last step of an epoch may have fewer, the last micro-batch may be smaller.
+        seed: of the run; the order of an epoch depends on nothing else.
+    """
+
+    def __init__(self, examples: int, batch_size: int, accumulation: int, seed: int) -> None:
+        self.examples, self.batch_size, self.accumulation, self.seed = examples, batch_size, accumulation, seed
+        self.cursor = Cursor(0, 0)
+        self._shuffled: tuple[int, torch.Tensor] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the data; the last one may be smaller."""
+        return math.ceil(self.examples / (self.batch_size * self.accumulation))
+
+    @property
+    def epochs_completed(self) -> float:
+        """Epochs completed, as a float."""
+        return self.cursor.epoch + self.cursor.position / self.examples
+
+    def of_epoch(self, epoch: int) -> torch.Tensor:
+        """All positions in the order of this 0-based epoch: [examples] int64."""
+        if self._shuffled is None or self._shuffled[0] != epoch:
+            self._shuffled = epoch, torch.randperm(self.examples, generator=generator(self.seed, "order", epoch))
+        return self._shuffled[1]
+
+    def take(self) -> StepIndices:
+        """The examples of the next step; moves the cursor."""
+        epoch, start = self.cursor
+        stop = min(start + self.batch_size * self.accumulation, self.examples)
+        parts = self.of_epoch(epoch)[start:stop].split(self.batch_size)
+        self.cursor = Cursor(epoch + 1, 0) if stop == self.examples else Cursor(epoch, stop)
+        return StepIndices(parts, epoch, start, stop)

@@ -1,0 +1,351 @@
+"""The five phases of a training step, each a method: tokenize, forward, loss, backward, update."""
+
+from __future__ import annotations
+
+import weakref
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from aitrain_nb import device, schedules, snapshots
+from aitrain_nb.config import TrainConfig
+from aitrain_nb.errors import ConfigError, ModelError, PhaseError
+from aitrain_nb.evaluating import compute_logits
+from aitrain_nb.history import History
+from aitrain_nb.inspection import Inspector
+from aitrain_nb.keeping import Keeper
+from aitrain_nb.optim import build_optimizer
+from aitrain_nb.order import Cursor, DataOrder
+from aitrain_nb.randomness import OwnRandom
+from aitrain_nb.records import Batch, Forward, Gradients, Loss, MicroBatch, StepRecords, Update
+from aitrain_nb.records.base import fingerprint
+from aitrain_nb.tasks import Task, find_task
+from aitrain_nb.turn import Turn
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from aitrain_nb.data import Dataset, Splits
+
+
+class _StepStart(NamedTuple):
+    """What a step that is dropped puts back."""
+
+    cursor: Cursor
+    random: Any
+    buffers: dict[str, Tensor]
+
+
+class Phases:
+    """A model with everything that one training step needs. `Trainer` adds the loop.
+
+    Attributes:
+        model: the module, trained in place.
+        task: what differs between tasks.
+        data: the raw examples.
+        config: the config with every automatic value filled in.
+        history: one row an optimizer step.
+        step: optimizer steps taken.
+        optimizer: the torch optimizer.
+        records: of the step that is being taken by hand; None in `fit`.
+        snapshots: states of earlier steps, for `undo`.
+        inspector: answers the questions that records ask.
+    """
+
+    def __init__(self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None) -> None:
+        config = config or TrainConfig()
+        self.task = find_task(task) if isinstance(task, str) else task
+        self.data = data
+        self._train = self.task.prepare(data, data.train)
+        self._validation = self.task.prepare(data, data.validation) if data.validation is not None else None
+        if config.batch_size > len(self._train):
+            raise ConfigError(
+                f"batch_size={config.batch_size} is larger than the data.",
+                f"There are {len(self._train):,} training examples.",
+                f"Choose a batch_size of at most {len(self._train):,}.",
+            )
+        self.order = DataOrder(len(self._train), config.batch_size, config.gradient_accumulation_steps, config.seed)
+        self.config = device.resolve(config, model, self.order.steps_per_epoch)
+        self.device = torch.device(self.config.device)
+        self.model = model.to(self.device)
+        self.optimizer = build_optimizer(self.model, self.config)
+        self.random = OwnRandom(config.seed, self.device)
+        self._threads = device.Threads(self.config.threads)
+        self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+
+        self.history = History()
+        self.step = 0
+        self.records: StepRecords | None = None
+        self.inspector = Inspector(weakref.proxy(self))
+        self.snapshots = snapshots.Ring(self.config.snapshot_memory_bytes)
+        self._keeper = Keeper(self.model, enabled=self.config.keep == "best")
+        self._reference: weakref.ref[Any] = weakref.ref(self)
+        self._turn = Turn(self._reference)
+        self._by_hand = True
+        self._start: _StepStart | None = None
+        self._began = 0.0
+        self._losses: list[Tensor] = []
+        self._check_model()
+
+    def tokenize(self, examples: Any = None, labels: Any = None) -> Batch:
+        """Examples become numbers.
+
+        Args:
+            examples: your own raw examples, to look at; by default the next training batch.
+            labels: their right answers, as names or numbers; without them the loss can't be asked for.
+
+        Raises:
+            PhaseError: a step is under way.
+            DataError: your examples don't fit the model.
+        """
+        if self._turn.batch is not None and self._turn.batch.is_own:
+            self._drop_unfinished_step()
+        self._turn.may_tokenize()
+        self._began = perf_counter()
+        if examples is not None:
+            return self._tokenize_own(examples, labels)
+        self._keeper.show_last()
+        self._start = self._step_start()
+        state = self.snapshot() if self._snapshot_due() else None
+        epoch = self.order.epochs_completed
+        taken = self.order.take()
+        parts = tuple(self._micro_batch(self._train, indices, number) for number, indices in enumerate(taken.parts))
+        batch = Batch(self._reference, self.step + 1, epoch, parts, taken)
+        self.records = StepRecords(self.step + 1, batch, state) if self._by_hand else None
+        self._turn.begin(batch)
+        batch.seconds = perf_counter() - self._began
+        return batch
+
+    def forward(self, batch: Batch | MicroBatch) -> Forward:
+        """Numbers become predictions: the model in training mode, on one micro-batch.
+
+        Raises:
+            PhaseError: another phase comes next, or the batch holds several micro-batches.
+        """
+        part = self._turn.next_part(batch)
+        began = perf_counter()
+        if not self.model.training:
+            self.model.train()
+        before = self.random.state
+        with self._threads, self.random:
+            outputs = self.task.outputs(self.model, part.inputs)
+        forward = Forward(self._reference, self.step + 1, self._turn.epoch, part.number, outputs, before)
+        if self.records is not None:
+            self.records.forwards.append(forward)
+        self._turn.then("loss", forward)
+        forward.seconds = perf_counter() - began
+        return forward
+
+    def loss(self, forward: Forward) -> Loss:
+        """Predictions become one number: how wrong they are.
+
+        Raises:
+            PhaseError: another phase comes next, or the examples have no answers.
+        """
+        self._turn.take("loss", forward)
+        began = perf_counter()
+        batch = self._turn.batch
+        assert batch is not None
+        if not batch.counted:
+            raise PhaseError("There is nothing to compare with.", "These examples have no labels.", "Pass them: tokenize(examples, labels).")
+        part, smoothing = batch.parts[forward.number], self.config.label_smoothing
+        with self._threads:
+            per_target = self.task.loss(forward.outputs, part.inputs, smoothing)
+            objective = per_target.sum() / batch.counted
+            if smoothing:
+                per_target = self.task.loss(forward.outputs.detach(), part.inputs)
+                plain = per_target.sum() / batch.counted
+            else:
+                per_target, plain = per_target.detach(), objective.detach()
+        loss = Loss(self._reference, forward.step, forward.epoch, forward.number, objective, per_target, part.counted)
+        self._losses.append(plain)
+        if self.records is not None:
+            self.records.losses.append(loss)
+        self._turn.then("backward", loss)
+        loss.seconds = perf_counter() - began
+        return loss
+
+    def backward(self, loss: Loss) -> Gradients:
+        """The loss becomes a gradient for each weight; the last micro-batch of the step also clips.
+
+        Raises:
+            PhaseError: another phase comes next.
+        """
+        self._turn.take("backward", loss)
+        began = perf_counter()
+        if loss.number == 0:
+            self.optimizer.zero_grad(set_to_none=True)
+        norm, clip_at = None, self.config.max_grad_norm
+        with self._threads:
+            with self.random:
+                loss.objective.backward()  # type: ignore[no-untyped-call]
+            if self._turn.is_last_part:
+                norm = torch.nn.utils.clip_grad_norm_(self._trained, clip_at or float("inf"))
+        gradients = Gradients(self._reference, loss.step, loss.epoch, loss.number, norm, clip_at)
+        if self.records is not None:
+            self.records.gradients = gradients
+        if norm is None:
+            self._turn.next_micro_batch()
+        else:
+            self._turn.then("update", gradients)
+        gradients.seconds = perf_counter() - began
+        return gradients
+
+    def update(self, gradients: Gradients) -> Update:
+        """Gradients become new weights; the step is complete.
+
+        Raises:
+            PhaseError: another phase comes next, or the batch was your own.
+        """
+        self._turn.take("update", gradients)
+        batch = self._turn.batch
+        assert batch is not None
+        if batch.is_own:
+            raise PhaseError(
+                "Your own examples are for looking; they are not trained on.",
+                "A run's steps come from its training data in a fixed order, so that it can be repeated.",
+                "Call trainer.tokenize() to go on with the run, or add the examples to the data.",
+            )
+        began = perf_counter()
+        before = self._weights_before()
+        lr = self.learning_rate_at(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self._turn.updating = True
+        with self._threads:
+            self.optimizer.step()
+        self.step += 1
+        self._turn.between_steps()
+        epoch = self.order.epochs_completed
+        update = Update(self._reference, self.step, epoch, lr, before)
+        value = self._losses[0] if len(self._losses) == 1 else torch.stack(self._losses).sum()
+        self._losses.clear()
+        if self.records is not None:
+            self.records.update = update
+        now = perf_counter()
+        self.history.add_step([self.step, epoch, value, lr, gradients.norm_tensor, now - self._began, batch.counted])
+        update.seconds = now - began
+        return update
+
+    # what the phases lean on
+
+    def _tokenize_own(self, examples: Any, labels: Any) -> Batch:
+        raw = self.task.own_examples(examples, labels, self.data)
+        dataset = self.task.prepare(self.data, raw)
+        self._start = self._step_start()
+        part = self._micro_batch(dataset, torch.arange(len(dataset)), 0)
+        batch = Batch(self._reference, self.step + 1, self.order.epochs_completed, (part,), None, raw.columns)
+        self.records = StepRecords(self.step + 1, batch)
+        self._turn.begin(batch)
+        batch.seconds = perf_counter() - self._began
+        return batch
+
+    def _micro_batch(self, dataset: Dataset, indices: Tensor, number: int) -> MicroBatch:
+        inputs = self.task.collate(dataset.take(indices))
+        counted = self.task.counted(inputs)
+        if self.device.type != "cpu":
+            inputs = {name: value.to(self.device, non_blocking=True) for name, value in inputs.items()}
+        return MicroBatch(inputs, counted, number)
+
+    def _step_start(self) -> _StepStart:
+        return _StepStart(self.order.cursor, self.random.state, snapshots.copy_buffers(self.model))
+
+    def _drop_unfinished_step(self) -> None:
+        """Put back what a step that didn't reach its update has moved: place in the data, random numbers, buffers."""
+        if self._start is not None and self._turn.batch is not None:
+            self.order.cursor, self.random.state = self._start.cursor, self._start.random
+            snapshots.load_tensors(self.model, {}, self._start.buffers)
+            self.optimizer.zero_grad(set_to_none=True)
+        self._losses.clear()
+        self.records = None
+        self._turn.between_steps()
+
+    def _snapshot_due(self) -> bool:
+        every = self.config.snapshot_every
+        return self._by_hand or (every > 0 and self.step % every == 0)
+
+    def _weights_before(self) -> dict[str, Tensor] | None:
+        """The weights as they are, where somebody will want to know how far they move."""
+        if self.records is not None:
+            return self.records.before or snapshots.copy_weights(self.model)
+        every = self.config.inspect_every
+        return snapshots.copy_weights(self.model) if every and (self.step + 1) % every == 0 else None
+
+    def _check_model(self) -> None:
+        """Send two examples through the model, so that a misfit shows before the run."""
+        first = self._train.take(torch.arange(min(2, len(self._train))))
+        sample = type(self._train)(first, self._train.label_names)
+        try:
+            logits, _ = compute_logits(self, sample)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            shapes = {name: list(value.shape) for name, value in self.task.collate(first).items()}
+            raise ModelError("The model can't take these examples.", f"{error} (inputs: {shapes})", "Match its input to the data.") from error
+        expected = (len(sample), len(self.data.label_names))
+        if tuple(logits.shape) != expected:
+            raise ModelError(
+                f"The model gives {list(logits.shape)} for {expected[0]} examples.",
+                f"The data has {expected[1]} classes, so [{expected[0]}, {expected[1]}] is needed.",
+                f"Give its last layer {expected[1]} outputs.",
+            )
+
+    # time
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of the optimizer step that follows `step` steps."""
+        config = self.config
+        return config.learning_rate * schedules.factor(config.schedule, step, self.total_steps, self.warmup_steps)
+
+    def schedule_part_at(self, step: int) -> str:
+        """In words where the schedule stands after `step` steps: "warm-up", "peak" or "decay"."""
+        return schedules.part(self.config.schedule, step, self.warmup_steps)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the training data; the last may be smaller."""
+        return self.order.steps_per_epoch
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.config.max_steps or self.config.epochs * self.steps_per_epoch
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of the warm-up."""
+        return schedules.warmup_length(self.config.warmup_steps, self.total_steps)
+
+    def fingerprint(self) -> str:
+        """A hash of all weights: 16 hexadecimal digits, equal only where every bit is equal."""
+        return fingerprint(self.model.named_parameters())
+
+    def snapshot(self) -> snapshots.State:
+        """Copy the whole state between two steps, and keep the copy in the ring for `undo`."""
+        state = snapshots.take(self.step, self.order.cursor, self.model, self.optimizer, self.random, self._keeper.best)
+        self.snapshots.add(state)
+        return state
+
+    def undo(self) -> None:
+        """Go back to before the last step, or to the start of the one under way: exactly, bit for bit.
+
+        Weights, buffers, optimizer, random numbers, place in the data and history are put back.
+
+        Raises:
+            PhaseError: no snapshot of that step is kept.
+        """
+        if self._turn.batch is not None:
+            self._drop_unfinished_step()
+            return
+        state = self.snapshots.at(self.step - 1)
+        if state is None:
+            raise PhaseError(
+                f"There is no snapshot to go back to before step {self.step}." if self.step else "No step has been taken yet.",
+                "Steps by hand keep one; fit does so with snapshot_every=1.",
+                "Set snapshot_every, or take the step by hand.",
+            )
+        self._keeper.show_last()
+        snapshots.load(state, self.model, self.optimizer, self.random)
+        self.step, self.order.cursor, self._keeper.best = state.step, state.cursor, state.kept
+        self.history.cut(state.step)
+        self.records = None
+        self._turn.between_steps()

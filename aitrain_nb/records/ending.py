@@ -1,0 +1,45 @@
+"""Ending: how a run ended and which weights the model holds now."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aitrain_nb import numerals
+
+
+class Ending(NamedTuple):
+    """How a call of `fit` ended.
+
+    Attributes:
+        state: "done", "stopped" or "failed".
+        reason: why, in words.
+        step: optimizer steps taken in all.
+        kept_epoch: epochs completed at the weights the model holds now.
+        kept_step: the step after which those weights stood.
+        kept_loss: their validation loss in nats, or None without an evaluation.
+    """
+
+    state: str
+    reason: str
+    step: int
+    kept_epoch: float
+    kept_step: int
+    kept_loss: float | None
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reason}; {self.kept}"
+
+    @property
+    def line(self) -> str:
+        """What a person reads at the end: why it ended, where that isn't plain, and which weights the model holds."""
+        if self.state == "done":
+            return f"{self.reason} ({self.kept})" if self.reason else self.kept
+        return str(self)
+
+    @property
+    def kept(self) -> str:
+        """Which weights the model holds, in words: "kept epoch 3 (validation loss 1.30)"."""
+        where = f"epoch {self.kept_epoch:g}" if self.kept_epoch == int(self.kept_epoch) else f"epoch {self.kept_epoch:.2f} (step {self.kept_step})"
+        if self.kept_loss is None:
+            return f"kept the last weights, {where} (not evaluated)" if self.kept_step else "kept the first weights (no step was taken)"
+        return f"kept {where} (validation loss {numerals.significant(self.kept_loss)})"

@@ -1,0 +1,159 @@
+"""Forward: what `forward` returns. Numbers have become predictions."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.records.base import Check, Fact, Record, agree
+
+if TYPE_CHECKING:
+    import weakref
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+
+class Forward(Record):
+    """Predictions for one micro-batch. Letters: B examples, C classes.
+
+    Attributes:
+        number: 0-based place of the micro-batch in the step.
+        outputs: logits [B, C] that still carry the graph; use `logits` to look.
+        random_before: the random state the phase began with, so that it can be repeated exactly.
+    """
+
+    phase = "forward"
+    title = "Forward"
+    explain = "The numbers flow through the layers; at the end stands one score for each class."
+
+    def __init__(self, trainer: weakref.ref[Any], step: int, epoch: float, number: int, outputs: Tensor, random_before: Any) -> None:
+        super().__init__(trainer, step, epoch)
+        self.number, self.outputs, self.random_before = number, outputs, random_before
+
+    @property
+    def logits(self) -> Tensor:
+        """Scores [B, C], without a unit: only differences matter."""
+        return self.outputs.detach()
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """Softmax of the logits [B, C], 0 to 1; each row sums to 1."""
+        return self.logits.float().softmax(-1)
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """The class with the highest score [B] int64."""
+        return self.logits.argmax(-1)
+
+    @cached_property
+    def confidence(self) -> Tensor:
+        """Probability of the predicted class [B], 0 to 1."""
+        return self.probabilities.amax(-1)
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """How undecided each prediction is [B], nats: 0 is certain, ln C knows nothing."""
+        logs = self.logits.float().log_softmax(-1)
+        return -(logs.exp() * logs).sum(-1)
+
+    def top(self, k: int = 3) -> pd.DataFrame:
+        """The k most probable classes of each example, one row each: class and probability by rank."""
+        import pandas as pd
+
+        names = self._trainer.data.label_names
+        k = min(k, self.probabilities.shape[-1])
+        values, places = self.probabilities.topk(k)
+        columns: dict[str, list[Any]] = {}
+        for rank in range(k):
+            columns[f"class {rank + 1}"] = [names[place] for place in places[:, rank].tolist()]
+            columns[f"probability {rank + 1}"] = [round(value, 4) for value in values[:, rank].tolist()]
+        return pd.DataFrame(columns)
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """One row a layer: kind, shapes in words, weights, and mean, std, min, max, share of zeros of what it gives.
+
+        The same forward is repeated with hooks on, with the weights and random numbers it had; nothing changes.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._trainer.inspector.layers(self._records, self.number))
+
+    def layer(self, name: str) -> Tensor:
+        """What the layer of this name gives [B, ...]; raises ModelError where there is none."""
+        output: Tensor = self._trainer.inspector.activation(self._records, self.number, name)
+        return output
+
+    def facts(self) -> dict[str, Fact]:
+        """Shape, mean confidence, mean entropy."""
+        return {
+            "logits": Fact(str(list(self.outputs.shape))),
+            "mean confidence": Fact(float(self.confidence.mean())),
+            "mean entropy": Fact(float(self.entropy.mean()), "nats"),
+            "most often predicted": Fact(self._favourite()),
+            "precision": Fact(str(self.outputs.dtype).removeprefix("torch.")),
+        }
+
+    def _favourite(self) -> str:
+        counts = self.predicted.bincount(minlength=self.outputs.shape[-1])
+        name = self._trainer.data.label_names[int(counts.argmax())]
+        return f"{name} ({int(counts.max())} of {len(self.predicted)})"
+
+    def table(self) -> pd.DataFrame:
+        """One row an example: the true class where the step is current, the prediction, its probability, the entropy (nats)."""
+        import pandas as pd
+
+        names = self._trainer.data.label_names
+        return pd.DataFrame(
+            {
+                "true": [names[i] if i >= 0 else "unknown" for i in self._labels().tolist()],
+                "predicted": [names[i] for i in self.predicted.tolist()],
+                "confidence": self.confidence.tolist(),
+                "entropy": self.entropy.tolist(),
+            }
+        )
+
+    def _labels(self) -> Tensor:
+        labels: Tensor = self._records.batch.parts[self.number].inputs["labels"]
+        return labels
+
+    def plot(self) -> Figure:
+        """Probability of each class for the first 16 examples."""
+        rows = [f"{i}: is {name}" for i, name in enumerate(self.table()["true"][:16])]
+        return plots.probabilities(self.probabilities[:16].tolist(), self._trainer.data.label_names, rows)
+
+    def text(self) -> str:
+        """The predictions in sentences."""
+        classes = self.outputs.shape[-1]
+        return (
+            f"The model gave {classes} scores to each of {len(self.outputs)} examples. "
+            f"On average its favourite class gets {numerals.share(float(self.confidence.mean()))}; a uniform guess would give "
+            f"{numerals.share(1 / classes)}. The class it names most often is {self._favourite()}. No weight has changed."
+        )
+
+    def code(self) -> str:
+        """The phase in plain PyTorch."""
+        return "model.train()\nlogits = model(inputs)\nprobabilities = logits.softmax(-1)                # only to look at"
+
+    def _view(self) -> html.Markup:
+        names = self._trainer.data.label_names
+        known = self._trainer.records is not None and self._trainer.records.holds(self)
+        labels = self._labels().tolist() if known else [-100] * len(self.outputs)
+        rows = []
+        for i, (guess, sure) in enumerate(zip(self.predicted.tolist()[:8], self.confidence.tolist()[:8], strict=True)):
+            truth = names[labels[i]] if labels[i] >= 0 else "?"
+            right = "" if labels[i] < 0 else ("✓" if guess == labels[i] else "✗")
+            rows.append([i, truth, f"{names[guess]} {right}", html.bar(sure, numerals.share(sure))])
+        return html.table(["example", "true", "predicted", "probability of the prediction"], rows)
+
+    def _checks(self) -> Iterator[Check]:
+        trainer, records = self._trainer, self._records
+        sums = self.probabilities.double().sum(-1)
+        yield agree("probabilities sum to 1", float(sums[(sums - 1).abs().argmax()]), 1.0, 1e-5)
+        same = bool((self.probabilities.argmax(-1) == self.predicted).all())
+        yield Check("the most probable class is the predicted one", same, f"{len(self.predicted)} examples")
+        yield from trainer.inspector.forward_checks(records, self)

@@ -1,0 +1,237 @@
+"""Gradients: what `backward` returns. For each weight: which way, and how strongly, the loss would change."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.errors import ModelError, PhaseError, unknown_name
+from aitrain_nb.records.base import Check, Fact, Record, agree
+
+if TYPE_CHECKING:
+    import weakref
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+
+class Gradients(Record):
+    """The gradient of the step's loss with respect to every weight.
+
+    The gradients themselves stay on the weights (`parameter.grad`) until the next step's first backward.
+
+    Attributes:
+        number: 0-based place of the micro-batch whose backward this was.
+        final: whether it was the last of the step; only then are the gradients complete and clipped.
+        norm_tensor: L2 norm over all gradients before clipping, a tensor without dimensions (nats per weight unit), None before the last.
+        clip_at: the norm above which gradients are scaled down; 0 turns clipping off.
+    """
+
+    phase = "backward"
+    title = "Gradients"
+    explain = "Working backwards from the loss: for each weight, how the loss would change if the weight were nudged."
+
+    def __init__(
+        self, trainer: weakref.ref[Any], step: int, epoch: float, number: int, norm_tensor: Tensor | None, clip_at: float
+    ) -> None:
+        super().__init__(trainer, step, epoch)
+        self.number, self.norm_tensor, self.clip_at = number, norm_tensor, clip_at
+
+    @property
+    def final(self) -> bool:
+        """Whether this was the step's last backward."""
+        return self.norm_tensor is not None
+
+    @cached_property
+    def norm(self) -> float:
+        """L2 norm over all gradients before clipping, nats per weight unit."""
+        if self.norm_tensor is None:
+            raise PhaseError(
+                "The gradients of this step aren't complete.", "More micro-batches follow.", "Go on with the next part of batch.parts."
+            )
+        return float(self.norm_tensor)
+
+    @property
+    def clipped(self) -> bool:
+        """Whether the gradients were scaled down."""
+        return bool(self.clip_at) and self.norm > self.clip_at
+
+    @property
+    def coefficient(self) -> float:
+        """What clipping multiplied every gradient by, as torch computes it: clip_at / (norm + 1e-6), at most 1."""
+        return min(1.0, self.clip_at / (self.norm + 1e-6)) if self.clip_at else 1.0
+
+    @property
+    def norm_clipped(self) -> float:
+        """L2 norm over all gradients after clipping, nats per weight unit."""
+        return self.norm * self.coefficient
+
+    @cached_property
+    def _rows(self) -> list[dict[str, Any]]:
+        self._records  # noqa: B018  raises once the step is over: by then the gradients are others
+        back = 1.0 / self.coefficient if self.final and self.coefficient else 1.0
+        return [_row(name, weight, back) for name, weight in self._model.named_parameters()]
+
+    def table(self) -> pd.DataFrame:
+        """One row a tensor of weights, gradients as before clipping.
+
+        Columns: name, shape, grad_norm, mean_abs, max_abs (nats per weight unit), weight_norm, grad_per_weight, zeros (share),
+        has_grad, why_none.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._rows)
+
+    def weight(self, name: str, *index: int) -> str:
+        """What the gradient of one weight says, in a sentence; raises ModelError for a name or place that isn't there."""
+        records = self._records
+        parameter = _find(self._model, name)
+        place = _place(name, parameter, index)
+        if parameter.grad is None:
+            return f"{name}{list(place)} has no gradient: {_why_none(parameter)}."
+        slope = float(parameter.grad[place]) / (self.coefficient if self.final else 1.0)
+        value = float((records.before or {}).get(name, parameter)[place])
+        way = "raise" if slope > 0 else "lower"
+        advice = "down" if slope > 0 else "up"
+        if slope == 0:
+            return f"{name}{list(place)} = {value:.4g} has gradient 0: nudging it would not change the loss of this batch."
+        return (
+            f"{name}{list(place)} = {value:.4g} has gradient {slope:.3g} nats per unit: a nudge of +0.01 would {way} the loss by about "
+            f"{abs(slope) * 0.01:.2g} nats, so descent moves it {advice}."
+        )
+
+    def nudge(self, name: str, *index: int, eps: float = 1e-4) -> dict[str, float]:
+        """Test one gradient by moving its weight and measuring the loss again.
+
+        The same batch goes through a copy in double precision with the weight at +eps and -eps; nothing of the trainer changes.
+
+        Returns:
+            measured (slope from the two losses), gradient (from backward), error (difference relative to the larger of the two).
+        """
+        records = self._records
+        parameter = _find(self._model, name)
+        place = _place(name, parameter, index)
+        if parameter.grad is None:
+            raise ModelError(f"{name} has no gradient to test.", _why_none(parameter) + ".", "Choose a trained weight.")
+        gradient = float(parameter.grad[place]) / (self.coefficient if self.final else 1.0)
+        measured = self._trainer.inspector.slope(records, name, place, eps)
+        error = abs(measured - gradient) / max(abs(measured), abs(gradient), 1e-12)
+        return {"measured": measured, "gradient": gradient, "error": error}
+
+    def predict_drop(self, lr: float) -> float:
+        """How far the loss would fall if every weight moved by -lr x gradient: lr x norm², nats, for small lr."""
+        return lr * self.norm**2
+
+    @property
+    def dloss_dlogits(self) -> Tensor:
+        """Gradient of the step's loss with respect to this micro-batch's logits [B, C], nats per logit."""
+        gradient: Tensor = self._trainer.inspector.logit_gradient(self._records, self.number)
+        return gradient
+
+    def facts(self) -> dict[str, Fact]:
+        """Norm before and after clipping, how many tensors have a gradient."""
+        weights = list(self._model.parameters())
+        found = {"tensors with a gradient": Fact(f"{sum(w.grad is not None for w in weights)} of {len(weights)}")}
+        if not self.final:
+            return found | {"complete": Fact(value=False)}
+        return found | {
+            "grad_norm": Fact(self.norm, "nats per weight unit"),
+            "clipped at": Fact(self.clip_at if self.clip_at else "off"),
+            "after clipping": Fact(self.norm_clipped),
+        }
+
+    def plot(self) -> Figure:
+        """Gradient norm of each tensor, from the input to the output."""
+        rows = [row for row in self._rows if row["has_grad"]]
+        names, values = [row["name"] for row in rows], [row["grad_norm"] for row in rows]
+        return plots.bars(names, values, "Gradient norm of each tensor", "nats per weight unit", log=True)
+
+    def text(self) -> str:
+        """The gradients in sentences."""
+        rows = [row for row in self._rows if row["has_grad"]]
+        if not rows:
+            return "No weight has a gradient."
+        strongest = max(rows, key=lambda row: row["grad_norm"])
+        sentences = [f"{len(rows)} tensors have a gradient; the strongest is {strongest['name']} with norm {strongest['grad_norm']:.3g}."]
+        if self.final:
+            what = f"scaled down to {self.norm_clipped:.3g}" if self.clipped else "not clipped"
+            sentences.insert(0, f"The gradient's norm over all weights is {self.norm:.3g} nats per weight unit, {what}.")
+        sentences.append("A gradient is local sensitivity, not intention: test it with nudge(). No weight has changed.")
+        return " ".join(sentences)
+
+    def code(self) -> str:
+        """The phase in plain PyTorch."""
+        clip = self.clip_at if self.clip_at else "float('inf')"
+        return f"optimizer.zero_grad()\nloss.backward()\ngrad_norm = torch.nn.utils.clip_grad_norm_(model.parameters(), {clip})"
+
+    def _view(self) -> html.Markup:
+        if self._trainer.records is None or not self._trainer.records.holds(self):
+            return html.Markup("")
+        top = max([row["grad_norm"] for row in self._rows if row["has_grad"]] or [1.0]) or 1.0
+        cells = [
+            [row["name"], row["shape"], html.bar(row["grad_norm"] / top, f"{row['grad_norm']:.3g}") if row["has_grad"] else row["why_none"],
+             numerals.share(row["zeros"]) if row["has_grad"] else ""]
+            for row in self._rows[:40]
+        ]  # fmt: skip
+        return html.table(["weights", "shape", "gradient norm (nats per unit)", "exactly 0"], cells)
+
+    def _checks(self) -> Iterator[Check]:
+        trainer, records = self._trainer, self._records
+        yield from trainer.inspector.gradient_checks(records, self)
+        if not self.final:
+            return
+        grads = [w.grad.double() for w in self._model.parameters() if w.grad is not None]
+        total = sum(float((grad**2).sum()) for grad in grads) ** 0.5
+        yield agree("norm = root of the sum of squares", total, self.norm_clipped, 1e-5)
+        name, place = self._strongest_weight()
+        result = self.nudge(name, *place)
+        numbers = f"{name}{list(place)}: measured {result['measured']:.6g}, gradient {result['gradient']:.6g}, error {result['error']:.1e}"
+        yield Check("nudging a weight measures its gradient", result["error"] < 1e-3, numbers)
+
+    def _strongest_weight(self) -> tuple[str, tuple[int, ...]]:
+        """The weight with the largest gradient of all."""
+        import torch
+
+        found = [(float(w.grad.abs().max()), name, w.grad) for name, w in self._model.named_parameters() if w.grad is not None]
+        _, name, gradient = max(found, key=lambda entry: entry[0])
+        place = torch.unravel_index(gradient.abs().argmax(), gradient.shape)
+        return name, tuple(int(i) for i in place)
+
+
+def _row(name: str, weight: Tensor, back: float) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name, "shape": "x".join(str(n) for n in weight.shape)}
+    weight_norm = float(weight.detach().norm())
+    if weight.grad is None:
+        none = dict.fromkeys(("grad_norm", "mean_abs", "max_abs"), float("nan"))
+        return row | none | {"weight_norm": weight_norm, "grad_per_weight": float("nan"), "zeros": float("nan"),
+                             "has_grad": False, "why_none": _why_none(weight)}  # fmt: skip
+    grad = weight.grad
+    norm = float(grad.norm()) * back
+    return row | {
+        "grad_norm": norm, "mean_abs": float(grad.abs().mean()) * back, "max_abs": float(grad.abs().max()) * back,
+        "weight_norm": weight_norm, "grad_per_weight": norm / weight_norm if weight_norm else float("nan"),
+        "zeros": float((grad == 0).double().mean()), "has_grad": True, "why_none": "",
+    }  # fmt: skip
+
+
+def _why_none(weight: Tensor) -> str:
+    return "frozen" if not weight.requires_grad else "not used in the loss of this batch"
+
+
+def _find(model: Any, name: str) -> Tensor:
+    parameters: dict[str, Tensor] = dict(model.named_parameters())
+    if name not in parameters:
+        raise ModelError(*unknown_name("weight tensor", name, parameters))
+    return parameters[name]
+
+
+def _place(name: str, parameter: Tensor, index: tuple[int, ...]) -> tuple[int, ...]:
+    inside = len(index) == parameter.ndim and all(-size <= i < size for i, size in zip(index, parameter.shape, strict=True))
+    if not inside:
+        raise ModelError(
+            f"{name} has no weight at {list(index)}.", f"Its shape is {list(parameter.shape)}.", f"Give {parameter.ndim} numbers inside it."
+        )
+    return tuple(i % size for i, size in zip(index, parameter.shape, strict=True))

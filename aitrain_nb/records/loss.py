@@ -1,0 +1,212 @@
+"""Loss: what `loss` returns. How wrong was each prediction?"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.records.base import Check, Fact, Record, agree
+
+if TYPE_CHECKING:
+    import weakref
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+
+class Loss(Record):
+    """How wrong the predictions of one micro-batch are. Letters: B examples.
+
+    Attributes:
+        number: 0-based place of the micro-batch in the step.
+        counted: targets counted in this micro-batch.
+        objective: what is differentiated: the sum over this micro-batch divided by the targets of the whole step (nats). It carries
+            the graph until `backward`.
+        per_example: loss of each example [B], nats, without label smoothing.
+    """
+
+    phase = "loss"
+    title = "Loss"
+    explain = "One number says how wrong the predictions are: how surprised the model was by the right answers."
+
+    def __init__(
+        self, trainer: weakref.ref[Any], step: int, epoch: float, number: int, objective: Tensor, per_target: Tensor, counted: int
+    ) -> None:
+        super().__init__(trainer, step, epoch)
+        self.number, self.objective, self.counted = number, objective, counted
+        self._per_target = per_target
+
+    @property
+    def per_example(self) -> Tensor:
+        """Loss of each example [B], nats."""
+        return self._per_target.detach()
+
+    @cached_property
+    def value(self) -> float:
+        """Mean loss over the counted targets of this micro-batch, nats."""
+        return float(self.per_example.sum()) / max(1, self.counted)
+
+    @property
+    def bits(self) -> float:
+        """The same in bits: nats / ln 2."""
+        return self.value / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """e^nats: the model is as surprised as by a die with this many sides."""
+        return math.exp(min(self.value, 700.0))
+
+    @property
+    def baseline(self) -> float:
+        """Loss of a uniform guess over the classes, ln C, nats."""
+        return math.log(len(self._trainer.data.label_names))
+
+    @property
+    def p_true(self) -> Tensor:
+        """Probability given to the right answer [B], 0 to 1."""
+        return (-self.per_example).exp()
+
+    @property
+    def correct(self) -> Tensor:
+        """Whether each prediction is right [B] bool."""
+        return self._forward.predicted == self._labels
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the counted examples that are predicted right, 0 to 1."""
+        return float(self.correct.sum()) / max(1, self.counted)
+
+    @property
+    def _forward(self) -> Any:
+        return self._records.forwards[self.number]
+
+    @property
+    def _labels(self) -> Tensor:
+        labels: Tensor = self._records.batch.parts[self.number].inputs["labels"]
+        return labels
+
+    def table(self) -> pd.DataFrame:
+        """One row an example, in the batch's order: true, predicted, their probabilities, rank of the true class, loss (nats)."""
+        import pandas as pd
+
+        forward, names = self._forward, self._trainer.data.label_names
+        p_true = self.p_true
+        return pd.DataFrame(
+            {
+                "true": [names[i] if i >= 0 else "unknown" for i in self._labels.tolist()],
+                "p_true": p_true.tolist(),
+                "predicted": [names[i] for i in forward.predicted.tolist()],
+                "p_predicted": forward.confidence.tolist(),
+                "rank_true": self.rank_true.tolist(),
+                "loss": self.per_example.tolist(),
+                "share": (self.per_example / self.per_example.sum().clamp(min=1e-30)).tolist(),
+            }
+        )
+
+    @property
+    def rank_true(self) -> Tensor:
+        """Place of the right answer among the model's guesses [B] int64, 1 = first."""
+        logits = self._forward.logits
+        own = logits.gather(-1, self._labels.clamp(min=0)[:, None])
+        return (logits > own).sum(-1) + 1
+
+    def worst(self, k: int = 5) -> pd.DataFrame:
+        """The k examples with the highest loss, the worst first; the index is the place in the micro-batch."""
+        return self.table().sort_values("loss", ascending=False).head(k)
+
+    def confidently_wrong(self, threshold: float = 0.9) -> pd.DataFrame:
+        """Examples predicted wrong with a probability above `threshold`, the worst first."""
+        rows = self.table()
+        wrong = rows[(rows["true"] != rows["predicted"]) & (rows["p_predicted"] > threshold)]
+        return wrong.sort_values("loss", ascending=False)
+
+    def example(self, i: int) -> str:
+        """Example i in a sentence."""
+        row = self.table().iloc[i]
+        return (
+            f"Example {i} is {row['true']}. The model gave that {numerals.share(row['p_true'])}, so its loss is "
+            f"-ln {row['p_true']:.3g} = {numerals.step_loss(row['loss'])} nats. Its own guess was {row['predicted']} "
+            f"with {numerals.share(row['p_predicted'])}."
+        )
+
+    @staticmethod
+    def what_if(p: float) -> float:
+        """The loss (nats) of an example whose right answer gets probability `p` (above 0, at most 1)."""
+        if not 0 < p <= 1:
+            raise ValueError(f"a probability lies above 0 and is at most 1, not {p}")
+        return -math.log(p)
+
+    def facts(self) -> dict[str, Fact]:
+        """Loss in nats, bits and perplexity, accuracy, the loss of knowing nothing."""
+        found = {
+            "loss": Fact(self.value, "nats"),
+            "bits": Fact(self.bits, "bits"),
+            "perplexity": Fact(self.perplexity, "sides of a die"),
+            "knows nothing": Fact(self.baseline, "nats"),
+            "counted targets": Fact(self.counted),
+        }
+        if self._trainer.records is not None and self._trainer.records.holds(self):
+            found["right"] = Fact(f"{int(self.correct.sum())} of {self.counted}")
+        return found
+
+    def plot(self) -> Figure:
+        """The curve -ln p with this batch's examples on it."""
+        return plots.surprise(self.p_true.tolist(), self.per_example.tolist())
+
+    def text(self) -> str:
+        """The loss in sentences."""
+        sentences = [
+            f"The mean loss is {numerals.step_loss(self.value)} nats, the surprise of a fair die with {self.perplexity:.3g} sides.",
+            f"A model that knows nothing has ln {len(self._trainer.data.label_names)} = {numerals.step_loss(self.baseline)}.",
+        ]
+        if self._trainer.records is not None and self._trainer.records.holds(self):
+            sentences.append(f"{int(self.correct.sum())} of {self.counted} predictions are right.")
+            sentences.append(self.example(int(self.per_example.argmax())))
+        return " ".join(sentences)
+
+    def code(self) -> str:
+        """The phase in plain PyTorch."""
+        smoothing = self._trainer.config.label_smoothing
+        extra = f", label_smoothing={smoothing!r}" if smoothing else ""
+        return (
+            f"per_example = torch.nn.functional.cross_entropy(logits, labels, reduction='none'{extra})\n"
+            "counted = (labels != -100).sum()\n"
+            "loss = per_example.sum() / counted"
+        )
+
+    def _view(self) -> html.Markup:
+        if self._trainer.records is None or not self._trainer.records.holds(self):
+            return html.Markup("")
+        rows = self.worst(6)
+        top = max(1e-12, float(rows["loss"].max()))
+        cells = [
+            [i, row["true"], f"{row['predicted']} {numerals.share(row['p_predicted'])}", numerals.share(row["p_true"]),
+             html.bar(row["loss"] / top, f"{numerals.step_loss(row['loss'])} nats", html.ORANGE)]
+            for i, row in rows.iterrows()
+        ]  # fmt: skip
+        return html.table(["example", "true", "predicted", "given to the truth", "loss"], cells, "the most surprising examples")
+
+    def _checks(self) -> Iterator[Check]:
+        import torch
+
+        forward, labels = self._forward, self._labels
+        yield agree("mean of the examples = the loss", float(self.per_example.double().sum()) / max(1, self.counted), self.value, 1e-6)
+        own = forward.probabilities.double().gather(-1, labels.clamp(min=0)[:, None])[:, 0]
+        own = torch.where(labels >= 0, own, torch.ones_like(own))
+        error = float((self.p_true.double() - own).abs().max())
+        yield Check("exp(-loss) = probability of the truth", error <= 1e-5, f"largest difference {error:.1e}")
+        yield from self._second_opinion(torch, forward, labels)
+        finite = bool(torch.isfinite(self.per_example).all())
+        where = "" if finite else f"; first layer: {self._trainer.inspector.first_bad_layer(self._records, self.number)}"
+        yield Check("every loss is a finite number", finite, f"{int(torch.isfinite(self.per_example).sum())} of {len(labels)}{where}")
+
+    def _second_opinion(self, torch: Any, forward: Any, labels: Tensor) -> Iterator[Check]:
+        """The objective against torch's own mean cross-entropy over this micro-batch."""
+        smoothing = self._trainer.config.label_smoothing
+        mean = torch.nn.functional.cross_entropy(forward.logits.double(), labels, label_smoothing=smoothing)
+        expected = float(mean) * self.counted / max(1, self._records.batch.counted)
+        yield agree("the objective = torch's cross-entropy, by its share of the step", float(self.objective.detach()), expected, 1e-5)

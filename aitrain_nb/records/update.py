@@ -1,0 +1,181 @@
+"""Update: what `update` returns. The weights have moved."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.errors import PhaseError
+from aitrain_nb.records.base import Check, Fact, Record
+from aitrain_nb.records.gradients import _find, _place
+
+if TYPE_CHECKING:
+    import weakref
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+
+class Update(Record):
+    """One optimizer step.
+
+    Attributes:
+        lr: learning rate of this step.
+        next_lr: learning rate of the next one.
+        schedule_part: "warm-up", "peak" or "decay".
+        before: weights before the step by name, or None where they weren't kept (in `fit`, but for every `inspect_every`-th step).
+    """
+
+    phase = "update"
+    title = "Update"
+    explain = "The optimizer moves each weight a little, against its gradient."
+
+    def __init__(
+        self, trainer: weakref.ref[Any], step: int, epoch: float, lr: float, before: dict[str, Tensor] | None
+    ) -> None:  # fmt: skip
+        super().__init__(trainer, step, epoch)
+        self.lr, self.before = lr, before
+        self.weights_changed = lr != 0
+        if before is not None:
+            self._rows = self._measure(trainer(), before)
+
+    @staticmethod
+    def _measure(trainer: Any, before: dict[str, Tensor]) -> list[dict[str, Any]]:
+        return [_row(name, before[name], weight) for name, weight in trainer.model.named_parameters()]
+
+    _rows: list[dict[str, Any]]
+
+    @property
+    def next_lr(self) -> float:
+        """Learning rate of the step that follows."""
+        rate: float = self._trainer.learning_rate_at(self.step)
+        return rate
+
+    @property
+    def schedule_part(self) -> str:
+        """Where the schedule stands: "warm-up", "peak" or "decay"."""
+        part: str = self._trainer.schedule_part_at(self.step - 1)
+        return part
+
+    @property
+    def optimizer(self) -> str:
+        """Name of the optimizer."""
+        name: str = self._trainer.config.optimizer
+        return name
+
+    def _measured(self) -> list[dict[str, Any]]:
+        if self.before is None:
+            raise PhaseError(
+                f"The weights before step {self.step} were not kept.",
+                "Measuring how far weights move needs a copy of them, so fit does it only when asked.",
+                "Set inspect_every=1, or take the step by hand.",
+            )
+        return self._rows
+
+    @cached_property
+    def norm(self) -> float:
+        """L2 norm of the change over all weights, units of the weights."""
+        total: float = sum(row["update_norm"] ** 2 for row in self._measured()) ** 0.5
+        return total
+
+    @cached_property
+    def ratio(self) -> float:
+        """Norm of the change over the norm of the weights; about 1e-3 is a guide, not a law."""
+        weights: float = sum(row["weight_norm_before"] ** 2 for row in self._measured()) ** 0.5
+        return self.norm / weights if weights else float("nan")
+
+    def table(self) -> pd.DataFrame:
+        """One row a tensor: weight norm before, update norm, weight norm after, update per weight, cosine of update and -gradient."""
+        import pandas as pd
+
+        return pd.DataFrame(self._measured())
+
+    def weight(self, name: str, *index: int) -> dict[str, float]:
+        """One weight: before, gradient (after clipping), from_gradient, from_decay, delta, after.
+
+        Raises:
+            ModelError: no such weight.
+            PhaseError: the step is over, or its start wasn't kept.
+        """
+        records = self._records
+        self._measured()
+        parameter = _find(self._model, name)
+        place = _place(name, parameter, index)
+        assert self.before is not None
+        before, after = float(self.before[name][place]), float(parameter.detach()[place])
+        gradient = float(parameter.grad[place]) if parameter.grad is not None else 0.0
+        decay = self._trainer.inspector.decay_part(records, name, self.lr)
+        from_decay = float(decay[place]) if decay is not None else 0.0
+        return {"before": before, "gradient": gradient, "from_gradient": after - before - from_decay, "from_decay": from_decay,
+                "delta": after - before, "after": after}  # fmt: skip
+
+    def undo(self) -> None:
+        """Put everything back to before this step, exactly: weights, optimizer, random numbers, place in the data, history."""
+        self._records  # noqa: B018  raises once the step is over
+        self._trainer.undo()
+
+    def facts(self) -> dict[str, Fact]:
+        """Optimizer, learning rate now and next, schedule, and how far the weights moved where that was measured."""
+        found = {
+            "optimizer": Fact(self.optimizer),
+            "lr": Fact(numerals.rate(self.lr)),
+            "next lr": Fact(numerals.rate(self.next_lr)),
+            "schedule": Fact(self.schedule_part),
+        }
+        if self.before is not None:
+            found |= {"update_norm": Fact(self.norm, "weight units"), "update / weights": Fact(self.ratio)}
+        return found
+
+    def plot(self) -> Figure:
+        """How far each tensor moved, relative to its size."""
+        rows = self._measured()
+        names, values = [row["name"] for row in rows], [row["update_per_weight"] for row in rows]
+        return plots.bars(names, values, "Change relative to the weights", "norm of the change / norm of the weights")
+
+    def text(self) -> str:
+        """The update in sentences."""
+        sentences = [f"{self.optimizer} moved the weights with learning rate {numerals.rate(self.lr)} ({self.schedule_part})."]
+        if self.lr == 0:
+            sentences.append("The warm-up starts at rate 0, so this step changed nothing.")
+        if self.before is not None:
+            sentences.append(
+                f"All changes together have norm {self.norm:.3g}, {self.ratio:.1e} of the weights' norm "
+                "(about 1e-3 is a guide, not a law)."
+            )
+            most = max(self._rows, key=lambda row: row["update_per_weight"])
+            sentences.append(f"{most['name']} moved most for its size.")
+        return " ".join(sentences)
+
+    def code(self) -> str:
+        """The phase in plain PyTorch."""
+        return f"for group in optimizer.param_groups:\n    group['lr'] = {self.lr!r}\noptimizer.step()"
+
+    def _view(self) -> html.Markup:
+        if self.before is None:
+            return html.Markup("")
+        top = max([row["update_per_weight"] for row in self._rows]) or 1.0
+        cells = [
+            [row["name"], f"{row['weight_norm_before']:.4g}", f"{row['update_norm']:.3g}", f"{row['weight_norm_after']:.4g}",
+             html.bar(row["update_per_weight"] / top, f"{row['update_per_weight']:.1e}", html.GREEN)]
+            for row in self._rows[:40]
+        ]  # fmt: skip
+        return html.table(["weights", "norm before", "norm of the change", "norm after", "change / weights"], cells)
+
+    def _checks(self) -> Iterator[Check]:
+        yield from self._trainer.inspector.update_checks(self._records, self)
+
+
+def _row(name: str, before: Tensor, weight: Tensor) -> dict[str, Any]:
+    after = weight.detach()
+    delta = after - before
+    update_norm, before_norm = float(delta.norm()), float(before.norm())
+    cosine = float("nan")
+    if weight.grad is not None and update_norm and float(weight.grad.norm()):
+        cosine = float(-(delta * weight.grad).sum() / (delta.norm() * weight.grad.norm()))
+    return {
+        "name": name, "weight_norm_before": before_norm, "update_norm": update_norm, "weight_norm_after": float(after.norm()),
+        "update_per_weight": update_norm / before_norm if before_norm else 0.0, "cosine": cosine,
+    }  # fmt: skip

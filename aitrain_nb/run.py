@@ -1,0 +1,32 @@
+"""From a description to a trainer that is ready to go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aitrain_nb.config import TrainConfig
+from aitrain_nb.data import load_data
+from aitrain_nb.tasks import find_task
+from aitrain_nb.trainer import Trainer
+
+
+def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
+    """Load the data, build the model with its first weights, and return the trainer that joins them.
+
+    Args:
+        config: the run; `TrainConfig()` by default.
+        fields: fields of the config to set or change.
+
+    Raises:
+        ConfigError: a name or value in the config isn't valid.
+        DataError: the examples can't be used.
+        ModelError: the model doesn't fit the data.
+
+    Example:
+        trainer = prepare(data="digits", model="small-cnn", epochs=5)
+        trainer.fit()
+    """
+    config = (config or TrainConfig()).replace(**fields) if fields or config is None else config
+    task = find_task(config.task)
+    data = load_data(config)
+    return Trainer(task.load_model(config, data), task, data, config)

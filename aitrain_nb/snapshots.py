@@ -1,0 +1,128 @@
+"""The whole state of a run at one step, and a ring of such states bounded in bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from aitrain_nb.order import Cursor
+    from aitrain_nb.randomness import OwnRandom
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that decides how a run goes on.
+
+    Attributes:
+        step: optimizer steps taken.
+        cursor: place in the data.
+        weights: parameter name -> copy.
+        buffers: buffer name -> copy (running means and the like).
+        optimizer: copy of the optimizer's `state_dict()`.
+        random: the run's random state.
+        kept: what else the trainer wants back: its best weights so far. Shared, not copied.
+    """
+
+    step: int
+    cursor: Cursor
+    weights: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    random: tuple[Tensor, ...]
+    kept: Any = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory the copies take."""
+        held = [*self.weights.values(), *self.buffers.values(), *_tensors(self.optimizer)]
+        return sum(tensor.nbytes for tensor in held)
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of every parameter, by name."""
+    return {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+
+def copy_buffers(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of every buffer, by name."""
+    return {name: buffer.detach().clone() for name, buffer in model.named_buffers()}
+
+
+@torch.no_grad()
+def load_tensors(model: nn.Module, weights: dict[str, Tensor], buffers: dict[str, Tensor]) -> None:
+    """Write copies back into the model's own tensors, which stay the same objects."""
+    own = dict(model.named_parameters()) | dict(model.named_buffers())
+    for name, value in (weights | buffers).items():
+        own[name].copy_(value)
+
+
+def take(
+    step: int, cursor: Cursor, model: nn.Module, optimizer: torch.optim.Optimizer, random: OwnRandom, kept: Any = None
+) -> State:
+    """Copy the whole state."""
+    return State(step, cursor, copy_weights(model), copy_buffers(model), _copied(optimizer.state_dict()), random.state, kept)
+
+
+def load(state: State, model: nn.Module, optimizer: torch.optim.Optimizer, random: OwnRandom) -> None:
+    """Put weights, buffers, optimizer and random numbers back, bit for bit; gradients are dropped."""
+    load_tensors(model, state.weights, state.buffers)
+    optimizer.load_state_dict(_copied(state.optimizer))
+    optimizer.zero_grad(set_to_none=True)
+    random.state = state.random
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: _copied(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_copied(entry) for entry in value]
+    return value
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    entries = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [tensor for entry in entries for tensor in _tensors(entry)]
+
+
+class Ring:
+    """States in order, the oldest dropped when they take more than `limit_bytes`."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self._states: deque[State] = deque()
+        self._size = 0
+
+    def add(self, state: State) -> None:
+        """Keep a state; one that is larger than the limit alone is not kept."""
+        self.drop_after(state.step - 1)
+        self._states.append(state)
+        self._size += state.size_bytes
+        while self._states and self._size > self.limit_bytes:
+            self._size -= self._states.popleft().size_bytes
+
+    def at(self, step: int) -> State | None:
+        """The state after `step` optimizer steps, or None."""
+        return next((state for state in reversed(self._states) if state.step == step), None)
+
+    def drop_after(self, step: int) -> None:
+        """Forget the states of later steps."""
+        while self._states and self._states[-1].step > step:
+            self._size -= self._states.pop().size_bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that all states take."""
+        return self._size
+
+    def __len__(self) -> int:
+        return len(self._states)
