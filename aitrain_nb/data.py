@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
 
 
+_SMALL_BYTES = 64 * 2**20
+"""Data up to this size are shuffled as a whole at the start of each epoch."""
+
+
 class Dataset:
     """Examples as columns of equal length.
 
@@ -52,6 +56,26 @@ class Dataset:
             name: column.index_select(0, indices) if isinstance(column, torch.Tensor) else [column[i] for i in indices.tolist()]
             for name, column in self.columns.items()
         }
+
+    def pieces(self, order: Tensor, size: int) -> list[dict[str, Any]] | None:
+        """All examples in this order, cut into pieces of `size`, at once: quicker than taking each piece by itself.
+
+        Args:
+            order: [n] int64 positions.
+            size: examples a piece; the last one may be smaller.
+
+        Returns:
+            Columns by name for each piece, or None where a second copy of the data would be large or a column isn't a tensor.
+        """
+        import torch
+
+        columns = self.columns
+        if not all(isinstance(column, torch.Tensor) for column in columns.values()):
+            return None
+        if sum(column.nbytes for column in columns.values()) > _SMALL_BYTES:  # type: ignore[union-attr]
+            return None
+        cut = [column.index_select(0, order).split(size) for column in columns.values()]  # type: ignore[union-attr]
+        return [dict(zip(columns, piece, strict=True)) for piece in zip(*cut, strict=True)]
 
     def subset(self, indices: Tensor) -> Dataset:
         """A dataset of these examples only."""

@@ -47,6 +47,7 @@ class DataOrder:
         self.examples, self.batch_size, self.accumulation, self.seed = examples, batch_size, accumulation, seed
         self.cursor = Cursor(0, 0)
         self._shuffled: tuple[int, torch.Tensor] | None = None
+        self._pieces: tuple[int, tuple[torch.Tensor, ...]] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -67,7 +68,10 @@ class DataOrder:
     def take(self) -> StepIndices:
         """The examples of the next step; moves the cursor."""
         epoch, start = self.cursor
+        if self._pieces is None or self._pieces[0] != epoch:
+            self._pieces = epoch, self.of_epoch(epoch).split(self.batch_size)
+        first = start // self.batch_size
         stop = min(start + self.batch_size * self.accumulation, self.examples)
-        parts = self.of_epoch(epoch)[start:stop].split(self.batch_size)
+        parts = self._pieces[1][first : first + self.accumulation]
         self.cursor = Cursor(epoch + 1, 0) if stop == self.examples else Cursor(epoch, stop)
         return StepIndices(parts, epoch, start, stop)

@@ -63,6 +63,10 @@ class ImageClassification(Task):
             numbers = torch.tensor([_label_number(label, splits.label_names) for label in labels], dtype=torch.int64)
         return Dataset({"image": images, "label": numbers}, splits.label_names)
 
+    def counted(self, inputs: dict[str, Tensor]) -> int:
+        """One an example."""
+        return inputs["labels"].shape[0]
+
     def load_model(self, config: TrainConfig, splits: Splits) -> nn.Module:
         """The image model of the config, for the shape of these images."""
         shape = splits.train.columns["image"].shape
