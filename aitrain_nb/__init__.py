@@ -1,6 +1,7 @@
 """See a neural network train, one step at a time, in Jupyter.
 
-Importing this package loads none of torch, transformers, pandas, matplotlib: the public names load what they need on first use.
+Importing this package loads none of torch, transformers, pandas, matplotlib: the public names load what they need on
+first use.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def capture(model: nn.Module, *patterns: str) -> Iterator[Seen]:
 
     Args:
         model: any module.
-        patterns: shell patterns on module names such as "conv*" or "*.attention"; none means every module without submodules.
+        patterns: shell patterns on module names such as "conv*" or "*.attention"; none means every module without
+            submodules.
 
     Raises:
         ModelError: a pattern matches no module.
@@ -57,7 +58,9 @@ def capture(model: nn.Module, *patterns: str) -> Iterator[Seen]:
         matching = {name: module for name, module in modules.items() if name and fnmatch(name, pattern)}
         if not matching:
             names = nearest(pattern, [name for name in modules if name])
-            raise ModelError(f"No module matches {pattern!r}.", f"The modules are: {', '.join(names)}.", f"Try {names[0]!r}.")
+            raise ModelError(
+                f"No module matches {pattern!r}.", f"The modules are: {', '.join(names)}.", f"Try {names[0]!r}."
+            )
         chosen.update(matching)
     seen = Seen()
     handles = [module.register_forward_hook(_watch(seen, name)) for name, module in chosen.items()]

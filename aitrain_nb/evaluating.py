@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb.errors import DataError
+from aitrain_nb.errors import DataError, ModelError
 from aitrain_nb.records import Evaluation
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def compute_logits(phases: Phases, dataset: Dataset, stop: Callable[[], bool] = 
     model.eval()
     logits, losses = [], []
     try:
-        with phases._threads, phases.random.replayed(phases.random.state):  # noqa: SLF001  one thing, kept in two files
+        with phases._threads, phases.random.replayed(phases.random.state):
             for indices in torch.arange(len(dataset)).split(phases.config.evaluation_batch_size or 256):
                 if stop():
                     raise _Cut
@@ -48,13 +48,32 @@ def compute_logits(phases: Phases, dataset: Dataset, stop: Callable[[], bool] = 
     return torch.cat(logits), torch.cat(losses)
 
 
+def check_model(phases: Phases, dataset: Dataset) -> None:
+    """Send two examples through the model, so that a misfit shows before the run; raises ModelError."""
+    sample = dataset.subset(torch.arange(min(2, len(dataset))))
+    try:
+        logits, _ = compute_logits(phases, sample)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        shapes = {name: list(value.shape) for name, value in phases.task.collate(sample.columns).items()}
+        raise ModelError(
+            "The model can't take these examples.", f"{error} (inputs: {shapes})", "Match its input to the data."
+        ) from error
+    expected = (len(sample), len(phases.data.label_names))
+    if tuple(logits.shape) != expected:
+        raise ModelError(
+            f"The model gives {list(logits.shape)} for {expected[0]} examples.",
+            f"The data has {expected[1]} classes, so {list(expected)} is needed.",
+            f"Give its last layer {expected[1]} outputs.",
+        )
+
+
 def evaluate(phases: Phases, split: str, stop: Callable[[], bool] = lambda: False) -> Evaluation | None:
     """Loss and scores on "validation" or "train"; None where `stop` said so in the middle.
 
     Raises:
         DataError: there is no such split.
     """
-    prepared = {"train": phases._train, "validation": phases._validation}.get(split)  # noqa: SLF001
+    prepared = {"train": phases._train, "validation": phases._validation}.get(split)
     raw = {"train": phases.data.train, "validation": phases.data.validation}.get(split)
     if prepared is None or raw is None:
         have = "train" if phases.data.validation is None else "train, validation"
@@ -66,7 +85,7 @@ def evaluate(phases: Phases, split: str, stop: Callable[[], bool] = lambda: Fals
     labels = torch.as_tensor(prepared.columns["labels"])
     metrics = phases.task.metrics(logits.argmax(-1), labels)
     epoch = phases.order.epochs_completed
-    return Evaluation(phases._reference, phases.step, epoch, split, raw, logits, per_target, labels, metrics)  # noqa: SLF001
+    return Evaluation(phases._reference, phases.step, epoch, split, raw, logits, per_target, labels, metrics)
 
 
 def predict(phases: Phases, examples: Any) -> pd.DataFrame:

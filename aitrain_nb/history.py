@@ -29,8 +29,10 @@ class Trouble(NamedTuple):
 class History:
     """One row an optimizer step.
 
-    Columns: step (1-based), epoch (epochs completed, a float), loss (nats, training mode, without label smoothing), lr, grad_norm
-    (L2 over all gradients before clipping), seconds (wall time of the step), targets (how many the loss averages over); a step
+    Columns: step (1-based), epoch (epochs completed, a float), loss (nats, training mode, without label smoothing),
+        lr, grad_norm
+    (L2 over all gradients before clipping), seconds (wall time of the step), targets (how many the loss averages
+    over); a step
     that ended in an evaluation also has eval_loss, eval_accuracy and so on. NaN and infinity are kept as they are.
 
     Adding a row reads nothing from the device: losses and norms stay tensors until somebody looks.
@@ -64,7 +66,11 @@ class History:
                     if isinstance(row[column], torch.Tensor):
                         row[column] = next(values)
         for row in self._waiting:
-            bad = [(name, row[column]) for name, column in (("loss", 2), ("grad_norm", 4)) if not math.isfinite(row[column])]
+            bad = [
+                (name, row[column])
+                for name, column in (("loss", 2), ("grad_norm", 4))
+                if not math.isfinite(row[column])
+            ]
             self.troubles.extend(Trouble(row[0], name, value) for name, value in bad)
         self._rows.extend(self._waiting)
         self._waiting = []
@@ -132,13 +138,13 @@ class History:
         if not last:
             return "No step has been taken yet."
         first = self._rows[0]
-        sentences = [
-            f"{len(self)} steps, {last['epoch']:.3g} epochs: the loss went from {numerals.step_loss(first[2])} "
-            f"to {numerals.step_loss(last['loss'])} nats."
-        ]
+        start, end = numerals.step_loss(first[2]), numerals.step_loss(last["loss"])
+        sentences = [f"{len(self)} steps, {last['epoch']:.3g} epochs: the loss went from {start} to {end} nats."]
         if self.evaluations:
             best = min(self.evaluations, key=lambda row: (math.isnan(row["eval_loss"]), row["eval_loss"]))
-            sentences.append(f"The lowest validation loss was {numerals.epoch_loss(best['eval_loss'])} at epoch {best['epoch']:.3g}.")
+            sentences.append(
+                f"The lowest validation loss was {numerals.epoch_loss(best['eval_loss'])} at epoch {best['epoch']:.3g}."
+            )
         if self.troubles:
             sentences.append(f"First trouble: {self.troubles[0]}.")
         return " ".join(sentences)

@@ -1,7 +1,7 @@
 """Small pieces of HTML that survive a notebook's sanitiser and suit a light and a dark page.
 
-Inline styles only: translucent backgrounds, inherited text colour, every value also as text. Each function escapes the text it is
-given; a value of type `Markup` is HTML made here.
+Inline styles only: translucent backgrounds, inherited text colour, every value also as text. Each function escapes
+the text it is given; a value of type `Markup` is HTML made here.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ class Markup(str):
 
 
 def escape(value: object) -> Markup:
-    """Text for an HTML page; control and direction-changing characters become visible codes.
+    r"""Text for an HTML page; control and direction-changing characters become visible codes.
 
-    >>> escape("<b>\\u202e")
-    '&lt;b&gt;\\\\u202e'
+    >>> escape("<b>\u202e")
+    '&lt;b&gt;\\u202e'
     """
     if isinstance(value, Markup):
         return value
     visible = "".join(
-        f"\\u{ord(letter):04x}" if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in "\n\t" else letter
+        f"\\u{ord(letter):04x}"
+        if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in "\n\t"
+        else letter
         for letter in str(value)
     )
     return Markup(standard_html.escape(visible))
@@ -53,8 +55,12 @@ def join(parts: Iterable[object]) -> Markup:
 def bar(fraction: float, text: str, colour: str = BLUE, width: int = 120) -> Markup:
     """A horizontal bar of `fraction` (0 to 1) of `width` pixels, with its value as text behind it."""
     length = round(width * min(1.0, max(0.0, fraction)))
-    block = element("span", style=f"display:inline-block;width:{length}px;height:10px;background-color:rgba({colour},0.7)")
-    rest = element("span", style=f"display:inline-block;width:{width - length}px;height:10px;background-color:rgba({GREY},0.15)")
+    block = element(
+        "span", style=f"display:inline-block;width:{length}px;height:10px;background-color:rgba({colour},0.7)"
+    )
+    rest = element(
+        "span", style=f"display:inline-block;width:{width - length}px;height:10px;background-color:rgba({GREY},0.15)"
+    )
     return Markup(f'<span style="white-space:nowrap">{block}{rest} {escape(text)}</span>')
 
 
@@ -70,7 +76,9 @@ def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: 
     head = join(element("th", header, style=cell, scope="col") for header in headers)
     body = join(Markup(f"<tr>{join(element('td', value, style=cell) for value in row)}</tr>") for row in rows)
     title = element("caption", caption, style="text-align:left;padding:2px 8px") if caption else Markup("")
-    return Markup(f'<table style="border-collapse:collapse;margin:4px 0">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+    return Markup(
+        f'<table style="border-collapse:collapse;margin:4px 0">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
 
 
 def grid(values: Sequence[Sequence[float]], low: float, high: float, caption: str = "") -> Markup:
@@ -84,7 +92,9 @@ def grid(values: Sequence[Sequence[float]], low: float, high: float, caption: st
 
     body = join(Markup(f"<tr>{join(cell(value) for value in row)}</tr>") for row in values)
     title = element("caption", caption, style="text-align:left") if caption else Markup("")
-    return Markup(f'<table style="border-collapse:collapse;margin:4px 0;font-size:90%">{title}<tbody>{body}</tbody></table>')
+    return Markup(
+        f'<table style="border-collapse:collapse;margin:4px 0;font-size:90%">{title}<tbody>{body}</tbody></table>'
+    )
 
 
 def facts(items: Mapping[str, object]) -> Markup:
@@ -109,5 +119,7 @@ def details(summary: str, content: Markup) -> Markup:
 
 def section(title: str, note: str, *content: object) -> Markup:
     """A titled block: what every record shows."""
-    heading = element("div", element("b", title), " ", element("span", note, style="opacity:0.75"), style="margin-bottom:2px")
+    heading = element(
+        "div", element("b", title), " ", element("span", note, style="opacity:0.75"), style="margin-bottom:2px"
+    )
     return Markup(f'<div style="padding:6px 2px;max-width:860px">{heading}{join(content)}</div>')

@@ -1,6 +1,7 @@
 """Looking closer at a step taken by hand: the same computation once more, on copies, with the same random numbers.
 
-Nothing here changes the trainer. Weights come from the step's snapshot, so that a question can be asked after the update too.
+Nothing here changes the trainer. Weights come from the step's snapshot, so that a question can be asked after the
+update too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from aitrain_nb import snapshots
 from aitrain_nb.capture import capture, leaves
 from aitrain_nb.errors import ModelError, PhaseError, unknown_name
 from aitrain_nb.records.base import Check, agree, fingerprint
+from aitrain_nb.replaying import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,70 +26,8 @@ if TYPE_CHECKING:
     from aitrain_nb.records import Forward, Gradients, StepRecords, Update
 
 
-class Inspector:
+class Inspector(Replay):
     """Answers the questions that the records ask about the step they belong to."""
-
-    def __init__(self, trainer: Any) -> None:
-        self._trainer = trainer
-
-    # the step's computation, once more
-
-    def weights_before(self, records: StepRecords) -> dict[str, Tensor]:
-        """The weights the step began with; raises PhaseError where they weren't kept and the step has changed them."""
-        if records.before is not None:
-            return records.before
-        if records.update is not None:
-            raise PhaseError(
-                f"The weights before step {records.step} were not kept.",
-                "Snapshots are larger than snapshot_memory_bytes.",
-                "Raise snapshot_memory_bytes, or ask before update().",
-            )
-        return {name: weight.detach() for name, weight in self._trainer.model.named_parameters()}
-
-    def replay(
-        self, records: StepRecords, number: int, weights: dict[str, Tensor], *, inputs: dict[str, Tensor] | None = None,
-        dtype: torch.dtype | None = None, training: bool = True,
-    ) -> Tensor:  # fmt: skip
-        """Logits of micro-batch `number` as the step computed them, from these weights: [B, C].
-
-        Args:
-            records: of the current step.
-            number: 0-based micro-batch.
-            weights: by name; tensors that require a gradient get one.
-            inputs: other inputs than the micro-batch's own.
-            dtype: compute in this precision instead.
-            training: training or evaluation mode.
-        """
-        trainer = self._trainer
-        model = trainer.model
-        given = dict(records.batch.parts[number].inputs if inputs is None else inputs)
-        state = dict(weights) | snapshots.copy_buffers(model)
-        if dtype is not None:
-            state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
-            given = {name: value.to(dtype) if value.is_floating_point() else value for name, value in given.items()}
-        before = model.training
-        model.train(training)
-        try:
-            with trainer.random.replayed(self._random_before(records, number)):
-                return trainer.task.outputs(lambda *args, **named: torch.func.functional_call(model, state, args, named), given)
-        finally:
-            model.train(before)
-
-    def _random_before(self, records: StepRecords, number: int) -> Any:
-        if number < len(records.forwards):
-            return records.forwards[number].random_before
-        return self._trainer.random.state
-
-    def objective(self, records: StepRecords, weights: dict[str, Tensor], dtype: torch.dtype | None = None, *, done: int | None = None) -> Tensor:
-        """The loss that the step differentiates (nats), from these weights, over its first `done` micro-batches (all by default)."""
-        trainer, batch = self._trainer, records.batch
-        total: Tensor | None = None
-        for part in batch.parts[:done]:
-            logits = self.replay(records, part.number, weights, dtype=dtype)
-            contribution = trainer.task.loss(logits, part.inputs, trainer.config.label_smoothing).sum() / batch.counted
-            total = contribution if total is None else total + contribution
-        assert total is not None
-        return total
 
     # forward
 
@@ -98,7 +38,9 @@ class Inspector:
         with capture(model) as seen:
             self.replay(records, number, self.weights_before(records))
         modules = leaves(model)
-        return [_layer_row(name, modules[name], seen.inputs.get(name), output) for name, output in seen.activations.items()]
+        return [
+            _layer_row(name, modules[name], seen.inputs.get(name), output) for name, output in seen.activations.items()
+        ]
 
     @torch.no_grad()
     def activation(self, records: StepRecords, number: int, name: str) -> Tensor:
@@ -122,12 +64,18 @@ class Inspector:
         """Shapes, repeatability, independence of examples, untouched weights."""
         weights, number = self.weights_before(records), forward.number
         again = self.replay(records, number, weights)
-        yield Check("the same forward again gives the same scores", torch.equal(again, forward.logits), _difference(again, forward.logits))
+        yield Check(
+            "the same forward again gives the same scores",
+            torch.equal(again, forward.logits),
+            _difference(again, forward.logits),
+        )
         first, second = (self.replay(records, number, weights, training=False) for _ in range(2))
         yield Check("in evaluation mode twice the same", torch.equal(first, second), _difference(first, second))
         inputs = {name: value[:1] for name, value in records.batch.parts[number].inputs.items()}
         alone = self.replay(records, number, weights, inputs=inputs, training=False)
-        yield agree("an example alone gets the scores it gets in a batch", float((alone - first[:1]).abs().max()), 0.0, 1e-4)
+        yield agree(
+            "an example alone gets the scores it gets in a batch", float((alone - first[:1]).abs().max()), 0.0, 1e-4
+        )
         yield self._shapes_chain(records, forward)
         yield from self._weights_untouched(records)
 
@@ -139,8 +87,14 @@ class Inspector:
         broken = [] if not isinstance(self._trainer.model, torch.nn.Sequential) else [
             row["name"] for before, row in itertools.pairwise(rows) if row["input"] != before["output"]
         ]  # fmt: skip
-        chain = f"{rows[0]['input']} to {rows[-1]['output']} through {len(rows)} layers" if rows else "no layer was seen"
-        return Check("shapes chain from the batch to the logits", ends and not broken, chain + (f"; broken at {broken}" if broken else ""))
+        chain = (
+            f"{rows[0]['input']} to {rows[-1]['output']} through {len(rows)} layers" if rows else "no layer was seen"
+        )
+        return Check(
+            "shapes chain from the batch to the logits",
+            ends and not broken,
+            chain + (f"; broken at {broken}" if broken else ""),
+        )
 
     # gradients
 
@@ -156,7 +110,7 @@ class Inspector:
         return (losses[0] - losses[1]) / (2 * eps)
 
     def logit_gradient(self, records: StepRecords, number: int) -> Tensor:
-        """d loss / d logits of a micro-batch [B, C], by autograd."""
+        """D loss / d logits of a micro-batch [B, C], by autograd."""
         trainer, part = self._trainer, records.batch.parts[number]
         with torch.no_grad():
             logits = self.replay(records, number, self.weights_before(records))
@@ -173,7 +127,9 @@ class Inspector:
         counted = (part.inputs["labels"] != -100)[:, None]
         expected = (forward.logits.softmax(-1) - target) * counted / records.batch.counted
         error = float((gradients.dloss_dlogits - expected).abs().max())
-        yield Check("d loss / d logits = (probability - truth) / counted", error <= 1e-6, f"largest difference {error:.1e}")
+        yield Check(
+            "d loss / d logits = (probability - truth) / counted", error <= 1e-6, f"largest difference {error:.1e}"
+        )
         fresh = self._fresh_gradients(records, gradients.number + 1)
         scale = gradients.coefficient if gradients.final else 1.0
         worst = 0.0
@@ -181,7 +137,11 @@ class Inspector:
             if weight.grad is not None and name in fresh:
                 size = float(fresh[name].norm()) * scale
                 worst = max(worst, float((weight.grad - fresh[name] * scale).norm()) / max(size, 1e-8))
-        yield Check("every micro-batch was added exactly once", worst <= 1e-4, f"largest relative difference to fresh gradients {worst:.1e}")
+        yield Check(
+            "every micro-batch was added exactly once",
+            worst <= 1e-4,
+            f"largest relative difference to fresh gradients {worst:.1e}",
+        )
         if gradients.final:
             total = math.sqrt(sum(float((gradient.double() ** 2).sum()) for gradient in fresh.values()))
             yield agree("grad_norm = norm of fresh gradients", gradients.norm, total, 1e-4)
@@ -189,9 +149,14 @@ class Inspector:
 
     def _fresh_gradients(self, records: StepRecords, done: int) -> dict[str, Tensor]:
         trained = {name for name, weight in self._trainer.model.named_parameters() if weight.requires_grad}
-        weights = {name: weight.detach().clone().requires_grad_(name in trained) for name, weight in self.weights_before(records).items()}
+        weights = {
+            name: weight.detach().clone().requires_grad_(name in trained)
+            for name, weight in self.weights_before(records).items()
+        }
         names = [name for name in weights if name in trained]
-        found = torch.autograd.grad(self.objective(records, weights, done=done), [weights[name] for name in names], allow_unused=True)
+        found = torch.autograd.grad(
+            self.objective(records, weights, done=done), [weights[name] for name in names], allow_unused=True
+        )
         return {name: gradient for name, gradient in zip(names, found, strict=True) if gradient is not None}
 
     def _weights_untouched(self, records: StepRecords) -> Iterator[Check]:
@@ -230,13 +195,21 @@ class Inspector:
             scale = float(expected.abs().max()) + 1e-5 * float(before[name].abs().max())
             worst = max(worst, float((change - expected).abs().max()) / max(scale, 1e-12))
         formula = {"adamw": "AdamW", "adam": "Adam", "sgd": "SGD"}[update.optimizer]
-        yield Check(f"after - before = {formula}'s formula", worst <= 1e-2, f"largest difference {worst:.1e} of the largest change")
+        yield Check(
+            f"after - before = {formula}'s formula",
+            worst <= 1e-2,
+            f"largest difference {worst:.1e} of the largest change",
+        )
         yield self._times_ten(update)
         yield Check("weights without a gradient stay", moved_frozen == 0, f"{moved_frozen} of {frozen} moved")
         if records.snapshot is not None:
             undone = self._fingerprint_after_undo(records)
             expected_print = fingerprint(before.items())
-            yield Check("undo brings the old weights back", undone == expected_print, f"fingerprint {undone} undone, {expected_print} before")
+            yield Check(
+                "undo brings the old weights back",
+                undone == expected_print,
+                f"fingerprint {undone} undone, {expected_print} before",
+            )
 
     def _times_ten(self, update: Update) -> Check:
         """From the start, a loss ten times as large moves SGD's weights ten times as far and leaves Adam's step as it is."""
@@ -250,7 +223,9 @@ class Inspector:
         groups, before = [], []
         for group in self._trainer.optimizer.param_groups:
             copies = [weight.detach().clone().requires_grad_() for weight in group["params"] if weight.grad is not None]
-            for copy, weight in zip(copies, [weight for weight in group["params"] if weight.grad is not None], strict=True):
+            for copy, weight in zip(
+                copies, [weight for weight in group["params"] if weight.grad is not None], strict=True
+            ):
                 copy.grad = weight.grad * scale
             before += [copy.detach().clone() for copy in copies]
             settings = {name: value for name, value in group.items() if name != "params"}
@@ -288,7 +263,9 @@ class Inspector:
     def _old_state(self, records: StepRecords, parameter: Tensor) -> dict[str, Tensor]:
         if records.optimizer_before is None:
             raise PhaseError(
-                "The optimizer's state before this step was not kept.", "The snapshot was too large.", "Raise snapshot_memory_bytes."
+                "The optimizer's state before this step was not kept.",
+                "The snapshot was too large.",
+                "Raise snapshot_memory_bytes.",
             )
         places = [weight for group in self._trainer.optimizer.param_groups for weight in group["params"]]
         number = next(i for i, weight in enumerate(places) if weight is parameter)

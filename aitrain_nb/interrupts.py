@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def deferred_interrupt(ask: Callable[[str], None], may_raise: Callable[[], bool]) -> Iterator[None]:
     """Inside, a first interrupt only calls `ask("interrupted")`; a second one raises KeyboardInterrupt.
 
-    The handler that was there is put back at the end. A second interrupt during an update waits until the update is whole. On another
-    thread than the main one, where Python sends no signals, this does nothing.
+    The handler that was there is put back at the end. A second interrupt during an update waits until the update is
+    whole. On another thread than the main one, where Python sends no signals, this does nothing.
 
     Args:
         ask: told the reason once; the loop ends at the step's edge.

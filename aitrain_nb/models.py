@@ -41,7 +41,12 @@ def load_model(config: TrainConfig, shape: ImageShape) -> nn.Module:
 def mlp(shape: ImageShape) -> nn.Module:
     """Two layers of dials: every pixel to each of 64 units, every unit to each class. 4,810 weights on 8x8 digits."""
     pixels = shape.channels * shape.height * shape.width
-    layers = [("flatten", nn.Flatten()), ("hidden", nn.Linear(pixels, 64)), ("relu", nn.ReLU()), ("output", nn.Linear(64, shape.classes))]
+    layers = [
+        ("flatten", nn.Flatten()),
+        ("hidden", nn.Linear(pixels, 64)),
+        ("relu", nn.ReLU()),
+        ("output", nn.Linear(64, shape.classes)),
+    ]
     return nn.Sequential(OrderedDict(layers))
 
 
@@ -51,7 +56,11 @@ def small_cnn(shape: ImageShape) -> nn.Module:
     The weights lie in memory with channels last, which makes a step on CPU about a tenth quicker.
     """
     if min(shape.height, shape.width) < 4:
-        raise ConfigError("These images are too small for small-cnn.", f"They are {shape.height}x{shape.width} pixels.", "Use model='mlp'.")
+        raise ConfigError(
+            "These images are too small for small-cnn.",
+            f"They are {shape.height}x{shape.width} pixels.",
+            "Use model='mlp'.",
+        )
     pooled = 32 * (shape.height // 2) * (shape.width // 2)
     layers = [
         ("conv1", nn.Conv2d(shape.channels, 16, 3, padding=1)),
@@ -64,7 +73,8 @@ def small_cnn(shape: ImageShape) -> nn.Module:
         ("relu3", nn.ReLU()),
         ("output", nn.Linear(90, shape.classes)),
     ]
-    return nn.Sequential(OrderedDict(layers)).to(memory_format=torch.channels_last)
+    model: nn.Module = nn.Sequential(OrderedDict(layers)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def small_vit(shape: ImageShape) -> nn.Module:
@@ -79,7 +89,7 @@ def small_vit(shape: ImageShape) -> nn.Module:
             "Use model='small-cnn'.",
         )
     settings = ViTConfig(
-        image_size=shape.width, patch_size=patch, num_channels=shape.channels, num_labels=shape.classes,
+        image_size=shape.width, patch_size=patch, num_channels=shape.channels, id2label={i: str(i) for i in range(shape.classes)},
         hidden_size=64, intermediate_size=128, num_hidden_layers=4, num_attention_heads=4,
         hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.0,
     )  # fmt: skip

@@ -9,6 +9,8 @@ import torch
 from aitrain_nb.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     from aitrain_nb.config import TrainConfig
@@ -17,15 +19,17 @@ if TYPE_CHECKING:
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """An optimizer over the model's trainable weights.
 
-    Weights with fewer than two dimensions (biases, norms) get no decay. Fused kernels are used on devices that have them: on CPU a
-    fused AdamW step takes about half the time of the default one.
+    Weights with fewer than two dimensions (biases, norms) get no decay. Fused kernels are used on devices that have
+    them: on CPU a fused AdamW step takes about half the time of the default one.
 
     Raises:
         ModelError: no weight of the model is trainable.
     """
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     if not trained:
-        raise ModelError("The model has nothing to train.", "None of its weights requires a gradient.", "Unfreeze a layer.")
+        raise ModelError(
+            "The model has nothing to train.", "None of its weights requires a gradient.", "Unfreeze a layer."
+        )
     if config.weight_decay:
         decayed = [weight for weight in trained if weight.ndim >= 2]
         others = [weight for weight in trained if weight.ndim < 2]
@@ -33,7 +37,10 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         groups = [group for group in groups if group["params"]]
     else:
         groups = [{"params": trained, "weight_decay": 0.0}]
-    shared: dict[str, Any] = {"lr": config.learning_rate, "fused": all(weight.is_floating_point() for weight in trained)}
+    shared: dict[str, Any] = {
+        "lr": config.learning_rate,
+        "fused": all(weight.is_floating_point() for weight in trained),
+    }
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=config.momentum, **shared)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
@@ -41,10 +48,11 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
 
 
 @torch.no_grad()
-def clip_gradients(weights: list[torch.Tensor], max_norm: float) -> torch.Tensor:
-    """Scale all gradients down together where their L2 norm is above `max_norm`; returns the norm before, without reading it.
+def clip_gradients(weights: Sequence[torch.Tensor], max_norm: float) -> torch.Tensor:
+    """Scale all gradients down together where their L2 norm is above `max_norm`; give the norm before, unread.
 
-    The same operations as `torch.nn.utils.clip_grad_norm_`, hence bit-equal to it, in half its time: that one sorts the gradients by
+    The same operations as `torch.nn.utils.clip_grad_norm_`, hence bit-equal to it, in half its time: that one sorts
+    the gradients by
     device and kind at each call. Where they lie on several devices or in several precisions, torch's own is called.
 
     Args:

@@ -39,7 +39,8 @@ class DataOrder:
     Args:
         examples: number of training examples.
         batch_size: examples in a micro-batch.
-        accumulation: micro-batches in an optimizer step; the last step of an epoch may have fewer, the last micro-batch may be smaller.
+        accumulation: micro-batches in an optimizer step; the last step of an epoch may have fewer, the last
+            micro-batch may be smaller.
         seed: of the run; the order of an epoch depends on nothing else.
     """
 

@@ -1,7 +1,7 @@
 """Is a run overfitting? A pure function of two lists of losses.
 
-The end of the validation curve is judged against its lowest point, not by rises in a row: a rise counts when it is material, larger
-than the curve's own noise, and when the training loss went on falling meanwhile.
+The end of the validation curve is judged against its lowest point, not by rises in a row: a rise counts when it is
+material, larger than the curve's own noise, and when the training loss went on falling meanwhile.
 """
 
 from __future__ import annotations
@@ -58,19 +58,37 @@ def check(training_losses: Sequence[float], validation_losses: Sequence[float]) 
         return Verdict(False, "none", None, None, None, 0.0, f"{len(points)} evaluations are too few to judge.")
     places, training, validation = map(list, zip(*points, strict=True))
     best = min(range(len(validation)), key=lambda i: _smooth(validation, i))
-    tail = median(validation[max(best + 1, len(validation) - max(1, len(validation) // 8)):] or [validation[best]])
+    tail = median(validation[max(best + 1, len(validation) - max(1, len(validation) // 8)) :] or [validation[best]])
     lowest = _smooth(validation, best)
     rise = (tail - lowest) / max(abs(lowest), 1e-12)
     needed = max(MATERIAL_RISE, 3 * _noise(validation) / max(abs(lowest), 1e-12))
     score = rise / needed
     numbers = f"validation loss {tail:.4g} at the end, {lowest:.4g} at its lowest (evaluation {places[best] + 1}): {rise:+.1%}"
     if score <= 1:
-        return Verdict(False, "none", places[best], places[best] + 1, None, score, f"No material rise: {numbers}, {needed:.1%} would count.")
+        return Verdict(
+            False,
+            "none",
+            places[best],
+            places[best] + 1,
+            None,
+            score,
+            f"No material rise: {numbers}, {needed:.1%} would count.",
+        )
     falling = _smooth(training, len(training) - 1) < _smooth(training, best)
     onset = next(places[i] + 1 for i in range(best + 1, len(validation)) if validation[i] > lowest)
     if falling:
-        return Verdict(True, "overfitting", places[best], places[best] + 1, onset, score, f"Training still falls, but {numbers}.")
-    return Verdict(False, "rising", places[best], places[best] + 1, onset, score, f"Both losses rise: {numbers}. That is not memorising.")
+        return Verdict(
+            True, "overfitting", places[best], places[best] + 1, onset, score, f"Training still falls, but {numbers}."
+        )
+    return Verdict(
+        False,
+        "rising",
+        places[best],
+        places[best] + 1,
+        onset,
+        score,
+        f"Both losses rise: {numbers}. That is not memorising.",
+    )
 
 
 def _smooth(values: Sequence[float], i: int) -> float:

@@ -11,15 +11,16 @@ import torch
 
 from aitrain_nb import device, schedules, snapshots
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.errors import ConfigError, ModelError, PhaseError
-from aitrain_nb.evaluating import compute_logits
+from aitrain_nb.errors import ConfigError, PhaseError
+from aitrain_nb.evaluating import check_model
+from aitrain_nb.feeding import Feed
 from aitrain_nb.history import History
 from aitrain_nb.inspection import Inspector
 from aitrain_nb.keeping import Keeper
 from aitrain_nb.optim import build_optimizer, clip_gradients
-from aitrain_nb.order import Cursor, DataOrder, StepIndices
+from aitrain_nb.order import Cursor, DataOrder
 from aitrain_nb.randomness import OwnRandom, draws_random_numbers
-from aitrain_nb.records import Batch, Forward, Gradients, Loss, MicroBatch, StepRecords, Update
+from aitrain_nb.records import Batch, Forward, Gradients, Loss, StepRecords, Update
 from aitrain_nb.records.base import fingerprint
 from aitrain_nb.tasks import Task, find_task
 from aitrain_nb.turn import Turn
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from aitrain_nb.data import Splits
+    from aitrain_nb.records import MicroBatch
 
 
 class _StepStart(NamedTuple):
@@ -72,6 +74,7 @@ class Phases:
         self.model = model.to(self.device)
         self.optimizer = build_optimizer(self.model, self.config)
         self.random = OwnRandom(config.seed, self.device)
+        self._feed = Feed(self.task, self._train, self.order, self.device)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self._threads = device.Threads(self.config.threads)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
@@ -87,11 +90,10 @@ class Phases:
         self._reference: weakref.ref[Any] = weakref.ref(self)
         self._turn = Turn(self._reference)
         self._by_hand = True
-        self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
         self._start: _StepStart | None = None
         self._began = 0.0
         self._losses: list[Tensor] = []
-        self._check_model()
+        check_model(self, self._train)
 
     def tokenize(self, examples: Any = None, labels: Any = None) -> Batch:
         """Examples become numbers.
@@ -114,8 +116,7 @@ class Phases:
         self._start = self._step_start()
         state = self.snapshot() if self._snapshot_due() else None
         epoch = self.order.epochs_completed
-        taken = self.order.take()
-        parts = tuple([self._micro_batch(self._columns(taken, number), number) for number in range(len(taken.parts))])
+        taken, parts = self._feed.next_step()
         batch = Batch(self._reference, self.step + 1, epoch, parts, taken)
         self.records = StepRecords(self.step + 1, batch, state) if self._by_hand else None
         self._turn.begin(batch)
@@ -153,7 +154,11 @@ class Phases:
         batch = self._turn.batch
         assert batch is not None
         if not batch.counted:
-            raise PhaseError("There is nothing to compare with.", "These examples have no labels.", "Pass them: tokenize(examples, labels).")
+            raise PhaseError(
+                "There is nothing to compare with.",
+                "These examples have no labels.",
+                "Pass them: tokenize(examples, labels).",
+            )
         part, smoothing = batch.parts[forward.number], self.config.label_smoothing
         with self._threads:
             per_target = self.task.loss(forward.outputs, part.inputs, smoothing)
@@ -184,7 +189,7 @@ class Phases:
                 weight.grad = None
         norm, clip_at = None, self.config.max_grad_norm
         with self._threads:
-            loss.objective.backward()  # type: ignore[no-untyped-call]
+            loss.objective.backward()
             if self._turn.is_last_part:
                 norm = clip_gradients(self._trained, clip_at)
         gradients = Gradients(self._reference, loss.step, loss.epoch, loss.number, norm, clip_at)
@@ -224,7 +229,7 @@ class Phases:
         self._turn.between_steps()
         epoch = self.order.epochs_completed
         update = Update(self._reference, self.step, epoch, lr, before)
-        value = self._losses[0] if len(self._losses) == 1 else torch.stack(self._losses).sum()
+        value: Any = self._losses[0] if len(self._losses) == 1 else torch.stack(self._losses).sum()
         self._losses.clear()
         if self.records is not None:
             self.records.update = update
@@ -242,7 +247,7 @@ class Phases:
         raw = self.task.own_examples(examples, labels, self.data)
         dataset = self.task.prepare(self.data, raw)
         self._start = self._step_start()
-        part = self._micro_batch(dataset.columns, 0)
+        part = self._feed.micro_batch(dataset.columns, 0)
         if labels is None:
             part = part._replace(counted=0)
         batch = Batch(self._reference, self.step + 1, self.order.epochs_completed, (part,), None, raw.columns)
@@ -250,22 +255,6 @@ class Phases:
         self._turn.begin(batch)
         batch.seconds = perf_counter() - self._began
         return batch
-
-    def _columns(self, taken: StepIndices, number: int) -> dict[str, Any]:
-        """The prepared examples of one micro-batch of the step."""
-        if self._pieces is None or self._pieces[0] != taken.epoch:
-            self._pieces = taken.epoch, self._train.pieces(self.order.of_epoch(taken.epoch), self.order.batch_size)
-        pieces = self._pieces[1]
-        if pieces is None:
-            return self._train.take(taken.parts[number])
-        return pieces[taken.start // self.order.batch_size + number]
-
-    def _micro_batch(self, columns: dict[str, Any], number: int) -> MicroBatch:
-        inputs = self.task.collate(columns)
-        counted = self.task.counted(inputs)
-        if self.device.type != "cpu":
-            inputs = {name: value.to(self.device, non_blocking=True) for name, value in inputs.items()}
-        return MicroBatch(inputs, counted, number)
 
     def _step_start(self) -> _StepStart:
         buffers = snapshots.copy_buffers(self.model) if self._has_buffers else {}
@@ -291,23 +280,6 @@ class Phases:
             return self.records.before or snapshots.copy_weights(self.model)
         every = self.config.inspect_every
         return snapshots.copy_weights(self.model) if every and (self.step + 1) % every == 0 else None
-
-    def _check_model(self) -> None:
-        """Send two examples through the model, so that a misfit shows before the run."""
-        first = self._train.take(torch.arange(min(2, len(self._train))))
-        sample = type(self._train)(first, self._train.label_names)
-        try:
-            logits, _ = compute_logits(self, sample)
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            shapes = {name: list(value.shape) for name, value in self.task.collate(first).items()}
-            raise ModelError("The model can't take these examples.", f"{error} (inputs: {shapes})", "Match its input to the data.") from error
-        expected = (len(sample), len(self.data.label_names))
-        if tuple(logits.shape) != expected:
-            raise ModelError(
-                f"The model gives {list(logits.shape)} for {expected[0]} examples.",
-                f"The data has {expected[1]} classes, so [{expected[0]}, {expected[1]}] is needed.",
-                f"Give its last layer {expected[1]} outputs.",
-            )
 
     # time
 
@@ -359,7 +331,9 @@ class Phases:
         state = self.snapshots.at(self.step - 1)
         if state is None:
             raise PhaseError(
-                f"There is no snapshot to go back to before step {self.step}." if self.step else "No step has been taken yet.",
+                f"There is no snapshot to go back to before step {self.step}."
+                if self.step
+                else "No step has been taken yet.",
                 "Steps by hand keep one; fit does so with snapshot_every=1.",
                 "Set snapshot_every, or take the step by hand.",
             )
@@ -372,5 +346,5 @@ class Phases:
 
 
 def _mean(per_target: Tensor, counted: int) -> Tensor:
-    """Sum over the targets of one micro-batch, divided by the targets of the whole step; bit-equal either way, and quicker as a mean."""
+    """Sum over one micro-batch, divided by the targets of the whole step; bit-equal either way, quicker as a mean."""
     return per_target.mean() if per_target.numel() == counted else per_target.sum() / counted

@@ -38,7 +38,9 @@ def png(figure: Figure, dpi: int = 100) -> bytes:
     return stream.getvalue()
 
 
-def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None, kept_step: int | None = None) -> Figure:
+def loss(
+    history: pd.DataFrame, title: str = "Loss", classes: int | None = None, kept_step: int | None = None
+) -> Figure:
     """Training and validation loss over the steps of a run.
 
     Args:
@@ -55,7 +57,9 @@ def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None,
         axis.plot(finite["step"], smooth, color=BLUE, linewidth=1.8, label="training (smoothed)")
     if "eval_loss" in history:
         rows = history[history["eval_loss"].notna()]
-        axis.plot(rows["step"], rows["eval_loss"], color=ORANGE, linestyle="--", marker="o", markersize=5, label="validation")
+        axis.plot(
+            rows["step"], rows["eval_loss"], color=ORANGE, linestyle="--", marker="o", markersize=5, label="validation"
+        )
         if kept_step is not None and (rows["step"] == kept_step).any():
             best = rows[rows["step"] == kept_step].iloc[-1]
             axis.annotate(

@@ -66,7 +66,9 @@ def take(
     step: int, cursor: Cursor, model: nn.Module, optimizer: torch.optim.Optimizer, random: OwnRandom, kept: Any = None
 ) -> State:
     """Copy the whole state."""
-    return State(step, cursor, copy_weights(model), copy_buffers(model), _copied(optimizer.state_dict()), random.state, kept)
+    return State(
+        step, cursor, copy_weights(model), copy_buffers(model), _copied(optimizer.state_dict()), random.state, kept
+    )
 
 
 def load(state: State, model: nn.Module, optimizer: torch.optim.Optimizer, random: OwnRandom) -> None:

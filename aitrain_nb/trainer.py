@@ -11,7 +11,6 @@ from aitrain_nb.displays import find_display
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
 from aitrain_nb.interrupts import deferred_interrupt
 from aitrain_nb.phases import Phases
-from aitrain_nb.records import Ending
 from aitrain_nb.watchers import early_stopping
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Splits
     from aitrain_nb.history import History
-    from aitrain_nb.records import Evaluation, Record, Update
+    from aitrain_nb.records import Ending, Evaluation, Record, Update
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
@@ -38,10 +37,12 @@ class Trainer(Phases):
         model: any module that gives logits [B, C] (or has them as `.logits`). It is trained in place.
         task: a `Task` or its name.
         data: training and validation examples.
-        config: the run; its `task`, `data` and `model` names are not used here, since you hand over the things themselves.
+        config: the run; its `task`, `data` and `model` names are not used here, since you hand over the things
+            themselves.
 
     Attributes:
-        watchers: callables that take each record of `run` and `fit`; one that raises `StopTraining` ends the run after the step.
+        watchers: callables that take each record of `run` and `fit`; one that raises `StopTraining` ends the run
+            after the step.
         ending: how the last `fit` ended, or None.
 
     Raises:
@@ -103,8 +104,10 @@ class Trainer(Phases):
     def fit(self, display: str = "text", **changes: int) -> History:
         """Train to the end of the run, or go on with it; blocks until it is over.
 
-        An interrupt is a normal ending: the step that runs is finished, and the next `fit` goes on as if nothing had been. Whatever the
-        ending, the model then holds the best weights of the evaluations (`keep="last"` turns that off), and `trainer.ending` says so.
+        An interrupt is a normal ending: the step that runs is finished, and the next `fit` goes on as if nothing had
+            been. Whatever the
+        ending, the model then holds the best weights of the evaluations (`keep="last"` turns that off), and
+        `trainer.ending` says so.
 
         Args:
             display: "text" for the monitor lines, "none" for silence.
@@ -240,10 +243,9 @@ class Trainer(Phases):
         for name in changes:
             if name not in {"epochs", "max_steps"}:
                 raise ConfigError(*unknown_name("option of fit", name, ["epochs", "max_steps", "display"]))
-        if "epochs" in changes:
-            changes.setdefault("max_steps", None)  # type: ignore[arg-type]  epochs says how long; a limit of before is lifted
+        lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
         if changes:
-            self.config = self.config.replace(**changes)
+            self.config = self.config.replace(**(lifted | changes))
 
     def __repr__(self) -> str:
         weights = sum(weight.numel() for weight in self.model.parameters())

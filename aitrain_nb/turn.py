@@ -72,12 +72,20 @@ class Turn:
             return
         wanted = TAKES[phase].__name__
         if not isinstance(record, TAKES[phase]):
-            raise PhaseError(f"{phase} takes the {wanted} of the phase before, not {_name(record)}.", self._where(), f"Call {self.call()}.")
-        if record._trainer_reference is not self._trainer:  # noqa: SLF001  a record and its turn belong together
-            raise PhaseError(f"That {wanted} belongs to another trainer.", self._where(), "Pass what this trainer returned.")
+            raise PhaseError(
+                f"{phase} takes the {wanted} of the phase before, not {_name(record)}.",
+                self._where(),
+                f"Call {self.call()}.",
+            )
+        if record._trainer_reference is not self._trainer:
+            raise PhaseError(
+                f"That {wanted} belongs to another trainer.", self._where(), "Pass what this trainer returned."
+            )
         if self.phase == phase:
             raise PhaseError(
-                f"That {wanted} is of step {record.step} and has had its turn.", self._where(), f"Pass the newest one: {self.call()}."
+                f"That {wanted} is of step {record.step} and has had its turn.",
+                self._where(),
+                f"Pass the newest one: {self.call()}.",
             )
         raise self._out_of_order(phase, record)
 

@@ -9,4 +9,15 @@ from aitrain_nb.records.gradients import Gradients
 from aitrain_nb.records.loss import Loss
 from aitrain_nb.records.update import Update
 
-__all__ = ["Batch", "Ending", "Evaluation", "Forward", "Gradients", "Loss", "MicroBatch", "Record", "StepRecords", "Update"]
+__all__ = [
+    "Batch",
+    "Ending",
+    "Evaluation",
+    "Forward",
+    "Gradients",
+    "Loss",
+    "MicroBatch",
+    "Record",
+    "StepRecords",
+    "Update",
+]

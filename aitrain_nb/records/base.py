@@ -57,7 +57,9 @@ def agree(name: str, measured: float, expected: float, tolerance: float) -> Chec
     """A check that two numbers agree to a tolerance, relative to the larger of 1 and the expected one."""
     difference = abs(measured - expected)
     passed = difference <= tolerance * max(1.0, abs(expected))
-    return Check(name, passed, f"{measured:.7g} against {expected:.7g}, difference {difference:.1e} (at most {tolerance:.0e})")
+    return Check(
+        name, passed, f"{measured:.7g} against {expected:.7g}, difference {difference:.1e} (at most {tolerance:.0e})"
+    )
 
 
 class StepRecords:
@@ -172,7 +174,9 @@ class Record:
         trainer = self._trainer_reference()
         if trainer is None:
             raise PhaseError(
-                f"This {self.title} has outlived its trainer.", "The trainer was deleted.", "Keep the trainer in a variable."
+                f"This {self.title} has outlived its trainer.",
+                "The trainer was deleted.",
+                "Keep the trainer in a variable.",
             )
         return trainer
 

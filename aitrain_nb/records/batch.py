@@ -150,7 +150,7 @@ class Batch(Record):
         )
 
     def _view(self) -> html.Markup:
-        raw = self.raw["image"] if "image" in self.raw else None
+        raw = self.raw.get("image")
         parts = [html.image(plots.png(self.plot()), alt=self.text())]
         if raw is not None and max(raw.shape[-2:]) <= 16:
             caption = f"the first picture as the numbers it is made of: a {self.targets[0]}"
@@ -166,9 +166,17 @@ class Batch(Record):
         error = float((pixels - expected).abs().max()) if same_shape else float("inf")
         yield Check("scaled = raw x scale", error == 0, f"largest difference {error:.1e}")
         answers = self.raw["label"]
-        yield Check("labels are those of the raw examples", bool((labels == answers).all()), f"{int((labels == answers).sum())} of {self.size} equal")
+        yield Check(
+            "labels are those of the raw examples",
+            bool((labels == answers).all()),
+            f"{int((labels == answers).sum())} of {self.size} equal",
+        )
         within = ((labels >= 0) & (labels < classes)) | (labels == -100)
-        yield Check("every label is a class or not counted", bool(within.all()), f"{int(within.sum())} of {self.size}, {classes} classes")
+        yield Check(
+            "every label is a class or not counted",
+            bool(within.all()),
+            f"{int(within.sum())} of {self.size}, {classes} classes",
+        )
         counted = int((labels != -100).sum())
         yield Check("counted targets add up", counted == self.counted, f"{counted} labels counted, {self.counted} said")
         if self._taken is not None and self.indices is not None:
@@ -181,8 +189,12 @@ class Batch(Record):
         taken = self._taken
         assert taken is not None
         order = self._trainer.order.of_epoch(taken.epoch)
-        whole = bool((order.sort().values == order.new_tensor(range(len(order)))).all()) and distinct == len(indices)
-        yield Check("no example twice in an epoch", whole, f"{distinct} different of {len(indices)}; the epoch's order holds each once")
+        whole = bool((order.sort()[0] == order.new_tensor(range(len(order)))).all()) and distinct == len(indices)
+        yield Check(
+            "no example twice in an epoch",
+            whole,
+            f"{distinct} different of {len(indices)}; the epoch's order holds each once",
+        )
         if data.train_indices is not None and data.validation_indices is not None:
             used = set(data.train_indices[indices].tolist())
             shared = used & set(data.validation_indices.tolist())

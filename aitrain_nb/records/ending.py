@@ -39,7 +39,15 @@ class Ending(NamedTuple):
     @property
     def kept(self) -> str:
         """Which weights the model holds, in words: "kept epoch 3 (validation loss 1.30)"."""
-        where = f"epoch {self.kept_epoch:g}" if self.kept_epoch == int(self.kept_epoch) else f"epoch {self.kept_epoch:.2f} (step {self.kept_step})"
+        where = (
+            f"epoch {self.kept_epoch:g}"
+            if self.kept_epoch == int(self.kept_epoch)
+            else f"epoch {self.kept_epoch:.2f} (step {self.kept_step})"
+        )
         if self.kept_loss is None:
-            return f"kept the last weights, {where} (not evaluated)" if self.kept_step else "kept the first weights (no step was taken)"
+            return (
+                f"kept the last weights, {where} (not evaluated)"
+                if self.kept_step
+                else "kept the first weights (no step was taken)"
+            )
         return f"kept {where} (validation loss {numerals.significant(self.kept_loss)})"

@@ -42,7 +42,13 @@ class Evaluation(Record):
         labels: Tensor, metrics: dict[str, float],
     ) -> None:  # fmt: skip
         super().__init__(trainer, step, epoch)
-        self.split, self.logits, self.per_example, self.labels, self.metrics = split, logits, per_target, labels, metrics
+        self.split, self.logits, self.per_example, self.labels, self.metrics = (
+            split,
+            logits,
+            per_target,
+            labels,
+            metrics,
+        )
         self._label_names, self._dataset = dataset.label_names, dataset
         self.counted = int((labels != -100).sum())
         self.loss = float(per_target.double().sum()) / max(1, self.counted)
@@ -78,7 +84,14 @@ class Evaluation(Record):
             mine = self.labels == number
             if int(mine.sum()):
                 right = float((self.predicted[mine] == number).double().mean())
-                rows.append({"class": name, "examples": int(mine.sum()), "right": right, "loss": float(self.per_example[mine].mean())})
+                rows.append(
+                    {
+                        "class": name,
+                        "examples": int(mine.sum()),
+                        "right": right,
+                        "loss": float(self.per_example[mine].mean()),
+                    }
+                )
         return pd.DataFrame(rows)
 
     def confusion(self) -> pd.DataFrame:
@@ -121,13 +134,16 @@ class Evaluation(Record):
     def text(self) -> str:
         """The evaluation in sentences."""
         wrong = self.counted - round(self.accuracy * self.counted)
+        right, majority = numerals.share(self.accuracy), numerals.share(self.baseline["majority_accuracy"])
+        loss = numerals.epoch_loss(self.loss)
         sentences = [
-            f"On {self.counted} {self.split} examples the loss is {numerals.epoch_loss(self.loss)} nats and "
-            f"{numerals.share(self.accuracy)} are right ({wrong} wrong).",
-            f"Always naming the most frequent class would get {numerals.share(self.baseline['majority_accuracy'])}.",
+            f"On {self.counted} {self.split} examples the loss is {loss} nats and {right} are right ({wrong} wrong).",
+            f"Always naming the most frequent class would get {majority}.",
         ]
         if self.split == "validation":
-            sentences.append("Validation was used to choose the weights, so a fresh test set would be a little less kind.")
+            sentences.append(
+                "Validation was used to choose the weights, so a fresh test set would be a little less kind."
+            )
         if self.training_loss > self.loss:
             sentences.append(
                 "The training loss is higher because it is a mean over the epoch while the model still learned, with dropout on."

@@ -30,7 +30,9 @@ class Forward(Record):
     title = "Forward"
     explain = "The numbers flow through the layers; at the end stands one score for each class."
 
-    def __init__(self, trainer: weakref.ref[Any], step: int, epoch: float, number: int, outputs: Tensor, random_before: Any) -> None:
+    def __init__(
+        self, trainer: weakref.ref[Any], step: int, epoch: float, number: int, outputs: Tensor, random_before: Any
+    ) -> None:
         super().__init__(trainer, step, epoch)
         self.number, self.outputs, self.random_before = number, outputs, random_before
 
@@ -137,7 +139,9 @@ class Forward(Record):
 
     def code(self) -> str:
         """The phase in plain PyTorch."""
-        return "model.train()\nlogits = model(inputs)\nprobabilities = logits.softmax(-1)                # only to look at"
+        return (
+            "model.train()\nlogits = model(inputs)\nprobabilities = logits.softmax(-1)                # only to look at"
+        )
 
     def _view(self) -> html.Markup:
         names = self._trainer.data.label_names

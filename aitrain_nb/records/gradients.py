@@ -26,7 +26,8 @@ class Gradients(Record):
     Attributes:
         number: 0-based place of the micro-batch whose backward this was.
         final: whether it was the last of the step; only then are the gradients complete and clipped.
-        norm_tensor: L2 norm over all gradients before clipping, a tensor without dimensions (nats per weight unit), None before the last.
+        norm_tensor: L2 norm over all gradients before clipping, a tensor without dimensions (nats per weight unit),
+            None before the last.
         clip_at: the norm above which gradients are scaled down; 0 turns clipping off.
     """
 
@@ -35,7 +36,13 @@ class Gradients(Record):
     explain = "Working backwards from the loss: for each weight, how the loss would change if the weight were nudged."
 
     def __init__(
-        self, trainer: weakref.ref[Any], step: int, epoch: float, number: int, norm_tensor: Tensor | None, clip_at: float
+        self,
+        trainer: weakref.ref[Any],
+        step: int,
+        epoch: float,
+        number: int,
+        norm_tensor: Tensor | None,
+        clip_at: float,
     ) -> None:
         super().__init__(trainer, step, epoch)
         self.number, self.norm_tensor, self.clip_at = number, norm_tensor, clip_at
@@ -50,7 +57,9 @@ class Gradients(Record):
         """L2 norm over all gradients before clipping, nats per weight unit."""
         if self.norm_tensor is None:
             raise PhaseError(
-                "The gradients of this step aren't complete.", "More micro-batches follow.", "Go on with the next part of batch.parts."
+                "The gradients of this step aren't complete.",
+                "More micro-batches follow.",
+                "Go on with the next part of batch.parts.",
             )
         return float(self.norm_tensor)
 
@@ -78,8 +87,8 @@ class Gradients(Record):
     def table(self) -> pd.DataFrame:
         """One row a tensor of weights, gradients as before clipping.
 
-        Columns: name, shape, grad_norm, mean_abs, max_abs (nats per weight unit), weight_norm, grad_per_weight, zeros (share),
-        has_grad, why_none.
+        Columns: name, shape, grad_norm, mean_abs, max_abs (nats per weight unit), weight_norm, grad_per_weight, zeros
+        (share), has_grad, why_none.
         """
         import pandas as pd
 
@@ -97,7 +106,9 @@ class Gradients(Record):
         way = "raise" if slope > 0 else "lower"
         advice = "down" if slope > 0 else "up"
         if slope == 0:
-            return f"{name}{list(place)} = {value:.4g} has gradient 0: nudging it would not change the loss of this batch."
+            return (
+                f"{name}{list(place)} = {value:.4g} has gradient 0: nudging it would not change the loss of this batch."
+            )
         return (
             f"{name}{list(place)} = {value:.4g} has gradient {slope:.3g} nats per unit: a nudge of +0.01 would {way} the loss by about "
             f"{abs(slope) * 0.01:.2g} nats, so descent moves it {advice}."
@@ -106,10 +117,12 @@ class Gradients(Record):
     def nudge(self, name: str, *index: int, eps: float = 1e-4) -> dict[str, float]:
         """Test one gradient by moving its weight and measuring the loss again.
 
-        The same batch goes through a copy in double precision with the weight at +eps and -eps; nothing of the trainer changes.
+        The same batch goes through a copy in double precision with the weight at +eps and -eps; nothing of the
+        trainer changes.
 
         Returns:
-            measured (slope from the two losses), gradient (from backward), error (difference relative to the larger of the two).
+            measured (slope from the two losses), gradient (from backward), error (difference relative to the larger
+            of the two).
         """
         records = self._records
         parameter = _find(self._model, name)
@@ -155,10 +168,14 @@ class Gradients(Record):
         if not rows:
             return "No weight has a gradient."
         strongest = max(rows, key=lambda row: row["grad_norm"])
-        sentences = [f"{len(rows)} tensors have a gradient; the strongest is {strongest['name']} with norm {strongest['grad_norm']:.3g}."]
+        sentences = [
+            f"{len(rows)} tensors have a gradient; the strongest is {strongest['name']} with norm {strongest['grad_norm']:.3g}."
+        ]
         if self.final:
             what = f"scaled down to {self.norm_clipped:.3g}" if self.clipped else "not clipped"
-            sentences.insert(0, f"The gradient's norm over all weights is {self.norm:.3g} nats per weight unit, {what}.")
+            sentences.insert(
+                0, f"The gradient's norm over all weights is {self.norm:.3g} nats per weight unit, {what}."
+            )
         sentences.append("A gradient is local sensitivity, not intention: test it with nudge(). No weight has changed.")
         return " ".join(sentences)
 
@@ -195,7 +212,11 @@ class Gradients(Record):
         """The weight with the largest gradient of all."""
         import torch
 
-        found = [(float(w.grad.abs().max()), name, w.grad) for name, w in self._model.named_parameters() if w.grad is not None]
+        found = [
+            (float(w.grad.abs().max()), name, w.grad)
+            for name, w in self._model.named_parameters()
+            if w.grad is not None
+        ]
         _, name, gradient = max(found, key=lambda entry: entry[0])
         place = torch.unravel_index(gradient.abs().argmax(), gradient.shape)
         return name, tuple(int(i) for i in place)
@@ -229,9 +250,13 @@ def _find(model: Any, name: str) -> Tensor:
 
 
 def _place(name: str, parameter: Tensor, index: tuple[int, ...]) -> tuple[int, ...]:
-    inside = len(index) == parameter.ndim and all(-size <= i < size for i, size in zip(index, parameter.shape, strict=True))
+    inside = len(index) == parameter.ndim and all(
+        -size <= i < size for i, size in zip(index, parameter.shape, strict=True)
+    )
     if not inside:
         raise ModelError(
-            f"{name} has no weight at {list(index)}.", f"Its shape is {list(parameter.shape)}.", f"Give {parameter.ndim} numbers inside it."
+            f"{name} has no weight at {list(index)}.",
+            f"Its shape is {list(parameter.shape)}.",
+            f"Give {parameter.ndim} numbers inside it.",
         )
     return tuple(i % size for i, size in zip(index, parameter.shape, strict=True))

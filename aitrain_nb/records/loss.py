@@ -24,8 +24,8 @@ class Loss(Record):
     Attributes:
         number: 0-based place of the micro-batch in the step.
         counted: targets counted in this micro-batch.
-        objective: what is differentiated: the sum over this micro-batch divided by the targets of the whole step (nats). It carries
-            the graph until `backward`.
+        objective: what is differentiated: the sum over this micro-batch divided by the targets of the whole step
+            (nats). It carries the graph until `backward`.
         per_example: loss of each example [B], nats, without label smoothing.
     """
 
@@ -34,7 +34,14 @@ class Loss(Record):
     explain = "One number says how wrong the predictions are: how surprised the model was by the right answers."
 
     def __init__(
-        self, trainer: weakref.ref[Any], step: int, epoch: float, number: int, objective: Tensor, per_target: Tensor, counted: int
+        self,
+        trainer: weakref.ref[Any],
+        step: int,
+        epoch: float,
+        number: int,
+        objective: Tensor,
+        per_target: Tensor,
+        counted: int,
     ) -> None:
         super().__init__(trainer, step, epoch)
         self.number, self.objective, self.counted = number, objective, counted
@@ -188,25 +195,43 @@ class Loss(Record):
              html.bar(row["loss"] / top, f"{numerals.step_loss(row['loss'])} nats", html.ORANGE)]
             for i, row in rows.iterrows()
         ]  # fmt: skip
-        return html.table(["example", "true", "predicted", "given to the truth", "loss"], cells, "the most surprising examples")
+        return html.table(
+            ["example", "true", "predicted", "given to the truth", "loss"], cells, "the most surprising examples"
+        )
 
     def _checks(self) -> Iterator[Check]:
         import torch
 
         forward, labels = self._forward, self._labels
-        yield agree("mean of the examples = the loss", float(self.per_example.double().sum()) / max(1, self.counted), self.value, 1e-6)
+        yield agree(
+            "mean of the examples = the loss",
+            float(self.per_example.double().sum()) / max(1, self.counted),
+            self.value,
+            1e-6,
+        )
         own = forward.probabilities.double().gather(-1, labels.clamp(min=0)[:, None])[:, 0]
         own = torch.where(labels >= 0, own, torch.ones_like(own))
         error = float((self.p_true.double() - own).abs().max())
         yield Check("exp(-loss) = probability of the truth", error <= 1e-5, f"largest difference {error:.1e}")
         yield from self._second_opinion(torch, forward, labels)
         finite = bool(torch.isfinite(self.per_example).all())
-        where = "" if finite else f"; first layer: {self._trainer.inspector.first_bad_layer(self._records, self.number)}"
-        yield Check("every loss is a finite number", finite, f"{int(torch.isfinite(self.per_example).sum())} of {len(labels)}{where}")
+        where = (
+            "" if finite else f"; first layer: {self._trainer.inspector.first_bad_layer(self._records, self.number)}"
+        )
+        yield Check(
+            "every loss is a finite number",
+            finite,
+            f"{int(torch.isfinite(self.per_example).sum())} of {len(labels)}{where}",
+        )
 
     def _second_opinion(self, torch: Any, forward: Any, labels: Tensor) -> Iterator[Check]:
         """The objective against torch's own mean cross-entropy over this micro-batch."""
         smoothing = self._trainer.config.label_smoothing
         mean = torch.nn.functional.cross_entropy(forward.logits.double(), labels, label_smoothing=smoothing)
         expected = float(mean) * self.counted / max(1, self._records.batch.counted)
-        yield agree("the objective = torch's cross-entropy, by its share of the step", float(self.objective.detach()), expected, 1e-5)
+        yield agree(
+            "the objective = torch's cross-entropy, by its share of the step",
+            float(self.objective.detach()),
+            expected,
+            1e-5,
+        )

@@ -26,7 +26,8 @@ class Update(Record):
         lr: learning rate of this step.
         next_lr: learning rate of the next one.
         schedule_part: "warm-up", "peak" or "decay".
-        before: weights before the step by name, or None where they weren't kept (in `fit`, but for every `inspect_every`-th step).
+        before: weights before the step by name, or None where they weren't kept (in `fit`, but for every
+            `inspect_every`-th step).
     """
 
     phase = "update"
@@ -137,7 +138,9 @@ class Update(Record):
 
     def text(self) -> str:
         """The update in sentences."""
-        sentences = [f"{self.optimizer} moved the weights with learning rate {numerals.rate(self.lr)} ({self.schedule_part})."]
+        sentences = [
+            f"{self.optimizer} moved the weights with learning rate {numerals.rate(self.lr)} ({self.schedule_part})."
+        ]
         if self.lr == 0:
             sentences.append("The warm-up starts at rate 0, so this step changed nothing.")
         if self.before is not None:

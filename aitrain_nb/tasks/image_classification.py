@@ -29,7 +29,8 @@ class ImageClassification(Task):
         """Raw images [n, Cin, h, w] times `splits.scale` as float32 `pixel_values`, and int64 `labels`.
 
         Raises:
-            DataError: a pixel that isn't finite, a label outside the classes, an image of another shape than [n, Cin, h, w].
+            DataError: a pixel that isn't finite, a label outside the classes, an image of another shape than [n, Cin,
+                h, w].
         """
         images, labels = _checked_images(dataset.columns.get("image")), _checked_labels(dataset)
         pixel_values = images.to(torch.float32) * splits.scale
@@ -46,7 +47,7 @@ class ImageClassification(Task):
         except (TypeError, ValueError, RuntimeError) as error:
             why = f"Got {type(examples).__name__}: {error}"
             raise DataError("These images can't be read.", why, "Give one array or tensor of numbers.") from error
-        channels, height, width = splits.train.columns["image"].shape[1:]
+        channels, height, width = torch.as_tensor(splits.train.columns["image"]).shape[1:]
         if images.ndim == 2:
             images = images[None]
         if images.ndim == 3:
@@ -69,7 +70,7 @@ class ImageClassification(Task):
 
     def load_model(self, config: TrainConfig, splits: Splits) -> nn.Module:
         """The image model of the config, for the shape of these images."""
-        shape = splits.train.columns["image"].shape
+        shape = torch.as_tensor(splits.train.columns["image"]).shape
         return load_model(config, ImageShape(shape[1], shape[2], shape[3], len(splits.label_names)))
 
     def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
@@ -93,7 +94,11 @@ class ImageClassification(Task):
         labels = torch.as_tensor(dataset.columns["label"])
         shares = torch.bincount(labels, minlength=len(dataset.label_names)).double() / len(labels)
         entropy = -sum(share * math.log(share) for share in shares.tolist() if share > 0)
-        return {"uniform_loss": math.log(len(dataset.label_names)), "label_loss": entropy, "majority_accuracy": float(shares.max())}
+        return {
+            "uniform_loss": math.log(len(dataset.label_names)),
+            "label_loss": entropy,
+            "majority_accuracy": float(shares.max()),
+        }
 
     def rows(self, columns: dict[str, Any], label_names: tuple[str, ...]) -> pd.DataFrame:
         """Label, and lowest, highest and mean raw pixel of each image."""
@@ -102,21 +107,33 @@ class ImageClassification(Task):
         flat = columns["image"].to(torch.float32).flatten(1)
         names = [label_names[label] if label >= 0 else "unknown" for label in columns["label"].tolist()]
         return pd.DataFrame(
-            {"label": names, "pixels": flat.shape[1], "min": flat.amin(1), "max": flat.amax(1), "mean": flat.mean(1).round(decimals=2)}
+            {
+                "label": names,
+                "pixels": flat.shape[1],
+                "min": flat.amin(1),
+                "max": flat.amax(1),
+                "mean": flat.mean(1).round(decimals=2),
+            }
         )
 
 
 def _checked_images(images: Any) -> Tensor:
     if not isinstance(images, torch.Tensor):
-        raise DataError("The data has no images.", "There is no column 'image' that is a tensor.", "Name the column 'image'.")
+        raise DataError(
+            "The data has no images.", "There is no column 'image' that is a tensor.", "Name the column 'image'."
+        )
     if images.ndim != 4:
         raise DataError(
-            f"The images have shape {tuple(images.shape)}.", "[examples, channels, height, width] is needed.", "Add the missing axis."
+            f"The images have shape {tuple(images.shape)}.",
+            "[examples, channels, height, width] is needed.",
+            "Add the missing axis.",
         )
     bad = (~torch.isfinite(images.to(torch.float32))).flatten(1).any(1).nonzero().flatten()
     if len(bad):
         where = ", ".join(str(i) for i in bad[:5].tolist())
-        raise DataError("Some pixels are not numbers.", f"{len(bad)} images hold NaN or infinity: {where}.", "Mend or drop them.")
+        raise DataError(
+            "Some pixels are not numbers.", f"{len(bad)} images hold NaN or infinity: {where}.", "Mend or drop them."
+        )
     return images
 
 
@@ -127,7 +144,9 @@ def _checked_labels(dataset: Dataset) -> Tensor:
     labels = torch.as_tensor(labels)
     if labels.is_floating_point() or labels.ndim != 1:
         raise DataError(
-            "The labels are not class numbers.", f"They are {labels.dtype} of shape {tuple(labels.shape)}.", "Give one int64 each."
+            "The labels are not class numbers.",
+            f"They are {labels.dtype} of shape {tuple(labels.shape)}.",
+            "Give one int64 each.",
         )
     labels = labels.to(torch.int64)
     outside = ((labels != -100) & ((labels < 0) | (labels >= len(dataset.label_names)))).nonzero().flatten()

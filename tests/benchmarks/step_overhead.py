@@ -55,7 +55,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["small-cnn", "mlp"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, one thread, {STEPS} steps of 32 digits, {arguments.pairs} pairs after one that isn't counted\n")
+    print(
+        f"torch {torch.__version__}, one thread, {STEPS} steps of 32 digits, {arguments.pairs} pairs after one that isn't counted\n"
+    )
     print("| model | weights | bare loop, us a step | ours, us a step | ratio: median | lowest | highest |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in arguments.models:

@@ -1,0 +1,51 @@
+"""The examples of a step on their way into the model: taken in order, collated, counted, moved to the device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb.records import MicroBatch
+
+if TYPE_CHECKING:
+    import torch
+
+    from aitrain_nb.data import Dataset
+    from aitrain_nb.order import DataOrder, StepIndices
+    from aitrain_nb.tasks import Task
+
+
+class Feed:
+    """Makes micro-batches.
+
+    Args:
+        task: says how examples become tensors.
+        dataset: the prepared training examples.
+        order: which of them come next.
+        device: where the tensors go.
+    """
+
+    def __init__(self, task: Task, dataset: Dataset, order: DataOrder, device: torch.device) -> None:
+        self._task, self._dataset, self._order, self._device = task, dataset, order, device
+        self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
+
+    def next_step(self) -> tuple[StepIndices, tuple[MicroBatch, ...]]:
+        """The next step's examples; moves the cursor of the order."""
+        taken = self._order.take()
+        parts = tuple([self.micro_batch(self._columns(taken, number), number) for number in range(len(taken.parts))])
+        return taken, parts
+
+    def micro_batch(self, columns: dict[str, Any], number: int) -> MicroBatch:
+        """Prepared examples as tensors on the device, with the targets counted before they go there."""
+        inputs = self._task.collate(columns)
+        counted = self._task.counted(inputs)
+        if self._device.type != "cpu":
+            inputs = {name: value.to(self._device, non_blocking=True) for name, value in inputs.items()}
+        return MicroBatch(inputs, counted, number)
+
+    def _columns(self, taken: StepIndices, number: int) -> dict[str, Any]:
+        if self._pieces is None or self._pieces[0] != taken.epoch:
+            self._pieces = taken.epoch, self._dataset.pieces(self._order.of_epoch(taken.epoch), self._order.batch_size)
+        pieces = self._pieces[1]
+        if pieces is None:
+            return self._dataset.take(taken.parts[number])
+        return pieces[taken.start // self._order.batch_size + number]

@@ -1,0 +1,92 @@
+"""A step's computation once more, on copies, with the weights and the random numbers it had. Nothing of the trainer changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from aitrain_nb import snapshots
+from aitrain_nb.errors import PhaseError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from aitrain_nb.records import StepRecords
+
+
+class Replay:
+    """Repeats what the step under way computed.
+
+    Args:
+        trainer: whose step it is.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    def weights_before(self, records: StepRecords) -> dict[str, Tensor]:
+        """The weights the step began with; raises PhaseError where they weren't kept and the step has changed them."""
+        if records.before is not None:
+            return records.before
+        if records.update is not None:
+            raise PhaseError(
+                f"The weights before step {records.step} were not kept.",
+                "Snapshots are larger than snapshot_memory_bytes.",
+                "Raise snapshot_memory_bytes, or ask before update().",
+            )
+        return {name: weight.detach() for name, weight in self._trainer.model.named_parameters()}
+
+    def replay(
+        self, records: StepRecords, number: int, weights: dict[str, Tensor], *, inputs: dict[str, Tensor] | None = None,
+        dtype: torch.dtype | None = None, training: bool = True,
+    ) -> Tensor:  # fmt: skip
+        """Logits of micro-batch `number` as the step computed them, from these weights: [B, C].
+
+        Args:
+            records: of the current step.
+            number: 0-based micro-batch.
+            weights: by name; tensors that require a gradient get one.
+            inputs: other inputs than the micro-batch's own.
+            dtype: compute in this precision instead.
+            training: training or evaluation mode.
+        """
+        trainer = self._trainer
+        model = trainer.model
+        given = dict(records.batch.parts[number].inputs if inputs is None else inputs)
+        state = dict(weights) | snapshots.copy_buffers(model)
+        if dtype is not None:
+            state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
+            given = {name: value.to(dtype) if value.is_floating_point() else value for name, value in given.items()}
+        before = model.training
+        model.train(training)
+        try:
+            with trainer.random.replayed(self._random_before(records, number)):
+                return trainer.task.outputs(
+                    lambda *args, **named: torch.func.functional_call(model, state, args, named), given
+                )
+        finally:
+            model.train(before)
+
+    def _random_before(self, records: StepRecords, number: int) -> Any:
+        if number < len(records.forwards):
+            return records.forwards[number].random_before
+        return self._trainer.random.state
+
+    def objective(
+        self,
+        records: StepRecords,
+        weights: dict[str, Tensor],
+        dtype: torch.dtype | None = None,
+        *,
+        done: int | None = None,
+    ) -> Tensor:
+        """The loss that the step differentiates (nats), from these weights, over its first `done` micro-batches (all by default)."""
+        trainer, batch = self._trainer, records.batch
+        total: Tensor | None = None
+        for part in batch.parts[:done]:
+            logits = self.replay(records, part.number, weights, dtype=dtype)
+            contribution = trainer.task.loss(logits, part.inputs, trainer.config.label_smoothing).sum() / batch.counted
+            total = contribution if total is None else total + contribution
+        assert total is not None
+        return total
