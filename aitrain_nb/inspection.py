@@ -249,8 +249,8 @@ class Inspector(Replay):
             gradient = gradient + decay * before
         if kind == "sgd":
             buffer = old.get("momentum_buffer")
-            if group["momentum"] and buffer is not None:
-                gradient = group["momentum"] * buffer.double() + gradient
+            if buffer is not None:
+                gradient = group.get("momentum", 0.0) * buffer.double() + gradient
             return -lr * gradient
         beta1, beta2 = group["betas"]
         count = float(old.get("step", 0.0)) + 1

@@ -155,12 +155,18 @@ class Record:
                 "weights_changed": self.weights_changed, "facts": facts}  # fmt: skip
 
     def __repr__(self) -> str:
-        lines = [f"{self.title} · {self._header()}", *(f"  {name}: {fact}" for name, fact in self.facts().items())]
-        return "\n".join(lines)
+        try:
+            lines = [f"  {name}: {fact}" for name, fact in self.facts().items()]
+        except PhaseError as error:
+            lines = [f"  {error.what}"]
+        return "\n".join([f"{self.title} · {self._header()}", *lines])
 
     def _repr_html_(self) -> str:
         explain = html.element("div", self.explain, style="margin:2px 0 6px 0")
-        return html.section(self.title, self._header(), explain, self._view(), html.facts(self.facts()))
+        try:
+            return html.section(self.title, self._header(), explain, self._view(), html.facts(self.facts()))
+        except PhaseError as error:
+            return html.section(self.title, self._header(), explain, error.what)
 
     def _header(self) -> str:
         changed = "yes" if self.weights_changed else "no"
@@ -186,10 +192,15 @@ class Record:
         trainer = self._trainer
         records: StepRecords | None = trainer.records
         if records is None or not records.holds(self):
-            now = "fit keeps no records" if records is None else f"the trainer is at step {records.step}"
+            if records is None:
+                now = "No step is under way by hand; fit keeps no records."
+            elif records.step == self.step:
+                now = "Another call has taken its place since."
+            else:
+                now = f"The trainer is at step {records.step}."
             raise PhaseError(
-                f"This {type(self).__name__} belongs to step {self.step}, which is over.",
-                f"{now[0].upper()}{now[1:]}.",
+                f"This {type(self).__name__} belongs to step {self.step} and is out of date.",
+                now,
                 "Ask before the next tokenize(), in a step taken by hand.",
             )
         return records

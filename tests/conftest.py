@@ -1,0 +1,51 @@
+"""Shared by all tests: no network, one thread, small trainers."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import torch
+
+import aitrain_nb as ai
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that reaches for another machine fails at once."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        host = address[0] if isinstance(address, tuple) else str(address)
+        if self.family != socket.AF_UNIX and host not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to reach {host}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def make():
+    """Trainers on real digits: a few steps, nothing printed."""
+
+    def build(**fields) -> ai.Trainer:
+        return ai.prepare(**({"model": "mlp", "max_steps": 20} | fields))
+
+    return build
+
+
+@pytest.fixture
+def step():
+    """Take one step by hand; gives the five records."""
+
+    def take(trainer: ai.Trainer):
+        batch = trainer.tokenize()
+        for part in batch.parts:
+            forward = trainer.forward(part)
+            loss = trainer.loss(forward)
+            gradients = trainer.backward(loss)
+        return batch, forward, loss, gradients, trainer.update(gradients)
+
+    return take

@@ -1,0 +1,231 @@
+"""There is one loop: whoever drives it, and whoever looks on, the numbers are the same to the last bit."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+import aitrain_nb as ai
+
+CONFIGS = {
+    "cnn-adamw": {"model": "small-cnn", "max_steps": 60},
+    "mlp-sgd-momentum": {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.05, "max_steps": 60},
+    "mlp-adam-cosine": {"optimizer": "adam", "schedule": "cosine", "warmup_steps": 5, "max_steps": 60},
+    "mlp-smoothed": {"label_smoothing": 0.1, "max_steps": 60},
+    "mlp-accumulated": {"batch_size": 8, "gradient_accumulation_steps": 4, "max_steps": 60},
+    "vit-dropout": {"model": "small-vit", "max_steps": 12},
+}
+
+
+def same_weights(one: ai.Trainer, other: ai.Trainer) -> bool:
+    return one.fingerprint() == other.fingerprint()
+
+
+def drive_fit(trainer):
+    trainer.fit(display="none")
+
+
+def drive_by_hand(trainer):
+    while trainer.step < trainer.total_steps:
+        batch = trainer.tokenize()
+        for part in batch.parts:
+            gradients = trainer.backward(trainer.loss(trainer.forward(part)))
+        trainer.update(gradients)
+
+
+def drive_phases(trainer):
+    while trainer.step < trainer.total_steps:
+        for _ in trainer.phases():
+            pass
+
+
+def drive_run(trainer):
+    for _ in trainer.run():
+        pass
+
+
+def drive_by_hand_with_looking(trainer):
+    while trainer.step < trainer.total_steps:
+        for record in trainer.phases():
+            if trainer.step % 7 == 0:
+                record.text()
+                record.check()
+                record._repr_html_()
+                torch.rand(3)
+        if trainer.step % 10 == 0:
+            trainer.evaluate()
+            trainer.evaluate("train")
+            trainer.predict(trainer.data.validation.columns["image"][:2])
+            trainer.tokenize(trainer.data.validation.columns["image"][:2], ["1", "2"])
+            with trainer.capture() as seen:
+                trainer.forward(trainer._turn.batch)
+            assert seen.activations
+
+
+DRIVERS = [drive_fit, drive_by_hand, drive_phases, drive_run, drive_by_hand_with_looking]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_driver_trains_the_same_weights_and_history(name):
+    fields = CONFIGS[name] | {"keep": "last"}
+    trainers = [ai.prepare(**fields) for _ in DRIVERS]
+    for trainer, drive in zip(trainers, DRIVERS, strict=True):
+        drive(trainer)
+    first = trainers[0].history.frame()
+    for trainer in trainers[1:]:
+        assert same_weights(trainer, trainers[0])
+        frame = trainer.history.frame()
+        for column in ("step", "epoch", "loss", "lr", "grad_norm", "targets"):
+            assert frame[column].tolist() == first[column].tolist()
+
+
+@pytest.mark.parametrize("model", ["mlp", "small-cnn"])
+def test_a_plain_loop_trains_the_same_weights_bit_for_bit(model):
+    trainer = ai.prepare(model=model, max_steps=100, keep="last", weight_decay=0.0)
+    plain = copy.deepcopy(trainer.model)
+    images = trainer.data.train.columns["image"] / 16
+    labels = trainer.data.train.columns["label"]
+    orders = [trainer.order.of_epoch(epoch).clone() for epoch in range(3)]
+
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=1e-3, weight_decay=0.0, fused=True)
+    losses, norms = [], []
+    batches = [indices for order in orders for indices in order.split(32)]
+    for indices in batches[:100]:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(plain(images[indices]), labels[indices], reduction="none").mean()
+        loss.backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(plain.parameters(), 1.0).item())
+        optimizer.step()
+        losses.append(loss.item())
+
+    trainer.fit(display="none")
+    history = trainer.history.frame()
+    assert history["loss"].tolist() == losses
+    assert history["grad_norm"].tolist() == norms
+    for ours, theirs in zip(trainer.model.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("model", ["mlp", "small-cnn"])
+def test_four_times_eight_equals_once_thirty_two_on_ragged_counts(model):
+    """1,437 examples: the last step of an epoch holds 29, cut into 8, 8, 8 and 5."""
+    fields = {"model": model, "epochs": 2, "keep": "last", "optimizer": "sgd", "learning_rate": 0.05}
+    whole = ai.prepare(batch_size=32, **fields)
+    parts = ai.prepare(batch_size=8, gradient_accumulation_steps=4, **fields)
+    whole.fit(display="none")
+    parts.fit(display="none")
+    one, other = whole.history.frame(), parts.history.frame()
+    assert one["targets"].tolist() == other["targets"].tolist()
+    assert one["targets"].iloc[44] == 29
+    assert (one["loss"] - other["loss"]).abs().max() < 1e-5
+    first = one.iloc[:10], other.iloc[:10]
+    assert (first[0]["loss"] - first[1]["loss"]).abs().max() < 1e-6
+    assert (first[0]["grad_norm"] - first[1]["grad_norm"]).abs().max() < 1e-6
+
+
+def test_the_mean_of_means_would_be_caught():
+    """On a ragged step the gradient of a mean of micro-batch means differs by percents; ours doesn't."""
+    whole = ai.prepare(model="mlp", batch_size=29, max_steps=1)
+    parts = ai.prepare(model="mlp", batch_size=28, gradient_accumulation_steps=2, max_steps=1)
+    indices = whole.order.of_epoch(0)[:29]
+    images, labels = whole.data.train.columns["image"][indices], whole.data.train.columns["label"][indices]
+    names = [str(label) for label in labels.tolist()]
+    gradients = whole.backward(whole.loss(whole.forward(whole.tokenize(images, names))))
+    exact = [weight.grad.clone() for weight in whole.model.parameters()]
+    logits = parts.model(images / 16)
+    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    mean_of_means = torch.autograd.grad((losses[:28].mean() + losses[28:].mean()) / 2, list(parts.model.parameters()))
+    error = sum(float((a - b).norm() ** 2) for a, b in zip(exact, mean_of_means, strict=True)) ** 0.5
+    assert error / gradients.norm > 0.02
+
+
+@pytest.mark.parametrize("name", ["cnn-adamw", "mlp-accumulated", "vit-dropout"])
+@pytest.mark.parametrize("stop_at", [1, 7, 11])
+def test_stop_and_go_on_equals_straight_through(name, stop_at):
+    fields = CONFIGS[name] | {"keep": "last"}
+    straight, stopped = ai.prepare(**fields), ai.prepare(**fields)
+    straight.fit(display="none")
+
+    def stop(record):
+        if isinstance(record, ai.Update) and record.step == stop_at:
+            raise ai.StopTraining("enough for now")
+
+    stopped.watchers.append(stop)
+    stopped.fit(display="none")
+    assert stopped.step == stop_at
+    assert stopped.ending.state == "stopped"
+    stopped.watchers.clear()
+    stopped.fit(display="none")
+    assert same_weights(stopped, straight)
+    assert stopped.history.frame()["loss"].tolist() == straight.history.frame()["loss"].tolist()
+
+
+def test_going_on_after_the_best_weights_were_shown_equals_straight_through():
+    """With keep="best" the model shows other weights between two fits; training goes on from the last ones."""
+    fields = {"model": "mlp", "learning_rate": 0.05, "evaluate_every": 5, "max_steps": 60}
+    straight, stopped = ai.prepare(**fields), ai.prepare(**fields)
+    straight.fit(display="none")
+
+    shown_best = 0
+
+    def stop_often(record):
+        if isinstance(record, ai.Update) and record.step % 7 == 0:
+            raise ai.StopTraining("a pause")
+
+    stopped.watchers.append(stop_often)
+    while stopped.step < 60:
+        stopped.fit(display="none")
+        shown_best += stopped._keeper.shows_best
+    assert shown_best > 0
+    assert same_weights(stopped, straight)
+    straight.resume()
+    stopped.resume()
+    assert same_weights(stopped, straight)
+    assert stopped.history.frame()["loss"].tolist() == straight.history.frame()["loss"].tolist()
+    assert len(straight.history.evaluations) == 12
+    assert [r["eval_loss"] for r in stopped.history.evaluations] == [r["eval_loss"] for r in straight.history.evaluations]
+
+
+def test_watchers_and_inspection_change_nothing():
+    plain, watched = ai.prepare(model="small-cnn", max_steps=30), ai.prepare(model="small-cnn", max_steps=30, inspect_every=3, snapshot_every=4)
+    seen = []
+    watched.watchers.append(lambda record: seen.append(type(record).__name__))
+    watched.watchers.append(lambda record: record.norm if isinstance(record, ai.Gradients) else None)
+    plain.fit(display="none")
+    watched.fit(display="none")
+    assert same_weights(plain, watched)
+    assert seen[:6] == ["Batch", "Forward", "Loss", "Gradients", "Update", "Batch"]
+    assert seen.count("Update") == 30
+    assert seen[-1] == "Evaluation"
+
+
+def test_undo_then_going_on_equals_never_having_left():
+    plain, undone = ai.prepare(model="small-vit", max_steps=8, keep="last"), ai.prepare(model="small-vit", max_steps=8, keep="last")
+    drive_by_hand(plain)
+    for _ in range(3):
+        for _ in undone.phases():
+            pass
+    for _ in range(3):
+        for _ in undone.phases():
+            pass
+        undone.undo()
+    records = undone.phases()
+    next(records)
+    next(records)
+    undone.undo()
+    assert undone.step == 3
+    drive_by_hand(undone)
+    assert same_weights(plain, undone)
+    assert plain.history.frame()["loss"].tolist() == undone.history.frame()["loss"].tolist()
+
+
+def test_another_batch_order_would_be_seen():
+    """The bitwise comparisons above can fail: another seed gives other weights."""
+    one, other = ai.prepare(model="mlp", max_steps=5), ai.prepare(model="mlp", max_steps=5, seed=1)
+    one.fit(display="none")
+    other.fit(display="none")
+    assert not same_weights(one, other)
+    assert one.history.frame()["loss"].tolist() != other.history.frame()["loss"].tolist()

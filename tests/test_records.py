@@ -1,0 +1,240 @@
+"""The records: what they say is true, their code runs, their HTML is safe, they fit in memory."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import re
+import weakref
+
+import pandas as pd
+import pytest
+import torch
+
+import aitrain_nb as ai
+from aitrain_nb.data import Dataset, split
+
+
+def test_each_record_answers_in_every_form(make, step):
+    trainer = make(model="small-cnn")
+    for record in (*step(trainer), trainer.evaluate()):
+        assert isinstance(record.table(), pd.DataFrame)
+        assert len(record.table())
+        assert record.text().endswith(".")
+        assert 2 <= len(re.findall(r"[.!?](?:\s|$)", record.text())) <= 6
+        assert type(record.plot()).__name__ == "Figure"
+        assert json.loads(json.dumps(record.to_dict()))["phase"] == record.phase
+        assert record.title in repr(record)
+        assert f"step {record.step}" in repr(record)
+        page = record._repr_html_()
+        assert len(page) < 100_000
+        assert not re.search(r"<(script|style|svg)|var\(", page)
+        assert record.explain.endswith(".")
+
+
+def test_the_code_of_the_five_records_is_the_step(make, step):
+    """Run the five snippets one after the other: the same loss, norm and weights as the five calls."""
+    trainer, other = make(model="small-cnn", weight_decay=0.0), make(model="small-cnn", weight_decay=0.0)
+    records = step(trainer)
+    columns = other.data.train.columns
+    names = {
+        "torch": torch, "model": other.model, "optimizer": other.optimizer, "images": columns["image"],
+        "answers": columns["label"], "order": other.order.of_epoch(0), "start": 0, "stop": 32,
+    }  # fmt: skip
+    for record in records:
+        exec(record.code(), names)
+    assert float(names["loss"].detach()) == records[2].value
+    assert float(names["grad_norm"]) == records[3].norm
+    assert other.fingerprint() == trainer.fingerprint()
+
+
+def test_the_first_loss_is_near_the_surprise_of_a_ten_sided_die(make, step):
+    losses = [step(make(seed=seed))[2].value for seed in range(5)]
+    assert all(abs(loss - math.log(10)) < 0.15 for loss in losses)
+
+
+def test_loss_in_other_units(make, step):
+    _, _, loss, _, _ = step(make())
+    assert loss.bits == pytest.approx(loss.value / math.log(2))
+    assert loss.perplexity == pytest.approx(math.exp(loss.value))
+    assert loss.what_if(0.6) == pytest.approx(0.5108, abs=1e-4)
+    assert loss.what_if(0.01) == pytest.approx(4.6052, abs=1e-4)
+    with pytest.raises(ValueError, match="probability"):
+        loss.what_if(0)
+
+
+def test_worst_is_sorted_and_confidently_wrong_is_wrong(make, step):
+    trainer = make(learning_rate=0.1)
+    for _ in range(10):
+        records = step(trainer)
+    loss = records[2]
+    worst = loss.worst(5)["loss"].tolist()
+    assert worst == sorted(worst, reverse=True)
+    assert worst[0] == pytest.approx(float(loss.per_example.max()))
+    wrong = loss.confidently_wrong(0.2)
+    assert (wrong["true"] != wrong["predicted"]).all()
+    assert (wrong["p_predicted"] > 0.2).all()
+    assert loss.accuracy == pytest.approx(float((loss.table()["true"] == loss.table()["predicted"]).mean()))
+
+
+def test_rank_one_means_correct(make, step):
+    trainer = make()
+    loss = step(trainer)[2]
+    assert ((loss.rank_true == 1) == loss.correct).all()
+
+
+def test_a_gradient_sentence_tells_the_way_the_weight_moves():
+    trainer = ai.prepare(model="mlp", optimizer="sgd", learning_rate=0.1, weight_decay=0.0)
+    gradients = trainer.backward(trainer.loss(trainer.forward(trainer.tokenize())))
+    name, place = gradients._strongest_weight()
+    sentence = gradients.weight(name, *place)
+    before = float(dict(trainer.model.named_parameters())[name][place])
+    update = trainer.update(gradients)
+    moved = update.weight(name, *place)
+    assert moved["before"] == before
+    assert ("moves it up" in sentence) == (moved["delta"] > 0)
+    assert moved["after"] - moved["before"] == pytest.approx(moved["delta"])
+
+
+def test_the_parts_of_an_update_add_up(make, step):
+    trainer = make(weight_decay=0.1, learning_rate=0.01)
+    step(trainer)
+    update = step(trainer)[4]
+    part = update.weight("hidden.weight", 3, 20)
+    assert part["from_gradient"] + part["from_decay"] == pytest.approx(part["delta"])
+    assert part["from_decay"] == pytest.approx(-0.01 * 0.1 * part["before"])
+    assert update.weight("hidden.bias", 3)["from_decay"] == 0
+
+
+def test_clipping_scales_to_the_limit(make, step):
+    trainer = make(max_grad_norm=0.05)
+    gradients = step(trainer)[3]
+    assert gradients.clipped
+    assert gradients.norm > 0.05
+    assert gradients.norm_clipped == pytest.approx(0.05, rel=1e-4)
+    total = math.sqrt(sum(float((weight.grad**2).sum()) for weight in trainer.model.parameters()))
+    assert total == pytest.approx(0.05, rel=1e-4)
+
+
+def test_predicted_drop_is_near_the_measured_drop_for_a_small_rate():
+    trainer = ai.prepare(model="mlp", optimizer="sgd", learning_rate=1e-3, weight_decay=0.0, max_grad_norm=0.0)
+    batch = trainer.tokenize()
+    loss = trainer.loss(trainer.forward(batch))
+    gradients = trainer.backward(loss)
+    predicted = gradients.predict_drop(1e-3)
+    trainer.update(gradients)
+    with torch.no_grad():
+        after = torch.nn.functional.cross_entropy(trainer.model(batch.inputs["pixel_values"]), batch.labels)
+    assert loss.value - float(after) == pytest.approx(predicted, rel=0.05)
+
+
+def test_update_norm_and_gradient_norm_are_different_things(make, step):
+    """The source text calls grad_norm the size of the weight updates; it is not."""
+    _, _, _, gradients, update = step(make())
+    assert abs(gradients.norm - update.norm) / gradients.norm > 0.1
+
+
+def test_layers_are_listed_with_their_shapes(make, step):
+    trainer = make(model="small-cnn")
+    forward = step(trainer)[1]
+    layers = forward.layers.set_index("name")
+    assert layers.loc["conv1", "output"] == "32x16x8x8"
+    assert layers.loc["pool", "output"] == "32x32x4x4"
+    assert layers["weights"].sum() == 51_880
+    assert 0 < layers.loc["relu1", "zeros"] < 1
+    assert torch.equal(forward.layer("output"), forward.logits)
+    with pytest.raises(ai.ModelError, match="conv1"):
+        forward.layer("conv9")
+
+
+def test_a_stale_record_says_which_step_it_was(make, step):
+    trainer = make()
+    loss = step(trainer)[2]
+    step(trainer)
+    with pytest.raises(ai.PhaseError, match="step 1"):
+        loss.worst()
+    assert loss.value > 0
+
+
+def test_a_record_outlives_its_trainer_with_a_sentence(make, step):
+    trainer = make()
+    update = step(trainer)[4]
+    del trainer
+    gc.collect()
+    with pytest.raises(ai.PhaseError, match="outlived"):
+        update.text()
+    assert "outlived" in repr(update)
+    assert "outlived" in update._repr_html_()
+
+
+def test_fit_keeps_no_records_and_no_predictions(make):
+    trainer, alive, most = make(max_steps=30), weakref.WeakSet(), 0
+
+    def watch(record):
+        nonlocal most
+        if isinstance(record, ai.Forward):
+            alive.add(record)
+        most = max(most, len(alive))
+        if isinstance(record, ai.Gradients):
+            assert len(alive) == 0, "a Forward is alive after backward"
+
+    trainer.watchers.append(watch)
+    trainer.fit(display="none")
+    assert most == 1
+    assert trainer.records is None
+
+
+def test_text_from_the_data_is_escaped():
+    images = torch.rand(40, 1, 8, 8)
+    labels = torch.arange(40) % 2
+    names = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>"]
+    data = split(Dataset({"image": images, "label": labels}, names), 0.2, 0)
+    trainer = ai.Trainer(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2)), "image-classification", data)
+    batch = trainer.tokenize()
+    forward = trainer.forward(batch)
+    loss = trainer.loss(forward)
+    for record in (batch, forward, loss, trainer.backward(loss), trainer.evaluate()):
+        page = record._repr_html_()
+        assert "<script" not in page
+        assert "<img src=x" not in page
+
+
+def test_own_examples_are_looked_at_and_never_trained_on(make, step):
+    trainer, other = make(keep="last"), make(keep="last")
+    step(trainer)
+    step(other)
+    picture = trainer.data.validation.columns["image"][0]
+    batch = trainer.tokenize(picture.squeeze(0), [trainer.data.validation.columns["label"][0]])
+    assert batch.is_own
+    forward = trainer.forward(batch)
+    gradients = trainer.backward(trainer.loss(forward))
+    with pytest.raises(ai.PhaseError, match="own examples"):
+        trainer.update(gradients)
+    step(trainer)
+    step(other)
+    assert trainer.fingerprint() == other.fingerprint()
+    assert trainer.predict(picture)["predicted"].iloc[0] in trainer.data.label_names
+
+
+def test_an_inspected_step_in_fit_is_measured_only_when_asked(make):
+    sizes = {}
+
+    def watch(record):
+        if isinstance(record, ai.Update):
+            sizes[record.step] = record.norm if record.before is not None else None
+
+    trainer = make(inspect_every=5)
+    trainer.watchers.append(watch)
+    trainer.fit(display="none")
+    assert [n for n, size in sizes.items() if size is not None] == [5, 10, 15, 20]
+    assert all(size > 0 for size in sizes.values() if size is not None)
+
+
+def test_the_warm_up_starts_at_rate_zero_and_says_so(make, step):
+    trainer = make(warmup_steps=4, schedule="linear")
+    update = step(trainer)[4]
+    assert update.lr == 0
+    assert not update.weights_changed
+    assert "changed nothing" in update.text()
+    assert update.norm == 0
