@@ -194,6 +194,13 @@ class TrainConfig(BaseModel):
             )
         return self
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ConfigError(
+            "A config can't be changed.",
+            "A run is what its config says, so a config stays as it was made.",
+            f"Make another: config.replace({name}={value!r}).",
+        )
+
     @classmethod
     def knobs(cls) -> dict[str, Knob]:
         """What a person should know about each field, in the order of a form."""

@@ -86,6 +86,12 @@ class Dataset:
         """A dataset of these examples only."""
         return Dataset(self.take(indices), self.label_names)
 
+    def split(
+        self, fraction: float = 0.2, seed: int = 0, *, name: str = "your data", scale: float = 1.0, note: str = ""
+    ) -> Splits:
+        """Training and validation examples; see `split`."""
+        return split(self, fraction, seed, name=name, scale=scale, note=note)
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n} {tuple(c.shape[1:])}" if hasattr(c, "shape") else n for n, c in self.columns.items())
         return f"Dataset: {len(self):,} examples ({shapes}), {len(self.label_names)} classes"

@@ -22,6 +22,9 @@ class Markup(str):
 
     __slots__ = ()
 
+    def __add__(self, other: str) -> Markup:
+        return Markup(str.__add__(self, escape(other)))
+
 
 def escape(value: object) -> Markup:
     r"""Text for an HTML page; control and direction-changing characters become visible codes.

@@ -11,7 +11,7 @@ import torch
 
 from aitrain_nb import device, schedules, snapshots
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.errors import ConfigError, PhaseError
+from aitrain_nb.errors import ConfigError, ModelError, PhaseError
 from aitrain_nb.evaluating import check_model
 from aitrain_nb.feeding import Feed
 from aitrain_nb.history import History
@@ -60,8 +60,15 @@ class Phases:
         config = config or TrainConfig()
         self.task = find_task(task) if isinstance(task, str) else task
         self.data = data
+        if not isinstance(model, torch.nn.Module):
+            raise ModelError(
+                f"The model is {type(model).__name__}, not a torch module.",
+                "A Trainer takes the model itself.",
+                "For a model by name, call prepare(model=...).",
+            )
         self._train = self.task.prepare(data, data.train)
         self._validation = self.task.prepare(data, data.validation) if data.validation is not None else None
+        self.task.check(data)
         if config.batch_size > len(self._train):
             raise ConfigError(
                 f"batch_size={config.batch_size} is larger than the data.",

@@ -6,11 +6,12 @@ Colours are the Okabe-Ito palette; lines also differ in style, so that colour ne
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -91,6 +92,36 @@ def schedule(rates: Sequence[float], title: str = "Schedule") -> Figure:
     figure, (axis,) = new_figure(height=2.4)
     axis.plot(range(1, len(rates) + 1), rates, color=GREEN)
     axis.set(title=title, xlabel="step", ylabel="learning rate", ylim=(0, None))
+    return figure
+
+
+def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> Figure:
+    """Every weight of a small model as a bar; with `after`, its new value, and a line where it stood before.
+
+    Args:
+        before: tensor name -> weights, as `model.state_dict()` gives them.
+        after: the same later.
+    """
+    import numpy as np
+
+    figure, (axis,) = new_figure(width=9, height=2.8)
+    axis.axhline(0, color=GREY, linewidth=0.8)
+    names, edges, position = list(before), [0], 0
+    for number, name in enumerate(names):
+        old = np.asarray(before[name], dtype=float).ravel()
+        new = np.asarray(after[name], dtype=float).ravel() if after is not None else old
+        places = np.arange(position, position + len(old))
+        axis.bar(places, new, color=BLUE if number % 2 == 0 else GREEN, alpha=0.75, width=0.75)
+        if after is not None:
+            axis.hlines(old, places - 0.5, places + 0.5, color="black", linewidth=1.2)
+        position += len(old)
+        edges.append(position)
+    for edge in edges[1:-1]:
+        axis.axvline(edge - 0.5, color=GREY, linewidth=0.6, linestyle=":")
+    axis.set_xticks([(left + right - 1) / 2 for left, right in itertools.pairwise(edges)], names)
+    what = "now (bar) and before (line)" if after is not None else "now"
+    axis.set(title=f"{position} dials: each weight {what}", ylabel="weight", xlim=(-0.7, position - 0.3))
+    axis.grid(visible=False, axis="x")
     return figure
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import load_data
+from aitrain_nb.errors import ConfigError
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
 
@@ -26,7 +27,13 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
         trainer = prepare(data="digits", model="small-cnn", epochs=5)
         trainer.fit()
     """
-    config = (config or TrainConfig()).replace(**fields) if fields or config is None else config
+    if config is not None and not isinstance(config, TrainConfig):
+        raise ConfigError(
+            f"prepare takes a TrainConfig or fields, not {config!r}.",
+            "Each value needs its field's name, so that it is a name of something.",
+            f"prepare(data={config!r}), or TrainConfig.from_yaml(...) for a file.",
+        )
+    config = (config or TrainConfig()).replace(**fields)
     task = find_task(config.task)
     data = load_data(config)
     return Trainer(task.load_model(config, data), task, data, config)

@@ -222,7 +222,9 @@ def step_up_to(phase):
     return trainer, records
 
 
-@pytest.mark.parametrize(("phase", "name", "mutate"), MUTATIONS, ids=lambda value: getattr(value, "__name__", str(value)))
+@pytest.mark.parametrize(
+    ("phase", "name", "mutate"), MUTATIONS, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_a_broken_invariant_is_seen(phase, name, mutate):
     trainer, records = step_up_to(phase)
     assert passed(records[phase], name)
@@ -270,7 +272,10 @@ class MixesTheBatch(nn.Module):
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [(CountsItsCalls, "in evaluation mode twice the same"), (MixesTheBatch, "an example alone gets the scores it gets in a batch")],
+    [
+        (CountsItsCalls, "in evaluation mode twice the same"),
+        (MixesTheBatch, "an example alone gets the scores it gets in a batch"),
+    ],
 )
 def test_a_model_that_breaks_an_invariant_is_seen(model, name):
     source = ai.prepare(model="mlp")

@@ -100,7 +100,9 @@ def test_an_overfitting_run_is_marked_in_its_line(capsys):
     few = source.data.train.subset(torch.arange(60))
     few.columns["label"] = few.columns["label"][torch.randperm(60)]
     data = ai.Splits(few, source.data.validation, "shuffled labels", 1 / 16)
-    trainer = ai.Trainer(source.model, "image-classification", data, ai.TrainConfig(epochs=40, learning_rate=0.01, batch_size=16))
+    trainer = ai.Trainer(
+        source.model, "image-classification", data, ai.TrainConfig(epochs=40, learning_rate=0.01, batch_size=16)
+    )
     trainer.fit()
     lines = [line for line in capsys.readouterr().out.splitlines() if "Validation" in line]
     assert lines[-1].endswith("  ← Overfitting!")

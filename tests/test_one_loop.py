@@ -186,11 +186,16 @@ def test_going_on_after_the_best_weights_were_shown_equals_straight_through():
     assert same_weights(stopped, straight)
     assert stopped.history.frame()["loss"].tolist() == straight.history.frame()["loss"].tolist()
     assert len(straight.history.evaluations) == 12
-    assert [r["eval_loss"] for r in stopped.history.evaluations] == [r["eval_loss"] for r in straight.history.evaluations]
+    assert [r["eval_loss"] for r in stopped.history.evaluations] == [
+        r["eval_loss"] for r in straight.history.evaluations
+    ]
 
 
 def test_watchers_and_inspection_change_nothing():
-    plain, watched = ai.prepare(model="small-cnn", max_steps=30), ai.prepare(model="small-cnn", max_steps=30, inspect_every=3, snapshot_every=4)
+    plain, watched = (
+        ai.prepare(model="small-cnn", max_steps=30),
+        ai.prepare(model="small-cnn", max_steps=30, inspect_every=3, snapshot_every=4),
+    )
     seen = []
     watched.watchers.append(lambda record: seen.append(type(record).__name__))
     watched.watchers.append(lambda record: record.norm if isinstance(record, ai.Gradients) else None)
@@ -203,7 +208,10 @@ def test_watchers_and_inspection_change_nothing():
 
 
 def test_undo_then_going_on_equals_never_having_left():
-    plain, undone = ai.prepare(model="small-vit", max_steps=8, keep="last"), ai.prepare(model="small-vit", max_steps=8, keep="last")
+    plain, undone = (
+        ai.prepare(model="small-vit", max_steps=8, keep="last"),
+        ai.prepare(model="small-vit", max_steps=8, keep="last"),
+    )
     drive_by_hand(plain)
     for _ in range(3):
         for _ in undone.phases():

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_FEW_WEIGHTS = 120
+"""Up to this many weights each one can be seen in a picture."""
+
+
 class Update(Record):
     """One optimizer step.
 
@@ -131,8 +135,12 @@ class Update(Record):
         return found
 
     def plot(self) -> Figure:
-        """How far each tensor moved, relative to its size."""
+        """Every weight before and after where they are few, else how far each tensor moved relative to its size."""
         rows = self._measured()
+        assert self.before is not None
+        if sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self._trainer.step == self.step:
+            after = {name: weight.detach().cpu() for name, weight in self._model.named_parameters()}
+            return plots.dials({name: weight.cpu() for name, weight in self.before.items()}, after)
         names, values = [row["name"] for row in rows], [row["update_per_weight"] for row in rows]
         return plots.bars(names, values, "Change relative to the weights", "norm of the change / norm of the weights")
 
@@ -165,7 +173,13 @@ class Update(Record):
              html.bar(row["update_per_weight"] / top, f"{row['update_per_weight']:.1e}", html.GREEN)]
             for row in self._rows[:40]
         ]  # fmt: skip
-        return html.table(["weights", "norm before", "norm of the change", "norm after", "change / weights"], cells)
+        dials = (
+            sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self._trainer.step == self.step
+        )
+        picture = html.image(plots.png(self.plot()), alt=self.text()) if dials else html.Markup("")
+        return picture + html.table(
+            ["weights", "norm before", "norm of the change", "norm after", "change / weights"], cells
+        )
 
     def _checks(self) -> Iterator[Check]:
         yield from self._trainer.inspector.update_checks(self._records, self)

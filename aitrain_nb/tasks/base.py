@@ -23,6 +23,9 @@ class Task(ABC):
 
     name: ClassVar[str]
 
+    def check(self, splits: Splits) -> None:  # noqa: B027  a task with nothing to check leaves it
+        """Raise DataError where these examples can't teach this task."""
+
     @abstractmethod
     def prepare(self, splits: Splits, dataset: Dataset) -> Dataset:
         """The examples as model inputs, once before training: a dataset whose columns `collate` understands."""

@@ -25,6 +25,17 @@ class ImageClassification(Task):
 
     name: ClassVar[str] = "image-classification"
 
+    def check(self, splits: Splits) -> None:
+        """Training examples of at least two classes; raises DataError."""
+        labels = _checked_labels(splits.train)
+        present = [splits.label_names[i] for i in labels[labels >= 0].unique().tolist()]
+        if len(present) < 2:
+            raise DataError(
+                "The training examples are all of one class.",
+                f"Every label is {present[0] if present else 'missing'}, so there is nothing to tell apart.",
+                "Add examples of a second class.",
+            )
+
     def prepare(self, splits: Splits, dataset: Dataset) -> Dataset:
         """Raw images [n, Cin, h, w] times `splits.scale` as float32 `pixel_values`, and int64 `labels`.
 

@@ -1,0 +1,41 @@
+# On a fresh machine `make lab` and `make test` set everything up by themselves.
+
+VENV   ?= .venv
+# the first Python that is new enough and can make a virtual environment
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: setup lab demo test lint bench clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with the venv module was found. Install one, or say make PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+lab: setup
+	$(BIN)/aitrain-nb lab
+
+demo: setup
+	$(BIN)/aitrain-nb demo
+
+test: setup lint
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval-lax notebooks
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python tests/benchmarks/step_overhead.py
+	$(BIN)/python tests/benchmarks/import_time.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,94 @@
+"""The command line: aitrain-nb lab, notebooks, demo."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aitrain_nb import __version__, lessons
+from aitrain_nb.errors import AitrainError
+
+app = typer.Typer(
+    help="See a neural network train, one step at a time, in Jupyter.", no_args_is_help=True, add_completion=False
+)
+
+HERE = Path("aitrain-nb-lessons")
+
+
+@app.callback(invoke_without_command=True)
+def about(version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False) -> None:
+    """See a neural network train, one step at a time, in Jupyter."""
+    if version:
+        typer.echo(f"aitrain-nb {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def lab(
+    to: Annotated[Path | None, typer.Option(help="Folder for your copy of the lessons.")] = None,
+    port: Annotated[int, typer.Option(help="Port to serve on; the next free one is taken.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
+    """Open JupyterLab on the first lesson.
+
+    In a checkout the lessons open where they lie; otherwise a copy is made in ./aitrain-nb-lessons, and your changes there are kept.
+    """
+    if to is None and lessons.is_checkout():
+        place = lessons.folder()
+    else:
+        place = to or HERE
+        _copy(place)
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={place.resolve()}", f"--port={port}"]
+    command += [f"--LabApp.default_url=/lab/tree/{lessons.FIRST}"]
+    command += [] if browser else ["--no-browser"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append(
+            "--allow-root"
+        )  # in a container there is often no other user; the server asks for its token all the same
+    try:
+        raise typer.Exit(subprocess.call(command))  # noqa: S603  our own interpreter with our own arguments
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+@app.command()
+def notebooks(to: Annotated[Path, typer.Option(help="Folder to copy the lessons into.")] = HERE) -> None:
+    """Copy the lessons; a file you changed is never overwritten."""
+    _copy(to)
+
+
+@app.command()
+def demo(seeds: Annotated[int, typer.Option(min=1, help="How many runs.")] = 5) -> None:
+    """Run the first lesson without a browser, then train on real digits and print what came out."""
+    from aitrain_nb.lessons import demo as demonstration
+
+    first = lessons.folder() / lessons.FIRST
+    seconds = lessons.run_headless(first)
+    typer.echo(f"{first.name}: every cell ran, {seconds:.1f} s\n")
+    typer.echo("small-cnn on 1,437 digits, 10 epochs, validated on 360 others")
+    typer.echo(demonstration.table(list(demonstration.train(seeds))))
+
+
+def _copy(to: Path) -> None:
+    copied = lessons.copy_lessons(to)
+    typer.echo(f"{len(copied.written)} files in {to}")
+    for name in copied.kept:
+        typer.echo(f"kept your changed {name}")
+
+
+def main() -> None:
+    """Run a command; an error a person can act on is shown as its sentence."""
+    try:
+        app()
+    except AitrainError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""Bad input gets a sentence: what happened, why, one fix. Nothing is lost and no library's trace stands on top."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import torch
+from torch import nn
+
+import aitrain_nb as ai
+from aitrain_nb.data import Dataset, Splits, split
+
+
+def images(n=40, classes=2, **more):
+    return Dataset(
+        {"image": torch.rand(n, 1, 8, 8), "label": torch.arange(n) % classes} | more, [str(i) for i in range(classes)]
+    )
+
+
+def linear(classes=2, pixels=64):
+    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, classes))
+
+
+def trained_on(dataset, model=None, **fields):
+    return ai.Trainer(model or linear(), "image-classification", Splits(dataset, images()), ai.TrainConfig(**fields))
+
+
+def with_nan():
+    data = images()
+    data.columns["image"][3, 0, 0, 0] = float("nan")
+    return data
+
+
+def with_label(label):
+    data = images()
+    data.columns["label"][5] = label
+    return data
+
+
+def frozen():
+    model = linear()
+    for weight in model.parameters():
+        weight.requires_grad_(False)
+    return model
+
+
+def trainer():
+    return ai.prepare(model="mlp", max_steps=5)
+
+
+def config_file(tmp_path, content, name="run.yaml"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+C, D, M, P = ai.ConfigError, ai.DataError, ai.ModelError, ai.PhaseError
+
+BAD = [
+    # the config
+    ("a misspelt field", C, "learning_rate", lambda _: ai.TrainConfig(learning_rte=1e-3)),
+    ("a name of another library", C, "batch_size", lambda _: ai.TrainConfig(batchsize=3)),
+    ("a learning rate of zero", C, "learning_rate can't be 0", lambda _: ai.TrainConfig(learning_rate=0)),
+    ("a negative learning rate", C, "learning_rate can't be -1", lambda _: ai.TrainConfig(learning_rate=-1)),
+    ("a learning rate that is no number", C, "learning_rate can't be nan", lambda _: ai.TrainConfig(learning_rate=float("nan"))),
+    ("an infinite weight decay", C, "weight_decay can't be inf", lambda _: ai.TrainConfig(weight_decay=float("inf"))),
+    ("a text for a number", C, "epochs can't be 'many'", lambda _: ai.TrainConfig(epochs="many")),
+    ("half an epoch", C, "epochs can't be 0.5", lambda _: ai.TrainConfig(epochs=0.5)),
+    ("a switch for a number", C, "batch_size can't be True", lambda _: ai.TrainConfig(batch_size=True)),
+    ("a batch of nothing", C, "batch_size can't be 0", lambda _: ai.TrainConfig(batch_size=0)),
+    ("nothing where a number belongs", C, "seed can't be None", lambda _: ai.TrainConfig(seed=None)),
+    ("an unknown optimizer", C, "Did you mean 'adamw'", lambda _: ai.TrainConfig(optimizer="adamwx")),
+    ("an unknown schedule", C, "Did you mean 'cosine'", lambda _: ai.TrainConfig(schedule="cosin")),
+    ("a warm-up of one and a half steps", C, "neither a whole number", lambda _: ai.TrainConfig(warmup_steps=1.5)),
+    ("a warm-up longer than the run", C, "longer than the run", lambda _: ai.TrainConfig(warmup_steps=50, max_steps=10)),
+    ("two mistakes at once", C, "Also: batch_size", lambda _: ai.TrainConfig(batch_size=0, epochs=-1)),
+    ("a changed field of a config", C, "can't be changed", lambda _: setattr(ai.TrainConfig(), "seed", 3)),
+    ("a config file that isn't there", C, "no config file 'gone.yaml'", lambda tmp: ai.TrainConfig.from_yaml(tmp / "gone.yaml")),
+    ("a config file of a list", C, "holds list", lambda tmp: ai.TrainConfig.from_yaml(config_file(tmp, "- a\n- b\n"))),
+    ("a config file that is no YAML", C, "as YAML", lambda tmp: ai.TrainConfig.from_yaml(config_file(tmp, "a: [1\nb: }"))),
+    ("a config file that is no JSON", C, "as JSON", lambda tmp: ai.TrainConfig.from_json(config_file(tmp, "{", "run.json"))),
+    ("a config file that is no text", C, "run.yaml", lambda tmp: ai.TrainConfig.from_yaml(config_file(tmp, b"\xff\xfe\x00bad"))),
+    ("a folder for a config file", C, "Can't read", ai.TrainConfig.from_yaml),
+    # names
+    ("an unknown task", C, "image-classification", lambda _: ai.prepare(task="image-clasification")),
+    ("an unknown data set", C, "Did you mean 'digits'", lambda _: ai.prepare(data="digit")),
+    ("an unknown model", C, "Did you mean 'small-cnn'", lambda _: ai.prepare(model="smal-cnn")),
+    ("an unknown display", C, "Did you mean 'text'", lambda _: trainer().fit(display="texts")),
+    ("an unknown option of fit", C, "Did you mean 'epochs'", lambda _: trainer().fit(display="none", epoch=3)),
+    ("a model name of another kind", C, "not 'digits'", lambda _: ai.prepare("digits")),
+    ("a batch larger than the data", C, "1,437 training examples", lambda _: ai.prepare(batch_size=2000)),
+    ("a device that isn't here", C, "no cuda device", lambda _: ai.prepare(device="cuda")),
+    # the data
+    ("no examples", D, "no examples", lambda _: Dataset({"image": torch.zeros(0, 1, 8, 8), "label": torch.zeros(0)}, ["a"])),
+    ("no columns", D, "no examples", lambda _: Dataset({})),
+    ("columns of different length", D, "different lengths", lambda _: Dataset({"image": torch.rand(3, 1, 8, 8), "label": [0, 1]})),
+    ("no images", D, "no images", lambda _: trained_on(Dataset({"label": torch.zeros(4, dtype=torch.int64)}, ["a", "b"]))),
+    ("no labels", D, "no labels", lambda _: trained_on(Dataset({"image": torch.rand(4, 1, 8, 8)}, ["a", "b"]))),
+    ("images without a channel axis", D, "shape", lambda _: trained_on(flat_images())),
+    ("a pixel that is no number", D, "images hold NaN or infinity: 3", lambda _: trained_on(with_nan())),
+    ("a label outside the classes", D, "Label 7 of example 5", lambda _: trained_on(with_label(7))),
+    ("a negative label", D, "Label -2 of example 5", lambda _: trained_on(with_label(-2))),
+    ("labels with decimals", D, "not class numbers", lambda _: trained_on(images(label=torch.rand(40)))),
+    ("one class", D, "one class", lambda _: trained_on(images(classes=1), linear(1))),
+    ("two classes, one of them empty", D, "one class", lambda _: trained_on(images(label=torch.zeros(40, dtype=torch.int64)))),
+    ("a class with one example", D, "Too few examples of 1", lambda _: split(with_one_example(), 0.2, 0)),
+    ("a validation share that leaves too little", D, "can't be split", lambda _: split(images(20, classes=10), 0.05, 0)),
+    # the model
+    ("too few outputs", M, "The model gives [2, 3]", lambda _: trained_on(images(), linear(3))),
+    ("an input of another size", M, "can't take these examples", lambda _: trained_on(images(), linear(pixels=65))),
+    ("a model that isn't one", M, "not a torch module", lambda _: trained_on(images(), "resnet50")),
+    ("nothing to train", M, "nothing to train", lambda _: trained_on(images(), frozen())),
+    ("a weight that isn't there", M, "hidden.weight", lambda _: stepped("backward").weight("hiden.weight", 0, 0)),
+    ("a place outside the weight", M, "shape is [64, 64]", lambda _: stepped("backward").weight("hidden.weight", 64, 0)),
+    ("too few numbers for a place", M, "Give 2 numbers", lambda _: stepped("backward").nudge("hidden.weight", 1)),
+    # a person's own examples
+    ("pictures of another size", D, "[n, 1, 8, 8]", lambda _: trainer().predict(torch.rand(2, 9, 9))),
+    ("words for pictures", D, "can't be read", lambda _: trainer().predict(["a", "b"])),
+    ("an answer that is no class", D, "no class", lambda _: trainer().tokenize(torch.rand(1, 8, 8), ["eleven"])),
+    ("more answers than pictures", D, "different lengths", lambda _: trainer().tokenize(torch.rand(1, 8, 8), ["1", "2"])),
+    ("a split that isn't there", D, "train, validation", lambda _: trainer().evaluate("test")),
+    # the order of the phases
+    ("loss before forward", P, "forward comes next", lambda _: out_of_order("loss")),
+    ("update before backward", P, "update takes the Gradients", lambda _: out_of_order("update")),
+    ("tokenize twice", P, "trainer.undo()", lambda _: out_of_order("tokenize")),
+    ("forward of something else", P, "forward takes a Batch, not a list", lambda _: out_of_order("list")),
+    ("a record used twice", P, "out of order", lambda _: out_of_order("twice")),
+    ("a record of another trainer", P, "another trainer", lambda _: out_of_order("stranger")),
+    ("a batch of four micro-batches", P, "for part in batch.parts", lambda _: out_of_order("parts")),
+    ("undo before the first step", P, "No step has been taken", lambda _: out_of_order("undo")),
+    ("the loss of examples without answers", P, "no labels", lambda _: out_of_order("unlabelled")),
+]  # fmt: skip
+
+
+def flat_images():
+    return Dataset({"image": torch.rand(4, 8, 8), "label": torch.tensor([0, 1, 0, 1])}, "ab")
+
+
+def with_one_example():
+    data = images()
+    data.columns["label"] = torch.tensor([0] * 39 + [1])
+    return data
+
+
+KEPT = []  # records need their trainer alive
+
+
+def stepped(until):
+    one = trainer()
+    KEPT.append(one)
+    forward = one.forward(one.tokenize())
+    loss = one.loss(forward)
+    return one.backward(loss) if until == "backward" else loss
+
+
+def out_of_order(kind):  # noqa: PLR0911  one return a case
+    one = trainer()
+    if kind == "stranger":
+        other = trainer()
+        one.forward(one.tokenize())
+        return one.loss(other.forward(other.tokenize()))
+    if kind == "parts":
+        one = ai.prepare(model="mlp", batch_size=8, gradient_accumulation_steps=4)
+        return one.forward(one.tokenize())
+    if kind == "undo":
+        return one.undo()
+    if kind == "unlabelled":
+        return one.loss(one.forward(one.tokenize(torch.rand(1, 8, 8))))
+    batch = one.tokenize()
+    if kind == "tokenize":
+        return one.tokenize()
+    if kind == "list":
+        return one.forward([1, 2])
+    if kind == "loss":
+        return one.loss(batch)
+    forward = one.forward(batch)
+    loss = one.loss(forward)
+    if kind == "twice":
+        return one.loss(forward)
+    return one.update(loss)
+
+
+def test_the_table_is_long_enough():
+    assert len(BAD) >= 60
+    assert len({name for name, *_ in BAD}) == len(BAD)
+
+
+@pytest.mark.parametrize(("name", "kind", "says", "call"), BAD, ids=[name for name, *_ in BAD])
+def test_bad_input_gets_its_sentence(name, kind, says, call, tmp_path):
+    with pytest.raises(ai.AitrainError) as caught:
+        call(tmp_path)
+    error = caught.value
+    assert isinstance(error, kind), f"{type(error).__name__}: {error}"
+    text = str(error)
+    assert says in text, text
+    assert error.what.rstrip()[-1] in ".:", error.what
+    assert error.why
+    assert error.fix
+    assert len(error.fix) < 160
+    assert str(pathlib.Path(__file__).parent) not in text
+
+
+def test_after_a_phase_error_the_step_goes_on():
+    one, other = trainer(), trainer()
+    batch = one.tokenize()
+    forward = one.forward(batch)
+    for wrong in (lambda: one.forward(batch), lambda: one.backward(forward), one.tokenize, lambda: one.update(None)):
+        with pytest.raises(ai.PhaseError):
+            wrong()
+    one.update(one.backward(one.loss(forward)))
+    for _ in other.phases():
+        pass
+    assert one.fingerprint() == other.fingerprint()
+
+
+def test_a_bug_in_a_watcher_loses_nothing():
+    one, other = trainer(), trainer()
+
+    def bug(record):
+        if isinstance(record, ai.Loss) and record.step == 3:
+            raise KeyError("a bug in your watcher")
+
+    one.watchers.append(bug)
+    with pytest.raises(KeyError):
+        one.fit(display="none")
+    assert one.ending.state == "failed"
+    one.watchers.clear()
+    one.fit(display="none")
+    other.fit(display="none")
+    assert one.fingerprint() == other.fingerprint()
+    assert one.history.frame()["loss"].tolist() == other.history.frame()["loss"].tolist()

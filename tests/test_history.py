@@ -1,0 +1,186 @@
+"""The history: one row a step, read late, cut cleanly."""
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from aitrain_nb.history import COLUMNS, History, Trouble
+
+
+def row(step, loss=1.0, grad_norm=0.5, targets=4):
+    return [step, step / 2, loss, 1e-3, grad_norm, 0.01, targets]
+
+
+def history_of(*losses):
+    history = History()
+    for step, loss in enumerate(losses, 1):
+        history.add_step(row(step, loss))
+    return history
+
+
+def test_a_row_has_the_documented_columns():
+    assert COLUMNS == ("step", "epoch", "loss", "lr", "grad_norm", "seconds", "targets")
+    assert list(history_of(2.0)) == [dict(zip(COLUMNS, row(1, 2.0), strict=True))]
+
+
+def test_a_new_history_is_empty():
+    history = History()
+    assert len(history) == 0
+    assert list(history) == []
+    assert history.last == {}
+    assert history.evaluations == []
+    assert history.last_evaluated_step == 0
+    assert history.text() == "No step has been taken yet."
+    assert list(history.frame().columns) == list(COLUMNS)
+    assert "No step" in history._repr_html_()
+
+
+def test_adding_a_row_reads_nothing_from_the_device():
+    unreadable = torch.zeros((), device="meta")
+    history = History()
+    history.add_step(row(1, unreadable, unreadable))
+    assert len(history) == 1
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        history.flush()
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+def test_tensors_become_numbers_in_their_own_rows(kind):
+    history = History()
+    history.add_step(row(1, torch.tensor(2.5, dtype=kind), torch.tensor(0.25, dtype=kind)))
+    history.add_step(row(2, 1.5, 0.5))
+    history.add_step(row(3, torch.tensor(0.75, dtype=kind), 4.0))
+    rows = list(history)
+    assert [entry["loss"] for entry in rows] == [2.5, 1.5, 0.75]
+    assert [entry["grad_norm"] for entry in rows] == [0.25, 0.5, 4.0]
+    assert {type(entry["loss"]) for entry in rows} == {float}
+
+
+def test_a_tensor_that_changes_after_it_was_read_leaves_its_row_alone():
+    loss = torch.tensor(2.0)
+    history = history_of(loss)
+    history.flush()
+    loss.fill_(9.0)
+    assert history.last["loss"] == 2.0
+
+
+def test_a_history_counts_rows_read_and_unread():
+    history = history_of(3.0, 2.0)
+    history.flush()
+    history.add_step(row(3))
+    assert len(history) == 3
+
+
+def test_an_evaluation_goes_into_its_steps_row():
+    history = history_of(3.0, 2.0, 1.0)
+    history.add_evaluation(2, {"eval_loss": 2.5, "eval_accuracy": 0.5})
+    rows = list(history)
+    assert "eval_loss" not in rows[0]
+    assert (rows[1]["eval_loss"], rows[1]["eval_accuracy"], rows[1]["loss"]) == (2.5, 0.5, 2.0)
+    assert history.evaluations == [rows[1]]
+    assert history.evaluated(2)
+    assert not history.evaluated(3)
+    assert history.last_evaluated_step == 2
+    assert history.last == rows[2]
+
+
+def test_a_frame_has_nan_where_a_step_was_not_evaluated():
+    history = history_of(3.0, 2.0)
+    history.add_evaluation(2, {"eval_loss": 2.5})
+    frame = history.frame()
+    assert list(frame.columns) == [*COLUMNS, "eval_loss"]
+    assert frame["step"].tolist() == [1, 2]
+    assert math.isnan(frame["eval_loss"][0])
+    assert frame["eval_loss"][1] == 2.5
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_not_finite_are_kept_and_named(bad):
+    history = History()
+    history.add_step(row(1))
+    history.add_step(row(2, torch.tensor(bad), 3.0))
+    history.add_step(row(3, 1.0, bad))
+    rows = list(history)
+    assert rows[1]["loss"] == pytest.approx(bad, nan_ok=True)
+    assert rows[2]["grad_norm"] == pytest.approx(bad, nan_ok=True)
+    assert [(trouble.step, trouble.column) for trouble in history.troubles] == [(2, "loss"), (3, "grad_norm")]
+    assert f"loss is {bad} at step 2" in history.text()
+    assert f"{bad}" in history._repr_html_()
+
+
+def test_a_trouble_reads_as_a_sentence():
+    assert str(Trouble(7, "grad_norm", math.inf)) == "grad_norm is inf at step 7"
+
+
+def test_the_mean_loss_weighs_each_step_by_its_targets():
+    history = History()
+    for step, (loss, targets) in enumerate([(9.0, 100), (2.0, 30), (1.0, 10)], 1):
+        history.add_step(row(step, torch.tensor(loss), targets=targets))
+    assert history.mean_loss(after_step=1) == pytest.approx((2.0 * 30 + 1.0 * 10) / 40)
+    assert history.mean_loss(after_step=0) == pytest.approx((900 + 60 + 10) / 140)
+    assert math.isnan(history.mean_loss(after_step=3))
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+def test_cutting_drops_later_rows_evaluations_and_troubles(flushed):
+    history = history_of(3.0, 2.0, math.nan, 1.0)
+    history.add_evaluation(2, {"eval_loss": 2.5})
+    history.add_evaluation(4, {"eval_loss": 1.5})
+    if flushed:
+        history.flush()
+    history.cut(2)
+    assert [entry["step"] for entry in history] == [1, 2]
+    assert history.last_evaluated_step == 2
+    assert history.troubles == []
+    assert history.last["eval_loss"] == 2.5
+
+
+def test_after_a_cut_the_run_goes_on_as_if_it_had_never_been_there():
+    plain, cut = history_of(3.0, 2.0, 1.5), history_of(3.0, 2.0, math.nan)
+    cut.add_evaluation(3, {"eval_loss": 9.0})
+    cut.flush()
+    cut.cut(2)
+    cut.add_step(row(3, 1.5))
+    for history in (plain, cut):
+        history.add_evaluation(3, {"eval_loss": 1.7})
+    pd.testing.assert_frame_equal(plain.frame(), cut.frame())
+    assert plain.text() == cut.text()
+    assert cut.evaluations[0]["loss"] == 1.5
+
+
+def test_the_text_names_start_end_and_best():
+    history = history_of(2.5, 1.8, 1.2, 0.8)
+    for step, loss in enumerate([2.6, 1.9, 1.3, 1.5], 1):
+        history.add_evaluation(step, {"eval_loss": loss})
+    text = history.text()
+    assert text == (
+        "4 steps, 2 epochs: the loss went from 2.500 to 0.800 nats. The lowest validation loss was 1.3 at epoch 1.5."
+    )
+    assert repr(history) == f"History: {text}"
+
+
+def test_the_best_evaluation_is_never_one_that_is_nan():
+    history = history_of(2.0, 1.0)
+    history.add_evaluation(1, {"eval_loss": math.nan})
+    history.add_evaluation(2, {"eval_loss": 3.0})
+    assert "was 3 at epoch 1" in history.text()
+
+
+def test_the_page_shows_the_numbers_a_picture_and_its_description():
+    history = history_of(2.5, 1.8)
+    history.add_evaluation(2, {"eval_loss": 1.9})
+    page = history._repr_html_()
+    assert 'src="data:image/png;base64,' in page
+    assert "the loss went from 2.500 to 1.800 nats" in page
+    assert "eval_loss" in page
+    assert "1.9" in page
+
+
+@pytest.mark.parametrize("losses", [(), (2.0,), (2.0, 1.0), (math.nan,)])
+def test_any_history_can_be_drawn(losses):
+    figure = history_of(*losses).plot()
+    assert isinstance(figure, Figure)
+    assert figure.axes[0].get_ylabel() == "loss (nats)"

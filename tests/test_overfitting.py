@@ -1,0 +1,130 @@
+"""Verdicts on pairs of curves."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aitrain_nb import overfitting
+
+TRAINING, VALIDATION = [2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.5]
+
+
+def test_the_four_epochs_of_the_first_example_overfit_from_the_fourth():
+    verdict = overfitting.check(TRAINING, VALIDATION)
+    assert verdict.overfitting is True
+    assert verdict.degree == "overfitting"
+    assert verdict.epoch == 2
+    assert verdict.best_epoch == 3
+    assert verdict.onset_epoch == 4
+    assert verdict.score == pytest.approx((1.5 - 1.3) / 1.3 / 0.05)
+
+
+def test_the_reason_carries_the_numbers():
+    reason = overfitting.check(TRAINING, VALIDATION).reason
+    assert "1.5" in reason
+    assert "1.3" in reason
+    assert "evaluation 3" in reason
+    assert "+15.4%" in reason
+
+
+def test_a_falling_curve_is_none_and_its_best_is_the_last():
+    verdict = overfitting.check([2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.1])
+    assert (verdict.overfitting, verdict.degree, verdict.best_epoch, verdict.onset_epoch) == (False, "none", 4, None)
+    assert verdict.score == 0
+
+
+def test_both_losses_rising_is_rising_and_not_overfitting():
+    verdict = overfitting.check([1.0, 0.8, 1.2, 1.9], [1.1, 0.9, 1.3, 2.0])
+    assert (verdict.overfitting, verdict.degree, verdict.best_epoch, verdict.onset_epoch) == (False, "rising", 2, 3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_noisy_flat_curve_is_none(seed):
+    random = np.random.default_rng(seed)
+    training = np.linspace(1.0, 0.7, 30)
+    validation = 1.0 + random.normal(0, 0.01, 30)
+    assert overfitting.check(training, validation).degree == "none"
+
+
+@pytest.mark.parametrize("points", [10, 30])
+def test_noise_larger_than_a_material_rise_is_seldom_taken_for_one(points):
+    flagged, above = 0, 0
+    for seed in range(200):
+        validation = 1.0 + np.random.default_rng(seed).normal(0, 0.04, points)
+        flagged += overfitting.check(np.linspace(1.0, 0.7, points), validation).degree != "none"
+        above += validation[-1] > 1.05 * validation.min()
+    assert above > 100
+    assert flagged < 20
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_clear_rise_is_found_through_noise(seed):
+    random = np.random.default_rng(seed)
+    epochs = np.arange(30)
+    training = 2 * np.exp(-epochs / 8)
+    validation = 0.8 + ((epochs - 12) / 25) ** 2 + random.normal(0, 0.01, 30)
+    verdict = overfitting.check(training, validation)
+    assert verdict.degree == "overfitting"
+    assert abs(verdict.best_epoch - 13) <= 5
+    assert verdict.onset_epoch > verdict.best_epoch
+
+
+@pytest.mark.parametrize(("end", "degree"), [(1.04, "none"), (1.06, "overfitting")])
+def test_a_rise_counts_from_five_percent(end, degree):
+    assert overfitting.check([1.0, 0.9, 0.8], [1.2, 1.0, end]).degree == degree
+
+
+@pytest.mark.parametrize("points", [0, 1, 2])
+def test_fewer_than_three_evaluations_are_too_few_to_judge(points):
+    verdict = overfitting.check([2.0, 1.0][:points], [1.0, 5.0][:points])
+    assert (verdict.overfitting, verdict.degree) == (False, "none")
+    assert (verdict.epoch, verdict.best_epoch, verdict.onset_epoch) == (None, None, None)
+    assert f"{points} evaluations are too few" in verdict.reason
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("curve", ["training", "validation"])
+def test_a_number_that_is_not_finite_is_passed_over_and_epochs_keep_their_place(bad, curve):
+    training, validation = [2.5, 2.0, 1.8, 1.2, 0.8], [2.6, 2.1, 1.9, 1.3, 1.5]
+    (training if curve == "training" else validation)[1] = bad
+    verdict = overfitting.check(training, validation)
+    assert (verdict.degree, verdict.epoch, verdict.best_epoch, verdict.onset_epoch) == ("overfitting", 3, 4, 5)
+
+
+def test_curves_without_a_finite_number_are_none():
+    assert overfitting.check([math.nan] * 5, [math.nan] * 5).degree == "none"
+
+
+def test_a_validation_loss_of_0_does_not_divide_by_0():
+    assert overfitting.check([1.0, 0.5, 0.1], [0.5, 0.0, 0.4]).degree == "overfitting"
+    assert overfitting.check([1.0, 0.5, 0.1], [0.0, 0.0, 0.0]).degree == "none"
+
+
+losses = st.floats(0.01, 10.0)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(losses, losses), min_size=3, max_size=20), st.integers(-6, 6))
+def test_the_unit_of_the_loss_does_not_change_the_verdict(points, power):
+    training, validation = map(list, zip(*points, strict=True))
+    scale = 2.0**power
+    plain = overfitting.check(training, validation)
+    scaled = overfitting.check([scale * x for x in training], [scale * x for x in validation])
+    assert scaled[:5] == plain[:5]
+    assert scaled.score == pytest.approx(plain.score)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(losses, losses), max_size=20))
+def test_a_verdict_agrees_with_itself(points):
+    verdict = overfitting.check([t for t, _ in points], [v for _, v in points])
+    assert verdict.overfitting == (verdict.degree == "overfitting")
+    assert (verdict.degree == "none") == (verdict.score <= 1)
+    assert (verdict.onset_epoch is None) == (verdict.degree == "none")
+    if verdict.epoch is not None:
+        assert verdict.best_epoch == verdict.epoch + 1
+    if verdict.onset_epoch is not None:
+        assert verdict.best_epoch < verdict.onset_epoch <= len(points)

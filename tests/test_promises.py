@@ -1,0 +1,445 @@
+"""Complaints about training tools that must be impossible here: one class a promise."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+import weakref
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+import aitrain_nb as ai
+
+PACKAGE = pathlib.Path(ai.__file__).parent
+
+
+def run_python(code: str, **environment: str) -> str:
+    """What a fresh Python prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fingerprints_of_a_whole_run(**fields) -> tuple[dict[int, str], ai.Trainer]:
+    """Fingerprint after each step of an undisturbed run."""
+    trainer = ai.prepare(**fields)
+    found = {0: trainer.fingerprint()}
+    trainer.watchers.append(
+        lambda record: found.__setitem__(record.step, trainer.fingerprint()) if isinstance(record, ai.Update) else None
+    )
+    trainer.fit(display="none")
+    return found, trainer
+
+
+class TestPromise3AnInterruptIsANormalEnding:
+    """Interrupting loses nothing: weights whole, history whole, the next fit goes on."""
+
+    fields: ClassVar = {"model": "mlp", "epochs": 3, "evaluate_every": 9, "keep": "last", "log_every": 1}
+
+    def test_at_fifty_random_moments(self, monkeypatch):
+        whole, straight = fingerprints_of_a_whole_run(**self.fields)
+        losses = straight.history.frame()["loss"].tolist()
+        late = []
+
+        def ours(*_arguments):
+            late.append("an interrupt that came after the run had ended by itself")
+
+        before = signal.signal(signal.SIGINT, ours)
+        try:
+            chance = random.Random(7)
+            trainer, interrupted, at = ai.prepare(**self.fields), 0, set()
+            while interrupted < 50:
+                if trainer.step >= trainer.total_steps:
+                    assert trainer.fingerprint() == straight.fingerprint()
+                    assert trainer.history.frame()["loss"].tolist() == losses
+                    trainer = ai.prepare(**self.fields)
+                self.fit_with_an_interrupt(trainer, chance.uniform(0, 0.02))
+                assert signal.getsignal(signal.SIGINT) is ours
+                assert trainer.fingerprint() == whole[trainer.step]
+                assert trainer.history.frame()["loss"].tolist() == losses[: trainer.step]
+                if trainer.ending.reason == "interrupted":
+                    interrupted += 1
+                    at.add(trainer.step)
+            assert len(at) > 10
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def fit_with_an_interrupt(self, trainer, delay):
+        began = threading.Event()
+
+        def send():
+            began.wait()
+            time.sleep(delay)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        trainer.watchers[:] = [lambda _record: began.set()]
+        sender = threading.Thread(target=send)
+        sender.start()
+        trainer.fit(display="none")
+        began.set()
+        sender.join()
+
+    @pytest.mark.parametrize("place", ["forward", "backward", "update", "evaluation", "display"])
+    def test_in_each_phase(self, place):
+        whole, straight = fingerprints_of_a_whole_run(**self.fields)
+        trainer = ai.prepare(**self.fields)
+        fired = []
+
+        def once(*_arguments):
+            wanted = trainer.step == (18 if place == "evaluation" else 20)
+            evaluating = not trainer.model.training
+            if wanted and not fired and evaluating == (place == "evaluation"):
+                fired.append(place)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        if place in {"forward", "evaluation"}:
+            trainer.model.hidden.register_forward_hook(once)
+        elif place == "backward":
+            trainer.model.hidden.weight.register_hook(once)
+        elif place == "update":
+            trainer.optimizer.register_step_pre_hook(once)
+        else:
+            trainer.watchers.append(once)
+        trainer.fit(display="none")
+        assert fired == [place]
+        assert trainer.ending.state == "stopped"
+        assert trainer.step < trainer.total_steps
+        assert trainer.fingerprint() == whole[trainer.step]
+        trainer.fit(display="none")
+        assert trainer.fingerprint() == straight.fingerprint()
+        assert trainer.history.frame()["loss"].tolist() == straight.history.frame()["loss"].tolist()
+        assert [row["eval_loss"] for row in trainer.history.evaluations] == [
+            row["eval_loss"] for row in straight.history.evaluations
+        ]
+
+    def test_a_second_interrupt_raises_and_drops_the_step_whole(self):
+        whole, straight = fingerprints_of_a_whole_run(**self.fields)
+        trainer = ai.prepare(**self.fields)
+        handler = signal.getsignal(signal.SIGINT)
+
+        def twice(*_arguments):
+            if trainer.step == 20 and not trainer.ending:
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        trainer.model.hidden.register_forward_hook(twice)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(display="none")
+        assert signal.getsignal(signal.SIGINT) is handler
+        assert trainer.fingerprint() == whole[20]
+        trainer.fit(display="none")
+        assert trainer.fingerprint() == straight.fingerprint()
+
+    def test_on_another_thread_fit_trains_as_well(self):
+        trainer = ai.prepare(**self.fields)
+        worker = threading.Thread(target=lambda: trainer.fit(display="none"))
+        worker.start()
+        worker.join()
+        assert trainer.ending.state == "done"
+
+
+class TestPromise7TheLoggedLossIsTrue:
+    """Nothing hidden: NaN is in the history, the first step is logged, evaluation rows carry a training loss."""
+
+    def test_nan_planted_at_step_37_is_in_row_37_and_is_reported(self, capsys):
+        trainer = ai.prepare(model="mlp", max_steps=60, evaluate_every=10)
+
+        def poison(record):
+            if isinstance(record, ai.Update) and record.step == 36:
+                with torch.no_grad():
+                    trainer.model.output.bias[0] = float("nan")
+
+        trainer.watchers.append(poison)
+        trainer.fit()
+        frame = trainer.history.frame().set_index("step")
+        assert frame["loss"].loc[:36].notna().all()
+        assert frame["loss"].loc[37:].isna().all()
+        assert trainer.history.troubles[0] == (37, "loss", trainer.history.troubles[0].value)
+        assert "loss is nan at step 37" in capsys.readouterr().out
+        assert trainer.ending.kept_step == 30
+        assert all(bool(torch.isfinite(weight).all()) for weight in trainer.model.parameters())
+
+    def test_every_evaluation_row_carries_a_training_loss(self):
+        trainer = ai.prepare(model="mlp", max_steps=50, evaluate_every=7)
+        trainer.fit(display="none")
+        assert len(trainer.history.evaluations) == 8
+        assert all(row["train_loss"] > 0 and row["eval_loss"] > 0 for row in trainer.history.evaluations)
+
+    def test_label_smoothing_does_not_colour_the_history(self):
+        plain, smooth = ai.prepare(model="mlp", max_steps=1), ai.prepare(model="mlp", max_steps=1, label_smoothing=0.5)
+        plain.fit(display="none")
+        smooth.fit(display="none")
+        assert plain.history.last["loss"] == smooth.history.last["loss"]
+
+
+class OutOfMemoryError(RuntimeError):
+    """Stands for the device's own error, which needs a device."""
+
+
+class TestPromise8TheBestWeightsAreWhatOneGets:
+    """Whatever the ending, the model holds the best evaluated weights and says so."""
+
+    fields: ClassVar = {"model": "mlp", "learning_rate": 0.05, "evaluate_every": 3, "epochs": 2, "weight_decay": 0.0}
+
+    def endings(self, trainer, kind):
+        def at_step_40(record):
+            if isinstance(record, ai.Update) and record.step == 40:
+                if kind == "stop":
+                    trainer.stop("the Stop button")
+                if kind == "watcher":
+                    raise ai.StopTraining("a watcher")
+                if kind == "interrupt":
+                    os.kill(os.getpid(), signal.SIGINT)
+                if kind == "exception":
+                    raise ValueError("a bug")
+                if kind == "out of memory":
+                    raise OutOfMemoryError("out of memory")
+
+        trainer.watchers.append(at_step_40)
+
+    @pytest.mark.parametrize(
+        ("kind", "state"),
+        [("last epoch", "done"), ("early stop", "stopped"), ("stop", "stopped"), ("watcher", "stopped"),
+         ("interrupt", "stopped"), ("exception", "failed"), ("out of memory", "failed")],
+    )  # fmt: skip
+    def test_six_endings_and_a_watchers(self, kind, state, capsys):
+        more = {"early_stopping": "patience", "early_stopping_patience": 2} if kind == "early stop" else {}
+        trainer = ai.prepare(**self.fields, **more)
+        best = {}
+
+        def remember(record):
+            if isinstance(record, ai.Evaluation):
+                best[record.loss] = trainer.fingerprint()
+
+        trainer.watchers.append(remember)
+        self.endings(trainer, kind)
+        if state == "failed":
+            with pytest.raises((ValueError, OutOfMemoryError)):
+                trainer.fit()
+        else:
+            trainer.fit()
+        assert trainer.ending.state == state
+        lowest = min(best)
+        assert len(best) > 3
+        assert trainer.fingerprint() == best[lowest]
+        assert trainer.evaluate().loss == lowest
+        assert f"(validation loss {lowest:#.3g})" in capsys.readouterr().out.splitlines()[-1]
+        if kind == "early stop":
+            assert "early stopping" in trainer.ending.reason
+            assert trainer.step < trainer.total_steps
+
+    def test_keep_last_turns_it_off(self):
+        whole, trainer = fingerprints_of_a_whole_run(**self.fields, keep="last")
+        assert trainer.fingerprint() == whole[trainer.total_steps]
+
+    def test_without_an_evaluation_the_last_are_kept(self):
+        whole, trainer = fingerprints_of_a_whole_run(**self.fields | {"evaluate_every": 0})
+        assert trainer.fingerprint() == whole[trainer.total_steps]
+        assert "not evaluated" in trainer.ending.kept
+
+
+FRESH_RUN = """
+import json, random, sys
+import numpy, torch
+noise = "noise" in sys.argv
+if noise:
+    torch.manual_seed(123); torch.rand(17); random.random(); numpy.random.rand(5)
+import aitrain_nb as ai
+trainer = ai.prepare(model="small-vit", max_steps=8, evaluate_every=3)
+if noise:
+    trainer.evaluate()
+    for record in trainer.phases():
+        record.check(); record.text(); torch.rand(3)
+trainer.fit(display="none")
+print(json.dumps(trainer.history.frame()[["loss", "grad_norm"]].values.tolist()))
+"""
+
+
+class TestPromise11TheSameSeedGivesTheSameResult:
+    """Our random numbers are our own, and the user's are theirs."""
+
+    def test_two_fresh_processes_agree_and_looking_changes_nothing(self):
+        quiet = json.loads(run_python(FRESH_RUN))
+        noisy = json.loads(run_python("import sys; sys.argv.append('noise')\n" + FRESH_RUN))
+        assert len(quiet) == 8
+        assert quiet == noisy
+
+    def test_the_users_generators_are_untouched(self):
+        def sequence(with_us):
+            torch.manual_seed(1)
+            np.random.seed(1)  # noqa: NPY002  the user's global generator is what is tested
+            random.seed(1)
+            if with_us:
+                trainer = ai.prepare(model="small-vit", max_steps=3)
+                for record in trainer.phases():
+                    record.check()
+                trainer.fit(display="none")
+                trainer.evaluate()
+                trainer.undo() if trainer.snapshots.at(trainer.step - 1) else None
+            return torch.rand(3).tolist(), np.random.rand(3).tolist(), random.random()  # noqa: NPY002
+
+        assert sequence(with_us=True) == sequence(with_us=False)
+
+    def test_dropout_differs_between_steps_and_repeats_with_the_seed(self):
+        def first_two_forwards(seed):
+            trainer = ai.prepare(model="small-vit", seed=seed)
+            forward = trainer.forward(trainer.tokenize())
+            again = trainer.inspector.replay(trainer.records, 0, trainer.records.before)
+            other = trainer.inspector.replay(trainer.records, 0, trainer.records.before, training=False)
+            return forward.logits, again, other
+
+        logits, again, without_dropout = first_two_forwards(0)
+        assert torch.equal(logits, again)
+        assert not torch.equal(logits, without_dropout)
+        assert torch.equal(logits, first_two_forwards(0)[0])
+
+
+class TestPromise12InspectionLeavesNothingBehind:
+    """Hooks are removed, memory stays flat, the user's own hooks still fire."""
+
+    def hooks(self, model):
+        return [
+            (len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks))
+            for module in model.modules()
+        ]
+
+    def test_hooks_are_what_they_were_also_after_an_error(self):
+        trainer = ai.prepare(model="small-cnn")
+        fired = []
+        trainer.model.conv1.register_forward_hook(lambda *_: fired.append(1))
+        before = self.hooks(trainer.model)
+        forward = trainer.forward(trainer.tokenize())
+        forward.check()
+        assert len(forward.layers) == 9
+        with trainer.capture("conv*") as seen:
+            trainer.predict(trainer.data.validation.columns["image"][:2])
+        assert set(seen.activations) == {"conv1", "conv2"}
+        with pytest.raises(ai.DataError), trainer.capture("conv*"):
+            trainer.predict("not a picture")
+        with pytest.raises(ai.ModelError, match="conv1"), trainer.capture("conv9"):
+            pass
+        assert self.hooks(trainer.model) == before
+        count = len(fired)
+        trainer.loss(forward)
+        trainer.predict(trainer.data.validation.columns["image"][:2])
+        assert len(fired) == count + 1
+
+    def test_five_hundred_inspections_take_no_memory(self):
+        trainer = ai.prepare(model="mlp", snapshot_memory_bytes=10**6)
+        alive = weakref.WeakSet()
+
+        def inspect(times):
+            for _ in range(times):
+                for record in trainer.phases():
+                    alive.add(record)
+                    record.facts()
+                    record.check()
+
+        inspect(20)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            inspect(50)
+            gc.collect()
+            first = tracemalloc.get_traced_memory()[0]
+            inspect(450)
+            gc.collect()
+            grown = tracemalloc.get_traced_memory()[0] - first
+        finally:
+            tracemalloc.stop()
+        assert grown < 450 * 1000, f"{grown / 450:.0f} bytes a step remain"
+        assert len(alive) <= 5
+        assert trainer.snapshots.size_bytes <= 10**6
+
+    def test_a_trainer_goes_when_it_is_deleted(self):
+        trainer = ai.prepare(model="mlp", max_steps=3)
+        for record in trainer.phases():
+            record.check()
+        trainer.fit(display="none")
+        model, trainer_itself = weakref.ref(trainer.model), weakref.ref(trainer)
+        del trainer, record
+        gc.collect()
+        assert model() is None
+        assert trainer_itself() is None
+
+
+IMPORT_PROBE = """
+import json, random, signal, socket, sys, threading
+def refuse(*a, **k): raise SystemExit("the import reached for the network")
+socket.socket.connect = refuse
+before = (random.getstate(), signal.getsignal(signal.SIGINT))
+import aitrain_nb
+dir(aitrain_nb)
+heavy = [m for m in ("torch","transformers","pandas","matplotlib","sklearn","datasets","numpy","pydantic","IPython","ipywidgets")
+         if m in sys.modules]
+print(json.dumps({"heavy": heavy, "threads": threading.active_count(),
+                  "same": before == (random.getstate(), signal.getsignal(signal.SIGINT))}))
+"""
+USE_PROBE = """
+import json, os, threading
+import torch
+torch.manual_seed(5); state = torch.get_rng_state(); threads = torch.get_num_threads()
+environment = dict(os.environ)
+import aitrain_nb as ai
+ai.Trainer, ai.TrainConfig, ai.prepare, ai.Batch, ai.plots
+import matplotlib
+print(json.dumps({
+  "generator": bool(torch.equal(state, torch.get_rng_state())), "threads": threads == torch.get_num_threads(),
+  "cuda": torch.cuda.is_initialized(), "dtype": str(torch.get_default_dtype()),
+  "environment": sorted(k for k in os.environ if k not in environment), "python_threads": threading.active_count(),
+  "backend": matplotlib.rcParams._get_backend_or_none() if hasattr(matplotlib.rcParams, "_get_backend_or_none") else None,
+}))
+"""
+
+
+class TestPromise13ImportingHasNoSideEffects:
+    """No heavy library, no device, no thread, no generator, no backend, no network."""
+
+    def test_the_import_loads_nothing_heavy(self):
+        found = json.loads(run_python(IMPORT_PROBE))
+        assert found == {"heavy": [], "threads": 1, "same": True}
+
+    def test_loading_every_public_name_sets_nothing(self):
+        found = json.loads(run_python(USE_PROBE))
+        assert found == {
+            "generator": True, "threads": True, "cuda": False, "dtype": "torch.float32", "environment": [],
+            "python_threads": 1, "backend": None,
+        }  # fmt: skip
+
+    def test_every_public_name_is_there(self):
+        for name in ai.__all__:
+            assert getattr(ai, name) is not None
+        with pytest.raises(AttributeError, match="prepare"):
+            ai.prepair  # noqa: B018
+
+    def test_no_pyplot_in_the_package(self):
+        for path in PACKAGE.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = (
+                    [alias.name for alias in getattr(node, "names", [])]
+                    if isinstance(node, (ast.Import, ast.ImportFrom))
+                    else []
+                )
+                module = getattr(node, "module", None) or ""
+                assert "pyplot" not in module
+                assert not any("pyplot" in name for name in names), path
