@@ -57,10 +57,7 @@ def capture(model: nn.Module, *patterns: str) -> Iterator[Seen]:
     for pattern in patterns:
         matching = {name: module for name, module in modules.items() if name and fnmatch(name, pattern)}
         if not matching:
-            names = nearest(pattern, [name for name in modules if name])
-            raise ModelError(
-                f"No module matches {pattern!r}.", f"The modules are: {', '.join(names)}.", f"Try {names[0]!r}."
-            )
+            raise _no_match(pattern, nearest(pattern, [name for name in modules if name]))
         chosen.update(matching)
     seen = Seen()
     handles = [module.register_forward_hook(_watch(seen, name)) for name, module in chosen.items()]
@@ -71,13 +68,21 @@ def capture(model: nn.Module, *patterns: str) -> Iterator[Seen]:
             handle.remove()
 
 
+def _no_match(pattern: str, names: list[str]) -> ModelError:
+    if not names:
+        return ModelError(
+            f"No module matches {pattern!r}.", "This model has no modules inside.", "Leave the pattern out."
+        )
+    return ModelError(f"No module matches {pattern!r}.", f"The modules are: {', '.join(names)}.", f"Try {names[0]!r}.")
+
+
 def _watch(seen: Seen, name: str) -> Callable[..., None]:
     def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         first = output[0] if isinstance(output, tuple) else output
         if inputs and isinstance(inputs[0], torch.Tensor):
-            seen.inputs[name] = inputs[0].detach()
+            seen.inputs[name] = inputs[0].detach()  # for shapes; the module itself may have written over it
         if isinstance(first, torch.Tensor):
-            seen.activations[name] = first.detach()
+            seen.activations[name] = first.detach().clone()  # the next layer may write over it
             if first.requires_grad:
                 first.register_hook(lambda gradient: seen.gradients.__setitem__(name, gradient.detach()))
 

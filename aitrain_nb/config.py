@@ -75,17 +75,25 @@ class TrainConfig(BaseModel):
         0.0,
         "Momentum",
         "SGD only: how much of the last step's direction is kept.",
+        unit="share of the last direction",
         minimum=0.0,
         maximum=0.9999,
         level="advanced",
     )
     beta1: float = knob(
-        0.9, "Beta 1", "Adam and AdamW: memory of the mean gradient.", minimum=0.0, maximum=0.99999, level="advanced"
+        0.9,
+        "Beta 1",
+        "Adam and AdamW: memory of the mean gradient.",
+        unit="share of the last mean",
+        minimum=0.0,
+        maximum=0.99999,
+        level="advanced",
     )
     beta2: float = knob(
         0.999,
         "Beta 2",
         "Adam and AdamW: memory of the squared gradient.",
+        unit="share of the last mean",
         minimum=0.0,
         maximum=0.999999,
         level="advanced",
@@ -94,6 +102,7 @@ class TrainConfig(BaseModel):
         1e-8,
         "Epsilon",
         "Adam and AdamW: keeps the division finite.",
+        unit="nats per weight unit",
         minimum=1e-16,
         maximum=1.0,
         scale="log",
@@ -109,7 +118,7 @@ class TrainConfig(BaseModel):
     )  # fmt: skip
     label_smoothing: float = knob(
         0.0, "Label smoothing", "Share of the target probability spread evenly over all classes.",
-        minimum=0.0, maximum=0.9, level="advanced",
+        unit="share of the probability", minimum=0.0, maximum=0.9, level="advanced",
     )  # fmt: skip
 
     max_steps: int | None = knob(
@@ -123,7 +132,7 @@ class TrainConfig(BaseModel):
     )
     validation_fraction: float = knob(
         0.2, "Validation share", "Share of the examples that is kept for validation.",
-        minimum=0.01, maximum=0.9, level="advanced",
+        unit="share of the examples", minimum=0.01, maximum=0.9, level="advanced",
     )  # fmt: skip
     evaluate_every: int | None = knob(
         None, "Evaluate every", "Steps between evaluations; empty: at the end of each epoch and of the run; 0: never.",
@@ -168,7 +177,7 @@ class TrainConfig(BaseModel):
     )
     threads: int | None = knob(
         None, "Threads", "Processor threads for torch; empty: one for models under a million weights, else all.",
-        minimum=1, maximum=1024, level="advanced",
+        unit="threads", minimum=1, maximum=1024, level="advanced",
     )  # fmt: skip
 
     def __init__(self, /, **fields: Any) -> None:
@@ -247,7 +256,11 @@ class TrainConfig(BaseModel):
             text = _read(Path(source))
         try:
             fields = load(text)
-        except failure as error:
+        except (
+            failure,
+            ValueError,
+            RecursionError,
+        ) as error:  # a date with month 99, a number of 5,000 digits, 3,000 brackets
             raise ConfigError(
                 f"Can't read {where} as {kind}.", str(error).replace("\n", " "), "Mend that place."
             ) from error
@@ -269,7 +282,7 @@ def _read(path: Path) -> str:
         raise ConfigError(
             f"There is no config file {path.name!r}.", f"Looked in {path.parent}.", "Check the path."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not there to be read, not UTF-8, or no path at all
         raise ConfigError(
             f"Can't read the config file {path.name!r}.", str(error), "Save it as a UTF-8 text file."
         ) from error
@@ -283,6 +296,15 @@ def _config_error(error: ValidationError, fields: dict[str, Any]) -> ConfigError
     return ConfigError(what, " ".join([why, *others]), fix)
 
 
+def _written(value: Any) -> str:
+    """The value as code, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # python refuses to print whole numbers of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def _problem(entry: Any, fields: dict[str, Any]) -> tuple[str, str, str]:
     location = [str(part) for part in entry["loc"]]
     if not location:
@@ -291,7 +313,7 @@ def _problem(entry: Any, fields: dict[str, Any]) -> tuple[str, str, str]:
     if entry["type"] == "extra_forbidden":
         return unknown_name("field", name, TrainConfig.model_fields)
     described = TrainConfig.knobs()[name]
-    what = f"{name} can't be {fields.get(name)!r}."
+    what = f"{name} can't be {_written(fields.get(name))}."
     if described.choices:
         value = fields.get(name)
         return what, *unknown_name(name.replace("_", " "), value, described.choices)[1:]

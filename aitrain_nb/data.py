@@ -144,7 +144,9 @@ def split(
     import torch
     from sklearn.model_selection import train_test_split
 
-    labels = torch.as_tensor(dataset.columns["label"])
+    labels = checked_labels(dataset)
+    if (labels < 0).any():
+        raise DataError("The data can't be split.", "Some examples have no label.", "Drop them, or give them one.")
     counts = torch.bincount(labels, minlength=len(dataset.label_names))
     rare = [dataset.label_names[i] for i, count in enumerate(counts.tolist()) if count < 2]
     classes = len(counts)
@@ -170,6 +172,32 @@ def split(
         train_indices,
         validation_indices,
     )
+
+
+def checked_labels(dataset: Dataset) -> Tensor:
+    """The column "label" as class numbers [n] int64, -100 where not counted; raises DataError where it isn't that."""
+    import torch
+
+    labels = dataset.columns.get("label")
+    if labels is None:
+        raise DataError("The data has no labels.", "There is no column 'label'.", "Name the column 'label'.")
+    labels = torch.as_tensor(labels)
+    if labels.is_floating_point() or labels.ndim != 1:
+        raise DataError(
+            "The labels are not class numbers.",
+            f"They are {labels.dtype} of shape {tuple(labels.shape)}.",
+            "Give one int64 each.",
+        )
+    labels = labels.to(torch.int64)
+    outside = ((labels != -100) & ((labels < 0) | (labels >= len(dataset.label_names)))).nonzero().flatten()
+    if len(outside):
+        first = int(outside[0])
+        raise DataError(
+            f"Label {int(labels[first])} of example {first} is no class.",
+            f"There are {len(dataset.label_names)} classes: 0 to {len(dataset.label_names) - 1}.",
+            "Number the classes from 0.",
+        )
+    return labels
 
 
 def load_data(config: TrainConfig) -> Splits:

@@ -103,7 +103,7 @@ def grid(values: Sequence[Sequence[float]], low: float, high: float, caption: st
 def facts(items: Mapping[str, object]) -> Markup:
     """Names with values, flowing in a line."""
     parts = [
-        element("span", element("b", name), f" {value}", style="display:inline-block;margin-right:16px")
+        element("span", element("b", name), " ", value, style="display:inline-block;margin-right:16px")
         for name, value in items.items()
     ]
     return element("div", join(parts), style="margin:4px 0")

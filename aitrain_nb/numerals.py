@@ -37,7 +37,8 @@ def epoch_loss(value: float) -> str:
     """
     if not math.isfinite(value):
         return f"{value}"
-    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+    text = f"{value:.4g}"
+    return f"{value:.0f}" if "e+" in text else text
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -48,9 +49,10 @@ def significant(value: float, digits: int = 3) -> str:
     """
     if not math.isfinite(value):
         return f"{value}"
-    if value != 0 and not 1e-4 <= abs(value) < 10**digits:
-        return f"{value:.0f}" if 1 <= abs(value) < 1e7 else f"{value:.{digits - 1}e}"
-    return f"{value:#.{digits}g}".rstrip(".")
+    text = f"{value:#.{digits}g}".rstrip(".")
+    if "e+" in text and abs(value) < 1e7:
+        return f"{value:.0f}"
+    return text
 
 
 def count(value: int) -> str:

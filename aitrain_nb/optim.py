@@ -64,7 +64,9 @@ def clip_gradients(weights: Sequence[torch.Tensor], max_norm: float) -> torch.Te
         return torch.tensor(0.0)
     first = gradients[0]
     if any(g.device != first.device or g.dtype != first.dtype or g.layout != torch.strided for g in gradients):
-        return torch.nn.utils.clip_grad_norm_(weights, max_norm or float("inf"))
+        return (
+            torch.nn.utils.clip_grad_norm_(weights, max_norm) if max_norm else torch.nn.utils.get_total_norm(gradients)
+        )
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     if max_norm:
         torch._foreach_mul_(gradients, torch.clamp(max_norm / (norm + 1e-6), max=1.0))

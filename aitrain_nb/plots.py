@@ -51,7 +51,7 @@ def loss(
         kept_step: the step whose weights were kept.
     """
     figure, (axis,) = new_figure()
-    finite = history[history["loss"].map(math.isfinite)]
+    finite = history[history["loss"].astype(float).abs() < math.inf]
     axis.plot(finite["step"], finite["loss"], color=BLUE, alpha=0.35, linewidth=0.8)
     if len(finite):
         smooth = finite["loss"].ewm(span=max(2, len(finite) // 20)).mean()
@@ -139,11 +139,19 @@ def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Figure:
     figure = Figure(figsize=(columns * 0.9, rows * 1.15), layout="constrained")
     for position, title in enumerate(titles):
         axis = figure.add_subplot(rows, columns, position + 1)
-        picture = pictures[position]
-        axis.imshow(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0), cmap="gray_r")
+        axis.imshow(_shown(pictures[position]), cmap="gray_r")
         axis.set_title(title, fontsize=8)
         axis.axis("off")
     return figure
+
+
+def _shown(picture: Any) -> Any:
+    """One picture as matplotlib takes it: [height, width], or colours [height, width, 3] from 0 to 1."""
+    if len(picture) == 1:
+        return picture[0]
+    colours = picture.transpose(1, 2, 0)
+    low, high = float(colours.min()), float(colours.max())
+    return colours if low >= 0 and high <= 1 else (colours - low) / ((high - low) or 1.0)
 
 
 def surprise(p_true: Sequence[float], losses: Sequence[float]) -> Figure:

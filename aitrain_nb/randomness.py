@@ -56,15 +56,15 @@ class OwnRandom:
         self._cpu = torch.default_generator
         self._accelerator = device.type if device is not None and device.type in {"cuda", "mps"} else None
         self.state: tuple[Tensor, ...] = (generator(seed, "model").get_state(), *self._accelerator_start(seed))
-        self._user: tuple[Tensor, ...] = ()
+        self._users: list[tuple[Tensor, ...]] = []  # a stack, since a replay may run inside a phase
 
     def __enter__(self) -> None:
-        self._user = self._read()
+        self._users.append(self._read())
         self._write(self.state)
 
     def __exit__(self, *_: object) -> None:
         self.state = self._read()
-        self._write(self._user)
+        self._write(self._users.pop())
 
     @contextmanager
     def replayed(self, state: tuple[Tensor, ...]) -> Iterator[None]:

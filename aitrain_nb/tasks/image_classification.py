@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from aitrain_nb.data import Dataset
+from aitrain_nb.data import Dataset, checked_labels
 from aitrain_nb.errors import DataError
 from aitrain_nb.models import ImageShape, load_model
 from aitrain_nb.tasks.base import Task
@@ -27,7 +27,7 @@ class ImageClassification(Task):
 
     def check(self, splits: Splits) -> None:
         """Training examples of at least two classes; raises DataError."""
-        labels = _checked_labels(splits.train)
+        labels = checked_labels(splits.train)
         present = [splits.label_names[i] for i in labels[labels >= 0].unique().tolist()]
         if len(present) < 2:
             raise DataError(
@@ -43,7 +43,7 @@ class ImageClassification(Task):
             DataError: a pixel that isn't finite, a label outside the classes, an image of another shape than [n, Cin,
                 h, w].
         """
-        images, labels = _checked_images(dataset.columns.get("image")), _checked_labels(dataset)
+        images, labels = _checked_images(dataset.columns.get("image")), checked_labels(dataset)
         pixel_values = images.to(torch.float32) * splits.scale
         return Dataset({"pixel_values": pixel_values, "labels": labels}, dataset.label_names)
 
@@ -146,29 +146,6 @@ def _checked_images(images: Any) -> Tensor:
             "Some pixels are not numbers.", f"{len(bad)} images hold NaN or infinity: {where}.", "Mend or drop them."
         )
     return images
-
-
-def _checked_labels(dataset: Dataset) -> Tensor:
-    labels = dataset.columns.get("label")
-    if labels is None:
-        raise DataError("The data has no labels.", "There is no column 'label'.", "Name the column 'label'.")
-    labels = torch.as_tensor(labels)
-    if labels.is_floating_point() or labels.ndim != 1:
-        raise DataError(
-            "The labels are not class numbers.",
-            f"They are {labels.dtype} of shape {tuple(labels.shape)}.",
-            "Give one int64 each.",
-        )
-    labels = labels.to(torch.int64)
-    outside = ((labels != -100) & ((labels < 0) | (labels >= len(dataset.label_names)))).nonzero().flatten()
-    if len(outside):
-        first = int(outside[0])
-        raise DataError(
-            f"Label {int(labels[first])} of example {first} is no class.",
-            f"There are {len(dataset.label_names)} classes: 0 to {len(dataset.label_names) - 1}.",
-            "Number the classes from 0.",
-        )
-    return labels
 
 
 def _label_number(label: Any, names: tuple[str, ...]) -> int:
