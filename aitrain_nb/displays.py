@@ -113,10 +113,10 @@ class TextDisplay:
         trainer = self._trainer
         if self._bar is not None:
             self._bar.update(1)
-        epoch, number = trainer.place_of(record)
+        epoch, number = trainer.plan.place_of(record.step)
         if epoch != self._header:
             self._header = epoch
-            self._write(header_line(epoch, trainer.total_epochs))
+            self._write(header_line(epoch, trainer.plan.total_epochs))
         if self._first or number % trainer.config.log_every == 0 or record.step == trainer.total_steps:
             self._first = False
             row = trainer.history.last

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import evaluating, overfitting
-from aitrain_nb.capture import capture
+from aitrain_nb import overfitting
 from aitrain_nb.displays import find_display
+from aitrain_nb.engine.capture import capture
+from aitrain_nb.engine.evaluating import Stopped
+from aitrain_nb.engine.interrupts import deferred_interrupt
+from aitrain_nb.engine.phases import Phases
+from aitrain_nb.engine.plan import Plan
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
-from aitrain_nb.interrupts import deferred_interrupt
-from aitrain_nb.phases import Phases
+from aitrain_nb.records import Evaluation
 from aitrain_nb.watchers import early_stopping
 
 if TYPE_CHECKING:
@@ -20,11 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from aitrain_nb.capture import Seen
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Splits
+    from aitrain_nb.engine.capture import Seen
     from aitrain_nb.history import History
-    from aitrain_nb.records import Ending, Evaluation, Record, Update
+    from aitrain_nb.records import Ending, Record
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
@@ -180,7 +184,7 @@ class Trainer(Phases):
     def _evaluation_due(self) -> bool:
         """Whether the run owes an evaluation of the weights as they are."""
         every = self.config.evaluate_every
-        if self._validation is None or every == 0 or self.step == 0 or self.history.evaluated(self.step):
+        if not self._evaluator.can_validate or every == 0 or self.step == 0 or self.history.evaluated(self.step):
             return False
         if self.step >= self.total_steps:
             return True
@@ -188,8 +192,9 @@ class Trainer(Phases):
 
     def _evaluate_and_keep(self) -> Evaluation | None:
         """Evaluate into the history and keep the weights if they are the best; None where a stop was asked for meanwhile."""
-        evaluation = evaluating.evaluate(self, "validation", lambda: bool(self._stop_reason))
-        if evaluation is None:
+        try:
+            evaluation = self._evaluate("validation", lambda: bool(self._stop_reason))
+        except Stopped:
             return None
         evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)
         self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
@@ -208,8 +213,13 @@ class Trainer(Phases):
         Raises:
             DataError: there is no such split.
         """
-        evaluation = evaluating.evaluate(self, split)
-        assert evaluation is not None
+        return self._evaluate(split)
+
+    def _evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Evaluation:
+        began = perf_counter()
+        answers = self._evaluator.ask(split, stop)
+        evaluation = Evaluation(self._reference, self.step, self.order.epochs_completed, split, *answers)
+        evaluation.seconds = perf_counter() - began
         return evaluation
 
     def predict(self, examples: Any) -> pd.DataFrame:
@@ -218,7 +228,7 @@ class Trainer(Phases):
         Raises:
             DataError: the examples don't fit the model.
         """
-        return evaluating.predict(self, examples)
+        return self._evaluator.predict(examples)
 
     def capture(self, *patterns: str) -> AbstractContextManager[Seen]:
         """`with trainer.capture("conv*") as seen:` keeps what matching modules take and give while the block runs.
@@ -230,22 +240,14 @@ class Trainer(Phases):
 
     # small questions
 
-    @property
-    def total_epochs(self) -> int:
-        """Epochs of the whole run, the last one perhaps cut short by max_steps."""
-        return -(-self.total_steps // self.steps_per_epoch)
-
-    def place_of(self, update: Update) -> tuple[int, int]:
-        """Epoch and step within it, both 1-based, of an update."""
-        return (update.step - 1) // self.steps_per_epoch + 1, (update.step - 1) % self.steps_per_epoch + 1
-
     def _lengthen(self, changes: dict[str, int]) -> None:
         for name in changes:
             if name not in {"epochs", "max_steps"}:
                 raise ConfigError(*unknown_name("option of fit", name, ["epochs", "max_steps", "display"]))
         lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
         if changes:
-            self.config = self.config.replace(**(lifted | changes))
+            config = self.config.replace(**(lifted | changes))
+            self.plan, self.config = Plan.of(config, self.steps_per_epoch), config
 
     def __repr__(self) -> str:
         weights = sum(weight.numel() for weight in self.model.parameters())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aitrain_nb.capture import Seen, capture, leaves
+from aitrain_nb.engine.capture import Seen, capture, leaves
 from aitrain_nb.errors import ModelError
 
 

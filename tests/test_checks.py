@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import aitrain_nb as ai
-from aitrain_nb import snapshots
+from aitrain_nb.engine import snapshots
 
 CONFIGS = [
     {"model": "mlp"},

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from aitrain_nb import device
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.engine import device
 from aitrain_nb.errors import ConfigError
 
 SMALL, LARGE = nn.Linear(10, 10), nn.Linear(1000, 1000)

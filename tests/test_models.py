@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.device import count_weights
+from aitrain_nb.engine.device import count_weights
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.models import MODELS, ImageShape, load_model
 

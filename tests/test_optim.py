@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.engine.optim import build_optimizer, clip_gradients
 from aitrain_nb.errors import ModelError
-from aitrain_nb.optim import build_optimizer, clip_gradients
 
 
 def model():

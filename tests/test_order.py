@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aitrain_nb.order import Cursor, DataOrder
+from aitrain_nb.engine.order import Cursor, DataOrder
 
 ragged = {
     "examples": st.integers(1, 60),

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from aitrain_nb import snapshots
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.optim import build_optimizer
-from aitrain_nb.order import Cursor
+from aitrain_nb.engine import snapshots
+from aitrain_nb.engine.optim import build_optimizer
+from aitrain_nb.engine.order import Cursor
+from aitrain_nb.engine.snapshots import Ring, State
 from aitrain_nb.randomness import OwnRandom
-from aitrain_nb.snapshots import Ring, State
 
 
 class Run:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from aitrain_nb.order import StepIndices
+    from aitrain_nb.engine.order import StepIndices
 
 
 class MicroBatch(NamedTuple):

@@ -56,13 +56,13 @@ class Update(Record):
     @property
     def next_lr(self) -> float:
         """Learning rate of the step that follows."""
-        rate: float = self._trainer.learning_rate_at(self.step)
+        rate: float = self._trainer.plan.learning_rate(self.step)
         return rate
 
     @property
     def schedule_part(self) -> str:
         """Where the schedule stands: "warm-up", "peak" or "decay"."""
-        part: str = self._trainer.schedule_part_at(self.step - 1)
+        part: str = self._trainer.plan.part(self.step - 1)
         return part
 
     @property

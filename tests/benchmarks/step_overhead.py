@@ -15,7 +15,7 @@ import time
 import torch
 
 import aitrain_nb as ai
-from aitrain_nb.optim import build_optimizer
+from aitrain_nb.engine.optim import build_optimizer
 
 STEPS = 225
 

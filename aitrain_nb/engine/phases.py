@@ -9,26 +9,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from aitrain_nb import device, schedules, snapshots
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.engine import device, snapshots
+from aitrain_nb.engine.evaluating import Evaluator
+from aitrain_nb.engine.feeding import Feed
+from aitrain_nb.engine.inspection import Inspector
+from aitrain_nb.engine.keeping import Keeper
+from aitrain_nb.engine.optim import build_optimizer, clip_gradients
+from aitrain_nb.engine.order import Cursor, DataOrder
+from aitrain_nb.engine.plan import Plan
+from aitrain_nb.engine.turn import Turn
 from aitrain_nb.errors import ConfigError, ModelError, PhaseError
-from aitrain_nb.evaluating import check_model
-from aitrain_nb.feeding import Feed
 from aitrain_nb.history import History
-from aitrain_nb.inspection import Inspector
-from aitrain_nb.keeping import Keeper
-from aitrain_nb.optim import build_optimizer, clip_gradients
-from aitrain_nb.order import Cursor, DataOrder
 from aitrain_nb.randomness import OwnRandom, draws_random_numbers
 from aitrain_nb.records import Batch, Forward, Gradients, Loss, StepRecords, Update
 from aitrain_nb.records.base import fingerprint
 from aitrain_nb.tasks import Task, find_task
-from aitrain_nb.turn import Turn
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from aitrain_nb.data import Splits
+    from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.records import MicroBatch
 
 
@@ -49,6 +50,7 @@ class Phases:
         data: the raw examples.
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
+        plan: how long the run is, and the learning rate of each step.
         step: optimizer steps taken.
         optimizer: the torch optimizer.
         records: of the step that is being taken by hand; None in `fit`.
@@ -66,22 +68,22 @@ class Phases:
                 "A Trainer takes the model itself.",
                 "For a model by name, call prepare(model=...).",
             )
-        self._train = self.task.prepare(data, data.train)
-        self._validation = self.task.prepare(data, data.validation) if data.validation is not None else None
-        self.task.check(data)
-        if config.batch_size > len(self._train):
+        prepared = _prepare(self.task, data)
+        examples = len(prepared["train"])
+        if config.batch_size > examples:
             raise ConfigError(
                 f"batch_size={config.batch_size} is larger than the data.",
-                f"There are {len(self._train):,} training examples.",
-                f"Choose a batch_size of at most {len(self._train):,}.",
+                f"There are {examples:,} training examples.",
+                f"Choose a batch_size of at most {examples:,}.",
             )
-        self.order = DataOrder(len(self._train), config.batch_size, config.gradient_accumulation_steps, config.seed)
+        self.order = DataOrder(examples, config.batch_size, config.gradient_accumulation_steps, config.seed)
         self.config = device.resolve(config, model, self.order.steps_per_epoch)
+        self.plan = Plan.of(self.config, self.order.steps_per_epoch)
         self.device = torch.device(self.config.device)
         self.model = model.to(self.device)
         self.optimizer = build_optimizer(self.model, self.config)
         self.random = OwnRandom(config.seed, self.device)
-        self._feed = Feed(self.task, self._train, self.order, self.device)
+        self._feed = Feed(self.task, prepared["train"], self.order, self.device)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self._threads = device.Threads(self.config.threads)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
@@ -100,7 +102,11 @@ class Phases:
         self._start: _StepStart | None = None
         self._began = 0.0
         self._losses: list[Tensor] = []
-        check_model(self, self._train)
+        self._evaluator = Evaluator(
+            self.model, self.task, data, prepared, device=self.device, random=self.random, threads=self._threads,
+            batch_size=self.config.evaluation_batch_size or 256,
+        )  # fmt: skip
+        self._evaluator.check_model()
 
     def tokenize(self, examples: Any = None, labels: Any = None) -> Batch:
         """Examples become numbers.
@@ -226,7 +232,7 @@ class Phases:
             )
         began = perf_counter()
         before = self._weights_before()
-        lr = self.learning_rate_at(self.step)
+        lr = self.plan.learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self._turn.updating = True
@@ -290,29 +296,15 @@ class Phases:
 
     # time
 
-    def learning_rate_at(self, step: int) -> float:
-        """Learning rate of the optimizer step that follows `step` steps."""
-        config = self.config
-        return config.learning_rate * schedules.factor(config.schedule, step, self.total_steps, self.warmup_steps)
-
-    def schedule_part_at(self, step: int) -> str:
-        """In words where the schedule stands after `step` steps: "warm-up", "peak" or "decay"."""
-        return schedules.part(self.config.schedule, step, self.warmup_steps)
-
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training data; the last may be smaller."""
-        return self.order.steps_per_epoch
+        return self.plan.steps_per_epoch
 
     @property
     def total_steps(self) -> int:
         """Optimizer steps of the whole run."""
-        return self.config.max_steps or self.config.epochs * self.steps_per_epoch
-
-    @property
-    def warmup_steps(self) -> int:
-        """Steps of the warm-up."""
-        return schedules.warmup_length(self.config.warmup_steps, self.total_steps)
+        return self.plan.total_steps
 
     def fingerprint(self) -> str:
         """A hash of all weights: 16 hexadecimal digits, equal only where every bit is equal."""
@@ -350,6 +342,15 @@ class Phases:
         self.history.cut(state.step)
         self.records = None
         self._turn.between_steps()
+
+
+def _prepare(task: Task, data: Splits) -> dict[str, Dataset]:
+    """Split name -> examples as model inputs, checked."""
+    prepared = {"train": task.prepare(data, data.train)}
+    if data.validation is not None:
+        prepared["validation"] = task.prepare(data, data.validation)
+    task.check(data)
+    return prepared
 
 
 def _mean(per_target: Tensor, counted: int) -> Tensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb import snapshots
+from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import PhaseError
 
 if TYPE_CHECKING:

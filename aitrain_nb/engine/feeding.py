@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from aitrain_nb.data import Dataset
-    from aitrain_nb.order import DataOrder, StepIndices
+    from aitrain_nb.engine.order import DataOrder, StepIndices
     from aitrain_nb.tasks import Task
 
 

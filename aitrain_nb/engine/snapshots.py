@@ -11,7 +11,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from aitrain_nb.order import Cursor
+    from aitrain_nb.engine.order import Cursor
     from aitrain_nb.randomness import OwnRandom
 
 

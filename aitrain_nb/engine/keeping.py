@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from aitrain_nb import snapshots
+from aitrain_nb.engine import snapshots
 from aitrain_nb.records import Ending
 
 if TYPE_CHECKING:

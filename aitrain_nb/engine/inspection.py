@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb import snapshots
-from aitrain_nb.capture import capture, leaves
+from aitrain_nb.engine import snapshots
+from aitrain_nb.engine.capture import capture, leaves
+from aitrain_nb.engine.replaying import Replay
 from aitrain_nb.errors import ModelError, PhaseError, unknown_name
 from aitrain_nb.records.base import Check, agree, fingerprint
-from aitrain_nb.replaying import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""What the loop leans on: one noun a file. `phases.py` puts the pieces together."""

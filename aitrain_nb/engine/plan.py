@@ -1,0 +1,71 @@
+"""How long a run is and the learning rate of each of its steps. Needs no torch, so that a preview can ask it too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from aitrain_nb import schedules
+from aitrain_nb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from aitrain_nb.config import TrainConfig
+
+
+class Plan(NamedTuple):
+    """The steps of a run.
+
+    Attributes:
+        steps_per_epoch: optimizer steps in one pass over the training data; the last may be smaller.
+        total_steps: optimizer steps of the whole run.
+        warmup_steps: steps that rise from 0 to the peak.
+        peak: the highest learning rate.
+        schedule: what happens after the warm-up.
+    """
+
+    steps_per_epoch: int
+    total_steps: int
+    warmup_steps: int
+    peak: float
+    schedule: str
+
+    @classmethod
+    def of(cls, config: TrainConfig, steps_per_epoch: int) -> Plan:
+        """The plan of a config on data with this many steps an epoch.
+
+        Raises:
+            ConfigError: the warm-up is longer than the run, so the rate would never reach its peak.
+        """
+        total = config.max_steps or config.epochs * steps_per_epoch
+        warmup = schedules.warmup_length(config.warmup_steps, total)
+        if warmup > total:
+            raise ConfigError(
+                f"warmup_steps={warmup} is longer than the run.",
+                f"The run has {total:,} steps ({steps_per_epoch:,} an epoch), so the rate would never reach its peak.",
+                "Give a share of the run instead, such as warmup_steps=0.1.",
+            )
+        return cls(steps_per_epoch, total, warmup, config.learning_rate, config.schedule)
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the optimizer step that follows `step` steps."""
+        return self.peak * schedules.factor(self.schedule, step, self.total_steps, self.warmup_steps)
+
+    def rates(self) -> list[float]:
+        """Learning rate of every step of the run."""
+        return [self.learning_rate(step) for step in range(self.total_steps)]
+
+    def part(self, step: int) -> str:
+        """In words where the schedule stands after `step` steps: "warm-up", "peak" or "decay"."""
+        return schedules.part(self.schedule, step, self.warmup_steps)
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of the whole run, the last one perhaps cut short by max_steps."""
+        return -(-self.total_steps // self.steps_per_epoch)
+
+    def place_of(self, step: int) -> tuple[int, int]:
+        """Epoch and step within it, both 1-based, of the 1-based step `step` of the run.
+
+        >>> Plan(45, 90, 0, 0.001, "constant").place_of(46)
+        (2, 1)
+        """
+        return (step - 1) // self.steps_per_epoch + 1, (step - 1) % self.steps_per_epoch + 1
