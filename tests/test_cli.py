@@ -1,0 +1,117 @@
+"""The command line: what it calls, what it prints, and that the lab answers."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from typer.testing import CliRunner
+
+from aitrain_nb import __version__, cli, lessons
+from aitrain_nb.errors import DataError
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What would have been started."""
+    commands = []
+    monkeypatch.setattr(cli.subprocess, "call", lambda command, **more: commands.append((command, more)) or 0)
+    return commands
+
+
+def test_the_version():
+    assert runner.invoke(cli.app, ["--version"]).output == f"aitrain-nb {__version__}\n"
+
+
+def test_without_a_command_the_help_lists_them():
+    output = runner.invoke(cli.app, []).output
+    assert all(name in output for name in ("lab", "notebooks", "demo"))
+
+
+def test_in_a_checkout_the_lab_opens_the_lessons_where_they_lie(called):
+    assert runner.invoke(cli.app, ["lab", "--no-browser", "--port", "8123"]).exit_code == 0
+    ((command, _),) = called
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={lessons.folder()}" in command
+    assert {"--port=8123", "--no-browser", f"--LabApp.default_url=/lab/tree/{lessons.FIRST}"} <= set(command)
+
+
+def test_elsewhere_the_lab_opens_a_copy(called, tmp_path):
+    result = runner.invoke(cli.app, ["lab", "--to", str(tmp_path / "mine")])
+    assert result.exit_code == 0
+    assert (tmp_path / "mine" / lessons.FIRST).is_file()
+    assert f"--ServerApp.root_dir={(tmp_path / 'mine').resolve()}" in called[0][0]
+    assert "--no-browser" not in called[0][0]
+
+
+def test_the_notebooks_are_copied_and_changed_ones_named(tmp_path):
+    runner.invoke(cli.app, ["notebooks", "--to", str(tmp_path)])
+    (tmp_path / lessons.FIRST).write_text("mine", encoding="utf-8")
+    output = runner.invoke(cli.app, ["notebooks", "--to", str(tmp_path)]).output
+    assert f"kept your changed {lessons.FIRST}" in output
+
+
+def test_an_error_of_ours_is_its_sentence_and_no_trace(monkeypatch, capsys):
+    def fail():
+        raise DataError("The file is empty.", "It holds 0 bytes.", "Choose another.")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "The file is empty.\nWhy: It holds 0 bytes.\nFix: Choose another.\n"
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "aitrain_nb", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == f"aitrain-nb {__version__}"
+
+
+def test_the_demo_prints_a_table_of_real_runs():
+    result = runner.invoke(cli.app, ["demo", "--seeds", "1"])
+    assert result.exit_code == 0, result.output
+    row = re.search(r"^ +0 +([\d.]+) +([\d.]+) +[\d.]+$", result.output, re.MULTILINE)
+    assert 2.2 < float(row[1]) < 2.4
+    assert float(row[2]) > 0.95
+    assert "ln 10 = 2.303" in result.output
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_the_lab_answers_on_its_port(tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "aitrain_nb", "lab", "--no-browser", "--port", str(port), "--to", str(tmp_path)]
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        assert answer(f"http://127.0.0.1:{port}/api", server) == 200
+        with pytest.raises(urllib.error.HTTPError, match="403"):  # nobody gets in without the token
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=10)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def answer(url: str, server: subprocess.Popen) -> int:
+    for _ in range(300):
+        assert server.poll() is None, server.stdout.read()
+        try:
+            return urllib.request.urlopen(url, timeout=5).status
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("no answer in 60 s")
