@@ -51,9 +51,15 @@ def lab(
             "--allow-root"
         )  # in a container there is often no other user; the server asks for its token all the same
     try:
-        raise typer.Exit(subprocess.call(command))  # noqa: S603  our own interpreter with our own arguments
+        raise typer.Exit(subprocess.call(command, env=_quiet_environment()))  # noqa: S603  our own interpreter and arguments
     except KeyboardInterrupt:
         raise typer.Exit from None
+
+
+def _quiet_environment() -> dict[str, str]:
+    """The environment with our few JupyterLab settings on top: no question about news, which would also reach for the network."""
+    paths = [str(lessons.JUPYTER_SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
 
 
 @app.command()

@@ -48,14 +48,16 @@ class Dataset:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
-    def take(self, indices: Tensor) -> dict[str, Any]:
+    def take(self, indices: Tensor | Sequence[int]) -> dict[str, Any]:
         """These examples, column by column: tensors stay tensors, lists stay lists.
 
         Args:
-            indices: [B] int64 positions.
+            indices: [B] int64 positions, or the same as a list.
         """
         import torch
 
+        if not isinstance(indices, torch.Tensor):
+            indices = torch.tensor(list(indices), dtype=torch.int64)
         return {
             name: column.index_select(0, indices)
             if isinstance(column, torch.Tensor)

@@ -162,6 +162,6 @@ class History:
         rows = self.evaluations or [self.last]
         names = [name for name in rows[-1] if name not in {"seconds", "targets"}]
         cells = [[f"{row[name]:.4g}" if name in row else "" for name in names] for row in rows[-20:]]
-        picture = html.image(plots.png(self.plot()), alt=self.text())
+        picture = self.plot().to_html(self.text())
         return html.section("History", f"{len(self)} steps", picture, html.element("p", self.text()),
                             html.details("the evaluations as a table", html.table(names, cells)))  # fmt: skip

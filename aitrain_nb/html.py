@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, GREY = "0,114,178", "213,94,0", "0,158,115", "128,128,128"
 
 
+_CAPTION = "text-align:left;padding:2px 8px 2px 0;white-space:nowrap"
+
+
 class Markup(str):
     """HTML made by this module; everything else is text and is escaped."""
 
@@ -75,10 +78,15 @@ def chip(text: object, colour: str = GREY) -> Markup:
 
 def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> Markup:
     """A plain table; cells that aren't Markup are escaped."""
-    cell = "text-align:left;padding:2px 8px;border-bottom:1px solid rgba(128,128,128,0.25)"
-    head = join(element("th", header, style=cell, scope="col") for header in headers)
-    body = join(Markup(f"<tr>{join(element('td', value, style=cell) for value in row)}</tr>") for row in rows)
-    title = element("caption", caption, style="text-align:left;padding:2px 8px") if caption else Markup("")
+    plain = "text-align:left;padding:2px 8px;border-bottom:1px solid rgba(128,128,128,0.25)"
+
+    def cell(value: object) -> Markup:
+        short = not isinstance(value, Markup) and len(str(value)) <= 14  # a number stays on its line
+        return element("td", value, style=f"{plain};white-space:nowrap" if short else plain)
+
+    head = join(element("th", header, style=plain, scope="col") for header in headers)
+    body = join(Markup(f"<tr>{join(cell(value) for value in row)}</tr>") for row in rows)
+    title = element("caption", caption, style=_CAPTION) if caption else Markup("")
     return Markup(
         f'<table style="border-collapse:collapse;margin:4px 0">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     )
@@ -94,7 +102,7 @@ def grid(values: Sequence[Sequence[float]], low: float, high: float, caption: st
         return element("td", f"{value:g}", style=style)
 
     body = join(Markup(f"<tr>{join(cell(value) for value in row)}</tr>") for row in values)
-    title = element("caption", caption, style="text-align:left") if caption else Markup("")
+    title = element("caption", caption, style=_CAPTION) if caption else Markup("")
     return Markup(
         f'<table style="border-collapse:collapse;margin:4px 0;font-size:90%">{title}<tbody>{body}</tbody></table>'
     )
@@ -109,10 +117,13 @@ def facts(items: Mapping[str, object]) -> Markup:
     return element("div", join(parts), style="margin:4px 0")
 
 
-def image(png: bytes, alt: str) -> Markup:
-    """A picture inside the page, with its description for those who can't see it."""
+def image(png: bytes, alt: str, width: int | None = None) -> Markup:
+    """A picture inside the page, `width` pixels of the page wide, with its description for those who can't see it."""
     source = base64.b64encode(png).decode("ascii")
-    return Markup(f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}" style="max-width:100%">')
+    size = f' width="{width}"' if width else ""
+    return Markup(
+        f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}"{size} style="max-width:100%;height:auto">'
+    )
 
 
 def details(summary: str, content: Markup) -> Markup:

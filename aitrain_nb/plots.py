@@ -1,30 +1,33 @@
-"""Numbers or a table in, a matplotlib `Figure` out. Never pyplot; matplotlib is imported inside.
+"""Numbers or a table in, a picture with its description out. Never pyplot; matplotlib is imported inside the functions.
 
-Colours are the Okabe-Ito palette; lines also differ in style, so that colour never carries a meaning alone.
+Colours are the Okabe-Ito palette; lines also differ in style, so that colour never carries a meaning alone. Each picture says
+in a sentence what is to be seen in it (`picture.description`), from the same numbers that it draws.
 """
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
 from typing import TYPE_CHECKING, Any
+
+from aitrain_nb import numerals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from aitrain_nb.figures import Picture
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
 
 
-def new_figure(width: float = 7.0, height: float = 3.2, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """An empty figure with its axes; sizes in inches."""
-    from matplotlib.figure import Figure
+def new_figure(width: float = 7.0, height: float = 3.2, columns: int = 1) -> tuple[Picture, list[Axes]]:
+    """An empty picture with its axes; sizes in inches."""
+    from aitrain_nb.figures import Picture
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Picture(figsize=(width, height), layout="constrained")
     axes = [figure.add_subplot(1, columns, column + 1) for column in range(columns)]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
@@ -32,16 +35,9 @@ def new_figure(width: float = 7.0, height: float = 3.2, columns: int = 1) -> tup
     return figure, axes
 
 
-def png(figure: Figure, dpi: int = 100) -> bytes:
-    """The figure as PNG bytes on white, which reads on a light and on a dark page."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
-    return stream.getvalue()
-
-
 def loss(
     history: pd.DataFrame, title: str = "Loss", classes: int | None = None, kept_step: int | None = None
-) -> Figure:
+) -> Picture:
     """Training and validation loss over the steps of a run.
 
     Args:
@@ -74,28 +70,58 @@ def loss(
     axis.set(title=title, xlabel="step", ylabel="loss (nats)")
     if axis.get_legend_handles_labels()[0]:
         axis.legend(frameon=False)
+    figure.description = _describe_loss(history, finite)
     return figure
 
 
-def learning_rate(history: pd.DataFrame) -> Figure:
+def _describe_loss(history: pd.DataFrame, finite: pd.DataFrame) -> str:
+    if not len(finite):
+        return "No step with a finite loss yet."
+    first, last = finite.iloc[0], finite.iloc[-1]
+    start, end = numerals.step_loss(first["loss"]), numerals.step_loss(last["loss"])
+    sentences = [f"Training loss from {start} at step {first['step']:g} to {end} at step {last['step']:g}."]
+    lost = len(history) - len(finite)
+    if lost:
+        sentences.append(f"At {lost} {'step it is' if lost == 1 else 'steps it is'} not a finite number.")
+    if "eval_loss" in history and history["eval_loss"].notna().any():
+        rows = history[history["eval_loss"].notna()].sort_values("step")
+        best, newest = rows.sort_values("eval_loss").iloc[0], rows.iloc[-1]
+        lowest, end = numerals.epoch_loss(best["eval_loss"]), numerals.epoch_loss(newest["eval_loss"])
+        sentences.append(f"Validation loss is lowest at epoch {best['epoch']:.3g} with {lowest} and ends at {end}.")
+    return " ".join(sentences)
+
+
+def learning_rate(history: pd.DataFrame) -> Picture:
     """Learning rate and gradient norm over the steps of a run (columns step, lr, grad_norm)."""
     figure, (left, right) = new_figure(columns=2, width=9)
     left.plot(history["step"], history["lr"], color=GREEN)
     left.set(title="Learning rate", xlabel="step", ylabel="learning rate")
     right.plot(history["step"], history["grad_norm"], color=PURPLE, linewidth=0.9)
     right.set(title="Gradient norm, before clipping", xlabel="step", ylabel="nats per weight unit")
+    if len(history):
+        rates, norms = history["lr"], history["grad_norm"]
+        figure.description = (
+            f"Learning rate from {numerals.rate(rates.iloc[0])} to {numerals.rate(rates.iloc[-1])}, at most "
+            f"{numerals.rate(rates.max())}. Gradient norm between {norms.min():.3g} and {norms.max():.3g}, median {norms.median():.3g}."
+        )
     return figure
 
 
-def schedule(rates: Sequence[float], title: str = "Schedule") -> Figure:
+def schedule(rates: Sequence[float], title: str = "Schedule") -> Picture:
     """The learning rate of every step of a run to come."""
     figure, (axis,) = new_figure(height=2.4)
     axis.plot(range(1, len(rates) + 1), rates, color=GREEN)
     axis.set(title=title, xlabel="step", ylabel="learning rate", ylim=(0, None))
+    if len(rates):
+        peak = max(range(len(rates)), key=lambda step: rates[step])
+        figure.description = (
+            f"{len(rates)} steps: the learning rate begins at {numerals.rate(rates[0])}, is highest at step {peak + 1} with "
+            f"{numerals.rate(rates[peak])} and ends at {numerals.rate(rates[-1])}."
+        )
     return figure
 
 
-def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> Figure:
+def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> Picture:
     """Every weight of a small model as a bar; with `after`, its new value, and a line where it stood before.
 
     Args:
@@ -106,26 +132,33 @@ def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> 
 
     figure, (axis,) = new_figure(width=9, height=2.8)
     axis.axhline(0, color=GREY, linewidth=0.8)
-    names, edges, position = list(before), [0], 0
-    for number, name in enumerate(names):
-        old = np.asarray(before[name], dtype=float).ravel()
-        new = np.asarray(after[name], dtype=float).ravel() if after is not None else old
-        places = np.arange(position, position + len(old))
-        axis.bar(places, new, color=BLUE if number % 2 == 0 else GREEN, alpha=0.75, width=0.75)
+    old = {name: np.asarray(values, dtype=float).ravel() for name, values in before.items()}
+    new = {name: np.asarray(after[name], dtype=float).ravel() for name in before} if after is not None else old
+    edges, position = [0], 0
+    for number, name in enumerate(old):
+        places = np.arange(position, position + len(old[name]))
+        axis.bar(places, new[name], color=BLUE if number % 2 == 0 else GREEN, alpha=0.75, width=0.75)
         if after is not None:
-            axis.hlines(old, places - 0.5, places + 0.5, color="black", linewidth=1.2)
-        position += len(old)
+            axis.hlines(old[name], places - 0.5, places + 0.5, color="black", linewidth=1.2)
+        position += len(places)
         edges.append(position)
     for edge in edges[1:-1]:
         axis.axvline(edge - 0.5, color=GREY, linewidth=0.6, linestyle=":")
-    axis.set_xticks([(left + right - 1) / 2 for left, right in itertools.pairwise(edges)], names)
+    axis.set_xticks([(left + right - 1) / 2 for left, right in itertools.pairwise(edges)], list(old))
     what = "now (bar) and before (line)" if after is not None else "now"
     axis.set(title=f"{position} dials: each weight {what}", ylabel="weight", xlim=(-0.7, position - 0.3))
     axis.grid(visible=False, axis="x")
+    lowest, highest = (pick(pick(values) for values in new.values() if len(values)) for pick in (min, max))
+    sentences = [f"{position} weights in {len(old)} groups, from {lowest:.3g} to {highest:.3g}."]
+    if after is not None:
+        moved = {name: float(np.abs(new[name] - old[name]).max()) for name in old}
+        most = max(moved, key=lambda name: moved[name])
+        sentences.append(f"The one that moved most is in {most}, by {moved[most]:.3g}.")
+    figure.description = " ".join(sentences)
     return figure
 
 
-def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Figure:
+def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Picture:
     """Pictures in rows.
 
     Args:
@@ -133,15 +166,22 @@ def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Figure:
         titles: one short text a picture.
         columns: pictures in a row.
     """
-    from matplotlib.figure import Figure
+    import numpy as np
 
+    from aitrain_nb.figures import Picture
+
+    pictures = np.asarray(pictures)
     rows = max(1, math.ceil(len(titles) / columns))
-    figure = Figure(figsize=(columns * 0.9, rows * 1.15), layout="constrained")
+    figure = Picture(figsize=(columns * 0.9, rows * 1.15), layout="constrained")
     for position, title in enumerate(titles):
         axis = figure.add_subplot(rows, columns, position + 1)
         axis.imshow(_shown(pictures[position]), cmap="gray_r")
         axis.set_title(title, fontsize=8)
         axis.axis("off")
+    if len(titles):
+        size = "x".join(str(side) for side in pictures[0].shape[-2:])
+        named = ", ".join(titles[:24]) + (" ..." if len(titles) > 24 else "")
+        figure.description = f"{len(titles)} pictures of {size} pixels: {named}."
     return figure
 
 
@@ -154,7 +194,7 @@ def _shown(picture: Any) -> Any:
     return colours if low >= 0 and high <= 1 else (colours - low) / ((high - low) or 1.0)
 
 
-def surprise(p_true: Sequence[float], losses: Sequence[float]) -> Figure:
+def surprise(p_true: Sequence[float], losses: Sequence[float]) -> Picture:
     """The curve loss = -ln p with one point an example.
 
     Args:
@@ -169,10 +209,16 @@ def surprise(p_true: Sequence[float], losses: Sequence[float]) -> Figure:
     axis.set(title="How surprised was the model by the right answer?", xlabel="probability given to the right answer",
              ylabel="loss (nats)", xlim=(0, 1.02))  # fmt: skip
     axis.legend(frameon=False)
+    figure.description = "The curve -ln p: the smaller the probability of the right answer, the larger the loss."
+    if len(losses):
+        figure.description += (
+            f" {len(losses)} examples got probabilities from {min(p_true):.3g} to {max(p_true):.3g} and losses from "
+            f"{max(losses):.3g} to {min(losses):.3g} nats."
+        )
     return figure
 
 
-def bars(names: Sequence[str], values: Sequence[float], title: str, label: str, *, log: bool = False) -> Figure:
+def bars(names: Sequence[str], values: Sequence[float], title: str, label: str, *, log: bool = False) -> Picture:
     """Horizontal bars with the first name on top and each value written at its end."""
     figure, (axis,) = new_figure(height=max(1.8, 0.34 * len(names) + 1.0))
     positions = list(range(len(names)))[::-1]
@@ -183,10 +229,15 @@ def bars(names: Sequence[str], values: Sequence[float], title: str, label: str, 
         axis.set_xscale("log")
     axis.margins(x=0.12)
     axis.set(title=title, xlabel=label)
+    figure.description = f"{title} ({label})."
+    if len(values):
+        order = sorted(range(len(values)), key=lambda place: values[place])
+        low, high = order[0], order[-1]
+        figure.description += f" Most: {names[high]}, {values[high]:.3g}. Least: {names[low]}, {values[low]:.3g}."
     return figure
 
 
-def probabilities(table: Sequence[Sequence[float]], classes: Sequence[str], rows: Sequence[str]) -> Figure:
+def probabilities(table: Sequence[Sequence[float]], classes: Sequence[str], rows: Sequence[str]) -> Picture:
     """Probabilities as a heat map: one row an example, one column a class, values 0 to 1."""
     figure, (axis,) = new_figure(height=max(2.0, 0.26 * len(rows) + 1.2))
     axis.grid(visible=False)
@@ -195,10 +246,16 @@ def probabilities(table: Sequence[Sequence[float]], classes: Sequence[str], rows
     axis.set_yticks(range(len(rows)), rows, fontsize=7)
     axis.set(title="Probability of each class", xlabel="class")
     figure.colorbar(picture, ax=axis, label="probability")
+    figure.description = f"{len(rows)} examples, {len(classes)} classes."
+    if len(rows):
+        surest = max(range(len(rows)), key=lambda row: max(table[row]))
+        best = max(range(len(classes)), key=lambda place: table[surest][place])
+        sure = numerals.share(table[surest][best])
+        figure.description += f" The surest answer is {classes[best]} with {sure}, for example {rows[surest]}."
     return figure
 
 
-def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Picture:
     """How often each class (row) was taken for each other (column): counts."""
     figure, (axis,) = new_figure(width=5.2, height=4.6)
     axis.grid(visible=False)
@@ -212,4 +269,11 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
     axis.set_xticks(range(len(classes)), classes)
     axis.set_yticks(range(len(classes)), classes)
     axis.set(title="Confusion matrix", xlabel="predicted", ylabel="true")
+    total, right = sum(map(sum, matrix)), sum(matrix[i][i] for i in range(len(classes)))
+    figure.description = f"{right} of {total} examples lie on the diagonal: their class was predicted."
+    wrong = [(matrix[t][p], t, p) for t in range(len(classes)) for p in range(len(classes)) if t != p and matrix[t][p]]
+    if wrong:
+        count, true, predicted = max(wrong)
+        times = "once" if count == 1 else f"{count} times"
+        figure.description += f" The most frequent mistake: {classes[true]} taken for {classes[predicted]}, {times}."
     return figure

@@ -38,7 +38,8 @@ def test_without_a_command_the_help_lists_them():
 
 def test_in_a_checkout_the_lab_opens_the_lessons_where_they_lie(called):
     assert runner.invoke(cli.app, ["lab", "--no-browser", "--port", "8123"]).exit_code == 0
-    ((command, _),) = called
+    ((command, more),) = called
+    assert str(lessons.JUPYTER_SETTINGS) in more["env"]["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert f"--ServerApp.root_dir={lessons.folder()}" in command
     assert {"--port=8123", "--no-browser", f"--LabApp.default_url=/lab/tree/{lessons.FIRST}"} <= set(command)

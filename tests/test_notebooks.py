@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from aitrain_nb import lessons
-from aitrain_nb.lessons.refresh import COMPARED, refresh, strip
+from aitrain_nb.lessons.refresh import COMPARED, is_compared, refresh, strip
 
 PATHS = sorted(lessons.folder().glob("*.ipynb"))
 every_lesson = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -34,7 +34,7 @@ def test_a_lesson_is_a_valid_notebook_with_its_own_cell_ids(path):
 @every_lesson
 def test_only_compared_cells_keep_an_output_and_only_printed_text(path):
     for cell in code_cells(path):
-        if cell.source.startswith(COMPARED):
+        if is_compared(cell):
             assert cell.execution_count
             assert [output.output_type for output in cell.outputs] == ["stream"], cell.source
         else:
@@ -44,14 +44,15 @@ def test_only_compared_cells_keep_an_output_and_only_printed_text(path):
 
 @every_lesson
 def test_a_lesson_teaches_by_assertions(path):
-    asserting = [cell for cell in code_cells(path) if "assert " in cell.source or cell.source.startswith(COMPARED)]
+    asserting = [cell for cell in code_cells(path) if "assert " in cell.source or is_compared(cell)]
     assert len(asserting) >= 5
 
 
 @every_lesson
-def test_cells_are_short(path):
+def test_cells_are_short_and_narrow(path):
     for cell in code_cells(path):
         assert len(cell.source.splitlines()) <= 24, cell.source
+        assert max(map(len, cell.source.splitlines())) <= 96, cell.source  # wider ones are cut off in a usual window
 
 
 @every_lesson
@@ -61,7 +62,7 @@ def test_sentences_are_short(path):
             for sentence in re.split(
                 r"(?<=[.!?:])\s|\n\n|\n[-|#]", re.sub(r"`[^`]*`|\[([^]]*)\]\([^)]*\)", "x", cell.source)
             ):
-                assert len(re.findall(r"[A-Za-z][A-Za-z'-]*", sentence)) <= 24, sentence
+                assert len(re.findall(r"[A-Za-z][A-Za-z'-]*", sentence)) <= 20, sentence
 
 
 @every_lesson
@@ -90,7 +91,7 @@ def nbval(path):
 
 
 def small_notebook(tmp_path, printed):
-    cell = nbformat.v4.new_code_cell(f"{COMPARED}\n\nprint(6 * 7)", execution_count=1)
+    cell = nbformat.v4.new_code_cell("print(6 * 7)", execution_count=1, metadata={"tags": [COMPARED]})
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=f"{printed}\n")]
     path = tmp_path / "small.ipynb"
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -122,3 +123,14 @@ def test_stripping_drops_what_an_editor_left_in_the_metadata():
     cell = nbformat.v4.new_code_cell("1", metadata={"collapsed": True, "user": "somebody"})
     strip(cell)
     assert dict(cell.metadata) == {}
+
+
+def test_a_picture_at_the_end_of_a_cell_is_shown(tmp_path):
+    from nbclient import NotebookClient
+
+    source = "import aitrain_nb as ai\nai.plots.schedule([0.1, 0.2])"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    (output,) = book.cells[0].outputs
+    assert '<img src="data:image/png;base64,' in output.data["text/html"]
+    assert output.data["text/plain"].startswith("Picture: 2 steps")

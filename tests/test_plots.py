@@ -9,7 +9,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from aitrain_nb import plots
+from aitrain_nb import html, plots
 
 HISTORY = pd.DataFrame(
     {
@@ -55,7 +55,9 @@ def test_every_function_that_draws_is_tried_here():
     found = {
         name
         for name, function in inspect.getmembers(plots, inspect.isfunction)
-        if function.__module__ == plots.__name__ and function.__annotations__.get("return") == "Figure"
+        if function.__module__ == plots.__name__
+        and not name.startswith("_")
+        and function.__annotations__.get("return") == "Picture"
     }
     assert set(DRAWN) == set(LABELS) == found
 
@@ -63,7 +65,7 @@ def test_every_function_that_draws_is_tried_here():
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_plot_is_a_figure_of_its_own(name):
     first, second = DRAWN[name](), DRAWN[name]()
-    assert type(first) is Figure
+    assert isinstance(first, Figure)
     assert first is not second
 
 
@@ -81,14 +83,14 @@ def test_a_plot_has_a_title(name):
 def test_a_plot_becomes_a_png_and_leaves_no_figure_open(name):
     from matplotlib import pyplot as plt
 
-    picture = plots.png(DRAWN[name](), dpi=40)
+    picture = DRAWN[name]().png(dpi=40)
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
     assert plt.get_fignums() == []
 
 
 def test_a_png_is_as_large_as_the_figure_says():
     figure, _ = plots.new_figure(width=3.0, height=2.0)
-    picture = plots.png(figure, dpi=50)
+    picture = figure.png(dpi=50)
     assert int.from_bytes(picture[16:20], "big") == 150
     assert int.from_bytes(picture[20:24], "big") == 100
 
@@ -126,7 +128,7 @@ def test_the_loss_plot_leaves_out_what_is_not_finite():
 )
 @pytest.mark.parametrize("draw", [plots.loss, plots.learning_rate])
 def test_a_run_that_is_short_or_broken_can_be_drawn(draw, history):
-    assert plots.png(draw(history), dpi=30).startswith(b"\x89PNG")
+    assert draw(history).png(dpi=30).startswith(b"\x89PNG")
 
 
 def test_the_learning_rate_plot_draws_rate_and_norm():
@@ -193,7 +195,7 @@ def test_the_surprise_curve_is_minus_ln_p():
 
 @pytest.mark.parametrize(("p_true", "losses"), [([], []), ([0.0, 0.5], [math.inf, 0.693]), ([1e-30], [69.0])])
 def test_the_surprise_plot_takes_certain_mistakes(p_true, losses):
-    assert plots.png(plots.surprise(p_true, losses), dpi=30).startswith(b"\x89PNG")
+    assert plots.surprise(p_true, losses).png(dpi=30).startswith(b"\x89PNG")
 
 
 def test_bars_have_the_first_name_on_top_and_their_value_in_words():
@@ -230,3 +232,44 @@ def test_a_confusion_matrix_writes_its_counts_with_truth_in_rows():
 
 def test_a_confusion_matrix_of_zeros_can_be_drawn():
     assert plots.confusion([[0, 0], [0, 0]], ["a", "b"]).axes[0].texts[:] == []
+
+
+DESCRIPTIONS = {
+    "loss": ["2.500 at step 1", "0.800 at step 4", "lowest at epoch 2 with 1.5"],
+    "learning_rate": ["from 0.001 to 0", "between 1 and 4", "median 2.5"],
+    "schedule": ["4 steps", "highest at step 3 with 1", "ends at 0.5"],
+    "dials": ["3 weights in 2 groups", "from -2.5 to 1.5", "in weight, by 0.5"],
+    "images": ["2 pictures of 8x8 pixels: 3, 5"],
+    "surprise": ["2 examples", "from 0.1 to 0.9", "2.3 to 0.105 nats"],
+    "bars": ["Most: output, 2", "Least: conv1, 0.5"],
+    "probabilities": ["2 examples, 2 classes", "cat with 90.0 %", "first"],
+    "confusion": ["9 of 10", "cat taken for dog, once"],
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_picture_says_in_words_what_it_shows(name):
+    description = DRAWN[name]().description
+    assert description.endswith(".")
+    assert all(part in description for part in DESCRIPTIONS[name]), description
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_notebook_shows_the_picture_with_its_description(name):
+    picture = DRAWN[name]()
+    page = picture._repr_html_()
+    escaped = html.escape(picture.description)
+    assert page.startswith("<figure")
+    assert f'alt="{escaped}"' in page
+    assert f">{escaped}</figcaption>" in page
+    assert repr(picture) == f"Picture: {picture.description}"
+
+
+def test_a_lost_loss_is_said():
+    history = HISTORY.assign(loss=[2.5, math.nan, math.inf, 0.8])
+    assert "At 2 steps it is not a finite number." in plots.loss(history).description
+
+
+def test_hostile_names_stay_text_in_a_picture():
+    page = plots.bars(["<script>alert(1)</script>"], [1.0], "t", "u")._repr_html_()
+    assert "<script" not in page

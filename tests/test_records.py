@@ -23,7 +23,7 @@ def test_each_record_answers_in_every_form(make, step):
         assert len(record.table())
         assert record.text().endswith(".")
         assert 2 <= len(re.findall(r"[.!?](?:\s|$)", record.text())) <= 6
-        assert type(record.plot()).__name__ == "Figure"
+        assert type(record.plot()).__name__ == "Picture"
         assert json.loads(json.dumps(record.to_dict()))["phase"] == record.phase
         assert record.title in repr(record)
         assert f"step {record.step}" in repr(record)

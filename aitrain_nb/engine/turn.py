@@ -125,7 +125,8 @@ class Turn:
         trainer = self._trainer()
         taken = trainer.step if trainer is not None else 0
         if self.batch is None:
-            return f"{taken} steps have been taken, and the next one hasn't begun."
+            steps = "1 step has" if taken == 1 else f"{taken} steps have"
+            return f"{steps} been taken, and the next one hasn't begun."
         inside = f", micro-batch {self.part + 1} of {len(self.batch.parts)}" if len(self.batch.parts) > 1 else ""
         return f"Step {self.batch.step} is under way{inside}; {self.phase} comes next."
 

@@ -12,6 +12,7 @@ from aitrain_nb.errors import AitrainError
 
 PACKAGE = Path(__file__).parent.parent
 FIRST = "00_start_here.ipynb"
+JUPYTER_SETTINGS = Path(__file__).parent / "jupyter"
 
 
 def folder() -> Path:

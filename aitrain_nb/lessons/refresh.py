@@ -11,8 +11,13 @@ from typing import Any
 
 import nbformat
 
-COMPARED = "# NBVAL_CHECK_OUTPUT"
-"""A cell that begins with this line has its printed text compared by the tests."""
+COMPARED = "nbval-check-output"
+"""A cell with this tag has its printed text compared by the tests."""
+
+
+def is_compared(cell: Any) -> bool:
+    """Whether the tests compare what this cell prints."""
+    return COMPARED in cell.metadata.get("tags", [])
 
 
 def refresh(path: Path) -> int:
@@ -34,8 +39,8 @@ def refresh(path: Path) -> int:
 
 def strip(cell: Any) -> bool:
     """Drop what a code cell showed, but for the printed text of a compared one; says whether it is compared."""
-    compared = cell.source.startswith(COMPARED)
-    cell.metadata = nbformat.from_dict({})
+    compared = is_compared(cell)
+    cell.metadata = nbformat.from_dict({"tags": [COMPARED]} if compared else {})
     cell.outputs = [output for output in cell.outputs if compared and output.output_type == "stream"]
     if not compared:
         cell.execution_count = None

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Tensor, nn
 
+    from aitrain_nb.figures import Picture
     from aitrain_nb.records.batch import Batch, MicroBatch
     from aitrain_nb.records.forward import Forward
     from aitrain_nb.records.gradients import Gradients
@@ -122,7 +122,7 @@ class Record:
         """The record's numbers as a table."""
         raise AssertionError("each record has its own table")
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """The record as a picture."""
         raise AssertionError("each record has its own picture")
 
@@ -164,7 +164,8 @@ class Record:
     def _repr_html_(self) -> str:
         explain = html.element("div", self.explain, style="margin:2px 0 6px 0")
         try:
-            return html.section(self.title, self._header(), explain, self._view(), html.facts(self.facts()))
+            said = html.element("p", self.text(), style="margin:6px 0;max-width:720px")
+            return html.section(self.title, self._header(), explain, self._view(), said, html.facts(self.facts()))
         except PhaseError as error:
             return html.section(self.title, self._header(), explain, error.what)
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import torch
-    from matplotlib.figure import Figure
     from torch import Tensor
 
     from aitrain_nb.engine.order import StepIndices
+    from aitrain_nb.figures import Picture
 
 
 class MicroBatch(NamedTuple):
@@ -126,7 +126,7 @@ class Batch(Record):
             rows.insert(0, "index", self.indices.tolist())
         return rows
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """The first 24 pictures with their labels."""
         pictures = self._trainer.task.first_module_input(self.inputs)[:24]
         return plots.images(pictures.detach().cpu().numpy(), self.targets[:24])
@@ -151,7 +151,7 @@ class Batch(Record):
 
     def _view(self) -> html.Markup:
         raw = self.raw.get("image")
-        parts = [html.image(plots.png(self.plot()), alt=self.text())]
+        parts = [self.plot().to_html(self.text())]
         if raw is not None and max(raw.shape[-2:]) <= 16:
             caption = f"the first picture as the numbers it is made of: a {self.targets[0]}"
             parts.append(html.grid(raw[0, 0].tolist(), float(raw.min()), float(raw.max()), caption))

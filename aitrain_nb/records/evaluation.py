@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Tensor
 
     from aitrain_nb.data import Dataset
+    from aitrain_nb.figures import Picture
 
 
 class Evaluation(Record):
@@ -127,7 +127,7 @@ class Evaluation(Record):
         found["always the majority"] = Fact(numerals.share(self.baseline["majority_accuracy"]))
         return found
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """The confusion matrix."""
         return plots.confusion(self.confusion().to_numpy().tolist(), self._label_names)
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Tensor
+
+    from aitrain_nb.figures import Picture
 
 
 class Forward(Record):
@@ -123,7 +124,7 @@ class Forward(Record):
         labels: Tensor = self._records.batch.parts[self.number].inputs["labels"]
         return labels
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """Probability of each class for the first 16 examples."""
         rows = [f"{i}: is {name}" for i, name in enumerate(self.table()["true"][:16])]
         return plots.probabilities(self.probabilities[:16].tolist(), self._trainer.data.label_names, rows)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Tensor
+
+    from aitrain_nb.figures import Picture
 
 
 class Gradients(Record):
@@ -156,7 +157,7 @@ class Gradients(Record):
             "after clipping": Fact(self.norm_clipped),
         }
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """Gradient norm of each tensor, from the input to the output."""
         rows = [row for row in self._rows if row["has_grad"]]
         names, values = [row["name"] for row in rows], [row["grad_norm"] for row in rows]

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Tensor
+
+    from aitrain_nb.figures import Picture
 
 
 class Loss(Record):
@@ -160,7 +161,7 @@ class Loss(Record):
             found["right"] = Fact(f"{int(self.correct.sum())} of {self.counted}")
         return found
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """The curve -ln p with this batch's examples on it."""
         return plots.surprise(self.p_true.tolist(), self.per_example.tolist())
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
-    from matplotlib.figure import Figure
     from torch import Tensor
+
+    from aitrain_nb.figures import Picture
 
 
 _FEW_WEIGHTS = 120
@@ -67,9 +68,8 @@ class Update(Record):
 
     @property
     def optimizer(self) -> str:
-        """Name of the optimizer."""
-        name: str = self._trainer.config.optimizer
-        return name
+        """Name of the optimizer: AdamW, Adam or SGD."""
+        return type(self._trainer.optimizer).__name__
 
     def _measured(self) -> list[dict[str, Any]]:
         if self.before is None:
@@ -134,7 +134,7 @@ class Update(Record):
             found |= {"update_norm": Fact(self.norm, "weight units"), "update / weights": Fact(self.ratio)}
         return found
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """Every weight before and after where they are few, else how far each tensor moved relative to its size."""
         rows = self._measured()
         assert self.before is not None
@@ -176,7 +176,7 @@ class Update(Record):
         dials = (
             sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self._trainer.step == self.step
         )
-        picture = html.image(plots.png(self.plot()), alt=self.text()) if dials else html.Markup("")
+        picture = self.plot().to_html(self.text()) if dials else html.Markup("")
         return picture + html.table(
             ["weights", "norm before", "norm of the change", "norm after", "change / weights"], cells
         )
