@@ -199,7 +199,7 @@ class Inspector(Replay):
             worst <= 1e-2,
             f"largest difference {worst:.1e} of the largest change",
         )
-        yield self._times_ten(update)
+        yield self._times_ten()
         yield Check("weights without a gradient stay", moved_frozen == 0, f"{moved_frozen} of {frozen} moved")
         if records.snapshot is not None:
             undone = self._fingerprint_after_undo(records)
@@ -210,7 +210,7 @@ class Inspector(Replay):
                 f"fingerprint {undone} undone, {expected_print} before",
             )
 
-    def _times_ten(self, update: Update) -> Check:
+    def _times_ten(self) -> Check:
         """From the start, a loss ten times as large moves SGD's weights ten times as far and leaves Adam's step as it is."""
         near, far = self._first_change(1.0), self._first_change(10.0)
         ratio = far / near if near else float("nan")
