@@ -89,3 +89,13 @@ def test_a_cell_that_fails_is_named_with_its_error(tmp_path):
     with pytest.raises(AitrainError, match=r"lesson\.ipynb failed") as caught:
         lessons.run_headless(notebook(tmp_path, "1 / 0"))
     assert "ZeroDivisionError" in caught.value.why
+
+
+def test_a_kernel_that_dies_gets_a_sentence(tmp_path):
+    with pytest.raises(AitrainError, match="gave up"):
+        lessons.run_headless(notebook(tmp_path, "import os\nos._exit(1)"))
+
+
+def test_a_cell_without_an_end_gets_a_sentence(tmp_path):
+    with pytest.raises(AitrainError, match="gave up"):
+        lessons.run_headless(notebook(tmp_path, "import time\ntime.sleep(60)"), timeout_seconds=1)

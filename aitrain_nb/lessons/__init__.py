@@ -98,7 +98,13 @@ def run_headless(path: Path, timeout_seconds: int = 300) -> float:
 
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=timeout_seconds, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        kernel_name="python3",
+        extra_arguments=[
+            "--log-level=ERROR"
+        ],  # a warning that it listens on this machine's own ports means nothing to a reader
+        timeout=timeout_seconds,
+        resources={"metadata": {"path": str(path.parent)}},
     )
     began = time.perf_counter()
     try:
@@ -107,6 +113,10 @@ def run_headless(path: Path, timeout_seconds: int = 300) -> float:
         why = f"{error.ename}: {error.evalue}"
         raise AitrainError(
             f"A cell of {path.name} failed.", why, "Open it with `aitrain-nb lab` and run it there."
+        ) from error
+    except (RuntimeError, TimeoutError) as error:  # no kernel, a dead one, a cell without an end
+        raise AitrainError(
+            f"The kernel that ran {path.name} gave up.", str(error), "Try again; `aitrain-nb lab` shows what it does."
         ) from error
     return time.perf_counter() - began
 
