@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import torch
 
     from aitrain_nb.data import Dataset
-    from aitrain_nb.engine.order import DataOrder, StepIndices
+    from aitrain_nb.engine.order import DataOrder
+    from aitrain_nb.records.batch import StepIndices
     from aitrain_nb.tasks import Task
 
 

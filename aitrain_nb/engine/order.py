@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from aitrain_nb.randomness import generator
+from aitrain_nb.records.batch import StepIndices
 
 
 class Cursor(NamedTuple):
@@ -15,22 +16,6 @@ class Cursor(NamedTuple):
 
     epoch: int
     position: int
-
-
-class StepIndices(NamedTuple):
-    """The examples of one optimizer step.
-
-    Attributes:
-        parts: one int64 tensor of dataset positions for each micro-batch.
-        epoch: 0-based epoch the examples belong to.
-        start: examples of that epoch used before this step.
-        stop: examples of that epoch used after it.
-    """
-
-    parts: tuple[torch.Tensor, ...]
-    epoch: int
-    start: int
-    stop: int
 
 
 class DataOrder:

@@ -16,8 +16,23 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from aitrain_nb.engine.order import StepIndices
     from aitrain_nb.figures import Picture
+
+
+class StepIndices(NamedTuple):
+    """The examples of one optimizer step.
+
+    Attributes:
+        parts: one int64 tensor of dataset positions for each micro-batch.
+        epoch: 0-based epoch the examples belong to.
+        start: examples of that epoch used before this step.
+        stop: examples of that epoch used after it.
+    """
+
+    parts: tuple[Tensor, ...]
+    epoch: int
+    start: int
+    stop: int
 
 
 class MicroBatch(NamedTuple):
