@@ -89,7 +89,7 @@ def test_a_gradient_sentence_tells_the_way_the_weight_moves():
     gradients = trainer.backward(trainer.loss(trainer.forward(trainer.tokenize())))
     name, place = gradients._strongest_weight()
     sentence = gradients.weight(name, *place)
-    before = float(dict(trainer.model.named_parameters())[name][place])
+    before = float(dict(trainer.model.named_parameters())[name].detach()[place])
     update = trainer.update(gradients)
     moved = update.weight(name, *place)
     assert moved["before"] == before
@@ -143,6 +143,9 @@ def test_layers_are_listed_with_their_shapes(make, step):
     assert layers.loc["pool", "output"] == "32x32x4x4"
     assert layers["weights"].sum() == 51_880
     assert 0 < layers.loc["relu1", "zeros"] < 1
+    assert set(layers["dtype"]) == {"float32"}
+    assert (layers["seconds"] > 0).all()
+    assert layers["saturated"].isna().all()
     assert torch.equal(forward.layer("output"), forward.logits)
     with pytest.raises(ai.ModelError, match="conv1"):
         forward.layer("conv9")
@@ -238,3 +241,15 @@ def test_the_warm_up_starts_at_rate_zero_and_says_so(make, step):
     assert not update.weights_changed
     assert "changed nothing" in update.text()
     assert update.norm == 0
+
+
+def test_a_layer_with_bounds_says_how_much_of_it_is_saturated(make):
+    source = make()
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10), torch.nn.Tanh())
+    with torch.no_grad():
+        model[1].weight.zero_()
+        model[1].bias.copy_(torch.tensor([9.0] * 4 + [0.1] * 6))
+    trainer = ai.Trainer(model, source.task, source.data)
+    layers = trainer.forward(trainer.tokenize()).layers.set_index("kind")
+    assert layers.loc["Tanh", "saturated"] == pytest.approx(0.4)
+    assert math.isnan(layers.loc["Linear", "saturated"])

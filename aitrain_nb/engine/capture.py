@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,12 +24,14 @@ class Seen:
         inputs: module name -> first input tensor, detached.
         activations: module name -> output tensor, detached.
         gradients: module name -> gradient of the loss with respect to that output, once backward ran.
+        seconds: module name -> wall time of its forward.
     """
 
     def __init__(self) -> None:
         self.inputs: dict[str, Tensor] = {}
         self.activations: dict[str, Tensor] = {}
         self.gradients: dict[str, Tensor] = {}
+        self.seconds: dict[str, float] = {}
 
     def __repr__(self) -> str:
         lines = [f"  {name}: {tuple(value.shape)}" for name, value in self.activations.items()]
@@ -60,7 +63,10 @@ def capture(model: nn.Module, *patterns: str) -> Iterator[Seen]:
             raise _no_match(pattern, nearest(pattern, [name for name in modules if name]))
         chosen.update(matching)
     seen = Seen()
-    handles = [module.register_forward_hook(_watch(seen, name)) for name, module in chosen.items()]
+    handles = []
+    for name, module in chosen.items():
+        before, after = _watch(seen, name)
+        handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     try:
         yield seen
     finally:
@@ -76,8 +82,16 @@ def _no_match(pattern: str, names: list[str]) -> ModelError:
     return ModelError(f"No module matches {pattern!r}.", f"The modules are: {', '.join(names)}.", f"Try {names[0]!r}.")
 
 
-def _watch(seen: Seen, name: str) -> Callable[..., None]:
-    def hook(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+def _watch(seen: Seen, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    """What to call before and after the module's forward."""
+    began = 0.0
+
+    def before(_module: nn.Module, _inputs: tuple[Any, ...]) -> None:
+        nonlocal began
+        began = perf_counter()
+
+    def after(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        seen.seconds[name] = perf_counter() - began
         first = output[0] if isinstance(output, tuple) else output
         if inputs and isinstance(inputs[0], torch.Tensor):
             seen.inputs[name] = inputs[0].detach()  # for shapes; the module itself may have written over it
@@ -86,4 +100,4 @@ def _watch(seen: Seen, name: str) -> Callable[..., None]:
             if first.requires_grad:
                 first.register_hook(lambda gradient: seen.gradients.__setitem__(name, gradient.detach()))
 
-    return hook
+    return before, after

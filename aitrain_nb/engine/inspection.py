@@ -39,7 +39,8 @@ class Inspector(Replay):
             self.replay(records, number, self.weights_before(records))
         modules = leaves(model)
         return [
-            _layer_row(name, modules[name], seen.inputs.get(name), output) for name, output in seen.activations.items()
+            _layer_row(name, modules[name], seen.inputs.get(name), output) | {"seconds": seen.seconds[name]}
+            for name, output in seen.activations.items()
         ]
 
     @torch.no_grad()
@@ -294,12 +295,27 @@ def _layer_row(name: str, module: Any, given: Tensor | None, output: Tensor) -> 
         "input": _words(given) if given is not None else "",
         "output": _words(output),
         "weights": sum(weight.numel() for weight in module.parameters()),
+        "dtype": str(output.dtype).removeprefix("torch."),
         "mean": float(values.mean()),
         "std": float(values.std(correction=0)),
         "min": float(values.min()),
         "max": float(values.max()),
         "zeros": float((values == 0).double().mean()),
+        "saturated": _saturated(module, values),
     }
+
+
+def _saturated(module: Any, values: Tensor) -> float:
+    """Share of values within 1 % of a bound that the layer can't cross; NaN for a layer without one."""
+    bounds = _BOUNDS.get(type(module).__name__)
+    if bounds is None:
+        return math.nan
+    low, high = bounds
+    near = 0.01 * (high - low)
+    return float(((values <= low + near) | (values >= high - near)).double().mean())
+
+
+_BOUNDS = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Hardtanh": (-1.0, 1.0)}
 
 
 def _words(tensor: Tensor) -> str:

@@ -78,7 +78,9 @@ class Forward(Record):
 
     @cached_property
     def layers(self) -> pd.DataFrame:
-        """One row a layer: kind, shapes in words, weights, and mean, std, min, max, share of zeros of what it gives.
+        """One row a layer: kind, shapes in words, weights, dtype, and of what it gives mean, std, min, max and shares.
+
+        `zeros` is the share of exact zeros, `saturated` the share within 1 % of a bound (NaN for a layer without one).
 
         The same forward is repeated with hooks on, with the weights and random numbers it had; nothing changes.
         """
