@@ -202,6 +202,18 @@ def checked_labels(dataset: Dataset) -> Tensor:
     return labels
 
 
+def check_two_classes(train: Dataset) -> None:
+    """Raise DataError where the training examples are all of one class."""
+    labels = checked_labels(train)
+    present = [train.label_names[i] for i in labels[labels >= 0].unique().tolist()]
+    if len(present) < 2:
+        raise DataError(
+            "The training examples are all of one class.",
+            f"Every label is {present[0] if present else 'missing'}, so there is nothing to tell apart.",
+            "Add examples of a second class.",
+        )
+
+
 def load_data(config: TrainConfig) -> Splits:
     """The examples a config names.
 

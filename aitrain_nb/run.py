@@ -36,4 +36,5 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
     config = (config or TrainConfig()).replace(**fields)
     task = find_task(config.task)
     data = load_data(config)
-    return Trainer(task.load_model(config, data), task, data, config)
+    processor = task.load_processor(config, data)
+    return Trainer(task.load_model(config, data, processor), task, data, config, processor)

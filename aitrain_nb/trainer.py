@@ -43,6 +43,7 @@ class Trainer(Phases):
         data: training and validation examples.
         config: the run; its `task`, `data` and `model` names are not used here, since you hand over the things
             themselves.
+        processor: the tokenizer that belongs to a text model.
 
     Attributes:
         watchers: callables that take each record of `run` and `fit`; one that raises `StopTraining` ends the run
@@ -63,8 +64,10 @@ class Trainer(Phases):
         update = trainer.update(gradients)
     """
 
-    def __init__(self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None) -> None:
-        super().__init__(model, task, data, config)
+    def __init__(
+        self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
+    ) -> None:
+        super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
         self.ending: Ending | None = None
         self._stop_reason = ""
@@ -217,8 +220,10 @@ class Trainer(Phases):
 
     def _evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Evaluation:
         began = perf_counter()
-        answers = self._evaluator.ask(split, stop)
-        evaluation = Evaluation(self._reference, self.step, self.order.epochs_completed, split, *answers)
+        raw, answers = self._evaluator.ask(split, stop)
+        metrics = self.task.metrics(answers.predicted, answers.labels)
+        epoch = self.order.epochs_completed
+        evaluation = Evaluation(self._reference, self.step, epoch, split, raw, answers, metrics)
         evaluation.seconds = perf_counter() - began
         return evaluation
 
@@ -228,7 +233,7 @@ class Trainer(Phases):
         Raises:
             DataError: the examples don't fit the model.
         """
-        return self._evaluator.predict(examples)
+        return self._evaluator.predict(examples, self.class_names)
 
     def capture(self, *patterns: str) -> AbstractContextManager[Seen]:
         """`with trainer.capture("conv*") as seen:` keeps what matching modules take and give while the block runs.

@@ -9,11 +9,12 @@ import torch
 from aitrain_nb.errors import DataError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
     from torch import Tensor, nn
 
+    from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.engine.device import Threads
     from aitrain_nb.randomness import OwnRandom
@@ -25,21 +26,19 @@ class Stopped(Exception):  # noqa: N818  a signal
 
 
 class Answers(NamedTuple):
-    """What the model said about a split.
+    """What the model said about examples, on the CPU. Letters: n examples, T positions, C classes.
 
     Attributes:
-        raw: the examples as they were.
-        logits: [n, C] on the CPU.
-        per_target: loss of each target [n], nats, on the CPU.
-        labels: [n] int64.
-        metrics: score by name.
+        predicted: the class with the highest score at each target [n] or [n, T] int64.
+        per_target: loss of each target in the same shape, nats; 0 where it isn't counted.
+        labels: the true classes in the same shape, -100 where not counted.
+        logits: [n, C]; None where each example has many targets, since they would be too many numbers to keep.
     """
 
-    raw: Dataset
-    logits: Tensor
+    predicted: Tensor
     per_target: Tensor
     labels: Tensor
-    metrics: dict[str, float]
+    logits: Tensor | None
 
 
 class Evaluator:
@@ -52,18 +51,19 @@ class Evaluator:
         task: says how examples become tensors and what a loss is.
         data: the raw examples.
         prepared: split name -> prepared examples.
+        processor: what the task needs besides, such as a tokenizer.
+        config: with every automatic value filled in.
         device: where the model lies.
         random: the run's random state, which a forward in evaluation mode may not advance.
         threads: how many processor threads torch uses.
-        batch_size: examples at once.
     """
 
     def __init__(
-        self, model: nn.Module, task: Task, data: Splits, prepared: dict[str, Dataset], *, device: torch.device,
-        random: OwnRandom, threads: Threads, batch_size: int,
+        self, model: nn.Module, task: Task, data: Splits, prepared: dict[str, Dataset], processor: Any, config: TrainConfig, *,
+        device: torch.device, random: OwnRandom, threads: Threads,
     ) -> None:  # fmt: skip
-        self._model, self._task, self._data, self._prepared = model, task, data, prepared
-        self._device, self._random, self._threads, self._batch_size = device, random, threads, batch_size
+        self._model, self._task, self._data, self._prepared, self._processor = model, task, data, prepared, processor
+        self._config, self._device, self._random, self._threads = config, device, random, threads
 
     @property
     def can_validate(self) -> bool:
@@ -71,48 +71,54 @@ class Evaluator:
         return "validation" in self._prepared
 
     @torch.no_grad()
-    def logits(self, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> tuple[Tensor, Tensor]:
-        """Logits [n, C] and loss per target [n] (nats) of prepared examples, on the CPU; raises Stopped where `stop` says so."""
+    def _outputs(self, dataset: Dataset) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """Logits and inputs, batch by batch, on the model's device."""
         task, model = self._task, self._model
         modes = [(module, module.training) for module in model.modules()]
         model.eval()
-        logits, losses = [], []
         try:
             with self._threads, self._random.replayed(self._random.state):
-                for indices in torch.arange(len(dataset)).split(self._batch_size):
-                    if stop():
-                        raise Stopped
-                    columns = task.collate(dataset.take(indices))
+                for indices in torch.arange(len(dataset)).split(self._config.evaluation_batch_size or 256):
+                    columns = task.collate(dataset.take(indices), self._processor)
                     inputs = {name: value.to(self._device) for name, value in columns.items()}
-                    outputs = task.outputs(model, inputs)
-                    logits.append(outputs.cpu())
-                    losses.append(task.loss(outputs, inputs).cpu())
+                    yield task.outputs(model, inputs), inputs
         finally:
             for module, training in modes:
                 module.training = training
-        return torch.cat(logits), torch.cat(losses)
 
-    def check_model(self) -> None:
+    def answers(self, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> Answers:
+        """What the model says about prepared examples; raises Stopped where `stop` says so."""
+        predicted, losses, labels, logits = [], [], [], []
+        for outputs, inputs in self._outputs(dataset):
+            if stop():
+                raise Stopped
+            predicted.append(outputs.argmax(-1).cpu())
+            losses.append(self._task.loss(outputs, inputs).cpu())
+            labels.append(inputs["labels"].cpu())
+            if outputs.ndim == 2:
+                logits.append(outputs.cpu())
+        return Answers(
+            _joined(predicted, 0), _joined(losses, 0), _joined(labels, -100), torch.cat(logits) if logits else None
+        )
+
+    def check_model(self, class_names: Sequence[str]) -> None:
         """Send two training examples through the model, so that a misfit shows before the run; raises ModelError."""
         dataset = self._prepared["train"]
         sample = dataset.subset(torch.arange(min(2, len(dataset))))
+        inputs: dict[str, Tensor] = {}
         try:
-            logits, _ = self.logits(sample)
+            ((outputs, inputs),) = self._outputs(sample)
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-            shapes = {name: list(value.shape) for name, value in self._task.collate(sample.columns).items()}
+            shapes = {
+                name: list(value.shape) for name, value in self._task.collate(sample.columns, self._processor).items()
+            }
             raise ModelError(
                 "The model can't take these examples.", f"{error} (inputs: {shapes})", "Match its input to the data."
             ) from error
-        expected = (len(sample), len(self._data.label_names))
-        if tuple(logits.shape) != expected:
-            raise ModelError(
-                f"The model gives {list(logits.shape)} for {expected[0]} examples.",
-                f"The data has {expected[1]} classes, so {list(expected)} is needed.",
-                f"Give its last layer {expected[1]} outputs.",
-            )
+        self._task.check_outputs(outputs, inputs["labels"], class_names)
 
-    def ask(self, split: str, stop: Callable[[], bool] = lambda: False) -> Answers:
-        """The model's answers on "validation" or "train".
+    def ask(self, split: str, stop: Callable[[], bool] = lambda: False) -> tuple[Dataset, Answers]:
+        """The raw examples of "validation" or "train" and the model's answers on them.
 
         Raises:
             DataError: there is no such split.
@@ -123,20 +129,30 @@ class Evaluator:
             raise DataError(
                 f"There is no split {split!r} to evaluate.", f"The data has: {have}.", "Choose one of them."
             )
-        prepared, raw = self._prepared[split], getattr(self._data, split)
-        logits, per_target = self.logits(prepared, stop)
-        labels = torch.as_tensor(prepared.columns["labels"])
-        return Answers(raw, logits, per_target, labels, self._task.metrics(logits.argmax(-1), labels))
+        return getattr(self._data, split), self.answers(self._prepared[split], stop)
 
-    def predict(self, examples: Any) -> pd.DataFrame:
+    def predict(self, examples: Any, class_names: Sequence[str]) -> pd.DataFrame:
         """Predicted class, its probability, and the probability of each class, one row an example."""
         import pandas as pd
 
         own = self._task.own_examples(examples, None, self._data)
-        logits, _ = self.logits(self._task.prepare(self._data, own))
-        probabilities, names = logits.float().softmax(-1), self._data.label_names
+        answers = self.answers(self._task.prepare(own, self._data, self._processor, self._config))
+        assert answers.logits is not None
+        probabilities = answers.logits.float().softmax(-1)
         columns: dict[str, Any] = {
-            "predicted": [names[i] for i in probabilities.argmax(-1).tolist()],
+            "predicted": [class_names[i] for i in answers.predicted.tolist()],
             "probability": probabilities.amax(-1).tolist(),
         }
-        return pd.DataFrame(columns | {f"p({name})": probabilities[:, i].tolist() for i, name in enumerate(names)})
+        return pd.DataFrame(
+            columns | {f"p({name})": probabilities[:, i].tolist() for i, name in enumerate(class_names)}
+        )
+
+
+def _joined(parts: list[Tensor], filler: int) -> Tensor:
+    """Batches one after the other; where they have different lengths [B, T], the shorter ones are filled up."""
+    longest = max(part.shape[-1] for part in parts) if parts[0].ndim > 1 else 0
+    filled = [
+        torch.nn.functional.pad(part, (0, longest - part.shape[-1]), value=filler) if longest else part
+        for part in parts
+    ]
+    return torch.cat(filled)

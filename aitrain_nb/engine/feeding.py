@@ -22,11 +22,13 @@ class Feed:
         task: says how examples become tensors.
         dataset: the prepared training examples.
         order: which of them come next.
+        processor: what the task needs besides, such as a tokenizer.
         device: where the tensors go.
     """
 
-    def __init__(self, task: Task, dataset: Dataset, order: DataOrder, device: torch.device) -> None:
-        self._task, self._dataset, self._order, self._device = task, dataset, order, device
+    def __init__(self, task: Task, dataset: Dataset, order: DataOrder, processor: Any, device: torch.device) -> None:
+        self._task, self._dataset, self._order = task, dataset, order
+        self._processor, self._device = processor, device
         self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
 
     def next_step(self) -> tuple[StepIndices, tuple[MicroBatch, ...]]:
@@ -37,7 +39,7 @@ class Feed:
 
     def micro_batch(self, columns: dict[str, Any], number: int) -> MicroBatch:
         """Prepared examples as tensors on the device, with the targets counted before they go there."""
-        inputs = self._task.collate(columns)
+        inputs = self._task.collate(columns, self._processor)
         counted = self._task.counted(inputs)
         if self._device.type != "cpu":
             inputs = {name: value.to(self._device, non_blocking=True) for name, value in inputs.items()}

@@ -125,7 +125,7 @@ class Inspector(Replay):
         part = records.batch.parts[gradients.number]
         forward = records.forwards[gradients.number]
         target = trainer.task.one_hot(forward.logits, part.inputs, trainer.config.label_smoothing)
-        counted = (part.inputs["labels"] != -100)[:, None]
+        counted = (part.inputs["labels"] != -100)[..., None]
         expected = (forward.logits.softmax(-1) - target) * counted / records.batch.counted
         error = float((gradients.dloss_dlogits - expected).abs().max())
         yield Check(

@@ -48,6 +48,8 @@ class Phases:
         model: the module, trained in place.
         task: what differs between tasks.
         data: the raw examples.
+        processor: what makes numbers of them and isn't part of the model, such as a tokenizer.
+        class_names: what the model chooses between.
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
         plan: how long the run is, and the learning rate of each step.
@@ -58,17 +60,20 @@ class Phases:
         inspector: answers the questions that records ask.
     """
 
-    def __init__(self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
+    ) -> None:
         config = config or TrainConfig()
         self.task = find_task(task) if isinstance(task, str) else task
-        self.data = data
+        self.data, self.processor = data, processor
+        self.class_names = self.task.class_names(data, processor)
         if not isinstance(model, torch.nn.Module):
             raise ModelError(
                 f"The model is {type(model).__name__}, not a torch module.",
                 "A Trainer takes the model itself.",
                 "For a model by name, call prepare(model=...).",
             )
-        prepared = _prepare(self.task, data)
+        prepared = self._prepare(config)
         examples = len(prepared["train"])
         if config.batch_size > examples:
             raise ConfigError(
@@ -83,7 +88,7 @@ class Phases:
         self.model = model.to(self.device)
         self.optimizer = build_optimizer(self.model, self.config)
         self.random = OwnRandom(config.seed, self.device)
-        self._feed = Feed(self.task, prepared["train"], self.order, self.device)
+        self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self._threads = device.Threads(self.config.threads)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
@@ -103,10 +108,10 @@ class Phases:
         self._began = 0.0
         self._losses: list[Tensor] = []
         self._evaluator = Evaluator(
-            self.model, self.task, data, prepared, device=self.device, random=self.random, threads=self._threads,
-            batch_size=self.config.evaluation_batch_size or 256,
+            self.model, self.task, data, prepared, processor, self.config,
+            device=self.device, random=self.random, threads=self._threads,
         )  # fmt: skip
-        self._evaluator.check_model()
+        self._evaluator.check_model(self.class_names)
 
     def tokenize(self, examples: Any = None, labels: Any = None) -> Batch:
         """Examples become numbers.
@@ -256,9 +261,19 @@ class Phases:
 
     # what the phases lean on
 
+    def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
+        """Split name -> examples as model inputs, checked."""
+        raw = {"train": self.data.train, "validation": self.data.validation}
+        prepared = {
+            name: self.task.prepare(dataset, self.data, self.processor, config)
+            for name, dataset in raw.items() if dataset is not None
+        }  # fmt: skip
+        self.task.check(self.data)
+        return prepared
+
     def _tokenize_own(self, examples: Any, labels: Any) -> Batch:
         raw = self.task.own_examples(examples, labels, self.data)
-        dataset = self.task.prepare(self.data, raw)
+        dataset = self.task.prepare(raw, self.data, self.processor, self.config)
         self._start = self._step_start()
         part = self._feed.micro_batch(dataset.columns, 0)
         if labels is None:
@@ -342,15 +357,6 @@ class Phases:
         self.history.cut(state.step)
         self.records = None
         self._turn.between_steps()
-
-
-def _prepare(task: Task, data: Splits) -> dict[str, Dataset]:
-    """Split name -> examples as model inputs, checked."""
-    prepared = {"train": task.prepare(data, data.train)}
-    if data.validation is not None:
-        prepared["validation"] = task.prepare(data, data.validation)
-    task.check(data)
-    return prepared
 
 
 def _mean(per_target: Tensor, counted: int) -> Tensor:

@@ -177,7 +177,8 @@ class Record:
     # the trainer and the other records of the step
 
     @property
-    def _trainer(self) -> Any:
+    def trainer(self) -> Any:
+        """The trainer that made the record; raises PhaseError once it is gone."""
         trainer = self._trainer_reference()
         if trainer is None:
             raise PhaseError(
@@ -190,7 +191,7 @@ class Record:
     @property
     def _records(self) -> StepRecords:
         """The records of this step; raises PhaseError once the trainer has moved on."""
-        trainer = self._trainer
+        trainer = self.trainer
         records: StepRecords | None = trainer.records
         if records is None or not records.holds(self):
             if records is None:
@@ -208,7 +209,7 @@ class Record:
 
     @property
     def _model(self) -> nn.Module:
-        model: nn.Module = self._trainer.model
+        model: nn.Module = self.trainer.model
         return model
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aitrain_nb import html, numerals, plots
+from aitrain_nb import numerals
 from aitrain_nb.records.base import Check, Fact, Record
+from aitrain_nb.records.targets import Targets
 
 if TYPE_CHECKING:
     import weakref
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from aitrain_nb import html
     from aitrain_nb.figures import Picture
 
 
@@ -61,7 +63,7 @@ class Batch(Record):
 
     phase = "tokenize"
     title = "Batch"
-    explain = "Everything becomes numbers: each picture is a grid of pixel values, each class a number."
+    explain = "Everything becomes numbers: the examples, and the right answers too."
 
     def __init__(
         self, trainer: weakref.ref[Any], step: int, epoch: float, parts: tuple[MicroBatch, ...],
@@ -82,14 +84,13 @@ class Batch(Record):
 
     @property
     def labels(self) -> Tensor:
-        """The class numbers [B] int64."""
+        """The class numbers [B] or [B, T] int64, -100 where not counted."""
         return self.inputs["labels"]
 
     @property
     def targets(self) -> list[str]:
-        """The answers in words, one an example."""
-        names = self._trainer.data.label_names
-        return [names[label] if label >= 0 else "unknown" for label in self.labels.tolist()]
+        """The answers in words, one a target that counts or one an example."""
+        return Targets(self.labels).named(self.trainer.class_names)
 
     @cached_property
     def indices(self) -> torch.Tensor | None:
@@ -103,8 +104,8 @@ class Batch(Record):
         """The examples as they were before this phase, column by column."""
         if self._raw is not None:
             return self._raw
-        taken: dict[str, Any] = self._trainer.data.train.take(self.indices)
-        return taken
+        raw: dict[str, Any] = self.trainer.task.raw(self)
+        return raw
 
     @property
     def is_own(self) -> bool:
@@ -117,17 +118,12 @@ class Batch(Record):
         return sum(len(part.inputs["labels"]) for part in self.parts)
 
     def facts(self) -> dict[str, Fact]:
-        """Examples, shape, targets, place in the epoch, memory."""
-        pixels = self._trainer.task.first_module_input(self.inputs)
-        found = {
-            "examples": Fact(self.size),
-            "shape": Fact(f"{list(pixels.shape)} {str(pixels.dtype).removeprefix('torch.')}"),
-            "range": Fact(f"{float(pixels.min()):.3g} to {float(pixels.max()):.3g}"),
-            "counted targets": Fact(self.counted),
-            "memory": Fact(numerals.memory(sum(t.nbytes for t in self.inputs.values()))),
-        }
+        """Examples, what the task says of them, targets, place in the epoch, memory."""
+        found = {"examples": Fact(self.size)} | self.trainer.task.batch_facts(self)
+        found["counted targets"] = Fact(self.counted)
+        found["memory"] = Fact(numerals.memory(sum(t.nbytes for t in self.inputs.values())))
         if self._taken is not None:
-            of = len(self._trainer.data.train)
+            of = self.trainer.order.examples
             found["of this epoch"] = Fact(f"{self._taken.start + 1:,} to {self._taken.stop:,} of {of:,}")
         if len(self.parts) > 1:
             found["micro-batches"] = Fact(len(self.parts))
@@ -135,62 +131,41 @@ class Batch(Record):
 
     def table(self) -> pd.DataFrame:
         """One row an example: its position in the training data, its label, what its raw values look like."""
-        trainer = self._trainer
+        trainer = self.trainer
         rows: pd.DataFrame = trainer.task.rows(self.raw, trainer.data.label_names)
         if self.indices is not None:
             rows.insert(0, "index", self.indices.tolist())
         return rows
 
     def plot(self) -> Picture:
-        """The first 24 pictures with their labels."""
-        pictures = self._trainer.task.first_module_input(self.inputs)[:24]
-        return plots.images(pictures.detach().cpu().numpy(), self.targets[:24])
+        """The batch drawn."""
+        picture: Picture = self.trainer.task.batch_picture(self)
+        return picture
 
     def text(self) -> str:
         """What the model really receives, in sentences."""
-        pixels = self._trainer.task.first_module_input(self.inputs)
-        answers = ", ".join(self.targets[:8]) + (" ..." if self.size > 8 else "")
-        return (
-            f"{self.size} examples became one block of {pixels.numel():,} numbers from {float(pixels.min()):.3g} to "
-            f"{float(pixels.max()):.3g}. The raw pixels were multiplied by {self._trainer.data.scale:g}. "
-            f"The right answers are {answers}. No weight has changed."
-        )
+        answers = ", ".join(self.targets[:8]) + (" ..." if len(self.targets) > 8 else "")
+        said: str = self.trainer.task.batch_text(self)
+        return f"{said} The right answers are {answers}. No weight has changed."
 
     def code(self) -> str:
         """The phase in plain PyTorch."""
-        return (
-            "indices = order[start:stop]                      # this step's places in the shuffled data\n"
-            f"inputs = images[indices].float() * {self._trainer.data.scale!r}\n"
-            "labels = answers[indices]"
-        )
+        lines: str = self.trainer.task.batch_code(self)
+        return lines
 
     def _view(self) -> html.Markup:
-        raw = self.raw.get("image")
-        parts = [self.plot().to_html(self.text())]
-        if raw is not None and max(raw.shape[-2:]) <= 16:
-            caption = f"the first picture as the numbers it is made of: a {self.targets[0]}"
-            parts.append(html.grid(raw[0, 0].tolist(), float(raw.min()), float(raw.max()), caption))
-        return html.join(parts)
+        view: html.Markup = self.trainer.task.batch_view(self)
+        return view
 
     def _checks(self) -> Iterator[Check]:
-        trainer = self._trainer
-        pixels, labels = trainer.task.first_module_input(self.inputs).cpu(), self.labels.cpu()
-        classes = len(trainer.data.label_names)
-        expected = self.raw["image"].float() * trainer.data.scale
-        same_shape = pixels.shape == expected.shape
-        error = float((pixels - expected).abs().max()) if same_shape else float("inf")
-        yield Check("scaled = raw x scale", error == 0, f"largest difference {error:.1e}")
-        answers = self.raw["label"]
-        yield Check(
-            "labels are those of the raw examples",
-            bool((labels == answers).all()),
-            f"{int((labels == answers).sum())} of {self.size} equal",
-        )
+        trainer = self.trainer
+        yield from trainer.task.batch_checks(self)
+        labels, classes = self.labels.cpu(), len(trainer.class_names)
         within = ((labels >= 0) & (labels < classes)) | (labels == -100)
         yield Check(
             "every label is a class or not counted",
             bool(within.all()),
-            f"{int(within.sum())} of {self.size}, {classes} classes",
+            f"{int(within.sum())} of {labels.numel()}, {classes} classes",
         )
         counted = int((labels != -100).sum())
         yield Check("counted targets add up", counted == self.counted, f"{counted} labels counted, {self.counted} said")
@@ -198,19 +173,18 @@ class Batch(Record):
             yield from self._order_checks()
 
     def _order_checks(self) -> Iterator[Check]:
-        data, indices = self._trainer.data, self.indices
+        data, indices, taken = self.trainer.data, self.indices, self._taken
         assert indices is not None
-        distinct = len(indices.unique())
-        taken = self._taken
         assert taken is not None
-        order = self._trainer.order.of_epoch(taken.epoch)
+        distinct = len(indices.unique())
+        order = self.trainer.order.of_epoch(taken.epoch)
         whole = bool((order.sort()[0] == order.new_tensor(range(len(order)))).all()) and distinct == len(indices)
         yield Check(
             "no example twice in an epoch",
             whole,
             f"{distinct} different of {len(indices)}; the epoch's order holds each once",
         )
-        if data.train_indices is not None and data.validation_indices is not None:
+        if data.train_indices is not None and data.validation_indices is not None and len(order) == len(data.train):
             used = set(data.train_indices[indices].tolist())
             shared = used & set(data.validation_indices.tolist())
             yield Check("no validation example in training", not shared, f"{len(shared)} shared")

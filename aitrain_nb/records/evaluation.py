@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.records.base import Check, Fact, Record, agree
+from aitrain_nb.records.targets import Targets
 
 if TYPE_CHECKING:
     import weakref
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
 
 
 class Evaluation(Record):
-    """Loss and scores on a split, in evaluation mode, without gradients. Letters: n examples, C classes.
+    """Loss and scores on a split, in evaluation mode, without gradients. Letters: n examples, T positions, C classes.
 
     Attributes:
         split: "validation" or "train".
         loss: nats, the sum over counted targets divided by their number, as in training.
         metrics: score by name; accuracy is a share from 0 to 1.
         training_loss: training loss since the last evaluation (nats), in training mode; NaN where no step was taken.
-        logits: [n, C]; labels: [n] int64.
+        predicted: class with the highest score [n] or [n, T] int64; labels: the true ones, -100 where not counted.
+        per_target: loss of each target in the same shape, nats.
+        logits: [n, C], or None where each example has many targets.
         kept: whether these are the best weights so far.
         overfitting: whether the run's curves up to here say so.
     """
@@ -38,20 +41,16 @@ class Evaluation(Record):
     explain = "The model answers examples it has never trained on; nothing is learned from them."
 
     def __init__(
-        self, trainer: weakref.ref[Any], step: int, epoch: float, split: str, dataset: Dataset, logits: Tensor, per_target: Tensor,
-        labels: Tensor, metrics: dict[str, float],
+        self, trainer: weakref.ref[Any], step: int, epoch: float, split: str, dataset: Dataset, answers: Any,
+        metrics: dict[str, float],
     ) -> None:  # fmt: skip
         super().__init__(trainer, step, epoch)
-        self.split, self.logits, self.per_example, self.labels, self.metrics = (
-            split,
-            logits,
-            per_target,
-            labels,
-            metrics,
-        )
-        self._label_names, self._dataset = dataset.label_names, dataset
-        self.counted = int((labels != -100).sum())
-        self.loss = float(per_target.double().sum()) / max(1, self.counted)
+        self.split, self.metrics, self._dataset = split, metrics, dataset
+        self.predicted, self.per_target, self.labels, self.logits = answers
+        self.class_names = self.trainer.class_names
+        self._targets = Targets(self.labels)
+        self.counted = int(self._targets.counted.sum())
+        self.loss = float(self.per_target.double().sum()) / max(1, self.counted)
         self.training_loss = math.nan
         self.kept = self.overfitting = False
 
@@ -60,15 +59,15 @@ class Evaluation(Record):
         """Share of examples predicted right, 0 to 1."""
         return self.metrics["accuracy"]
 
-    @cached_property
-    def predicted(self) -> Tensor:
-        """The class with the highest score [n] int64."""
-        return self.logits.argmax(-1)
+    @property
+    def per_example(self) -> Tensor:
+        """Loss of each example [n], nats: the mean over its counted targets."""
+        return self._targets.per_example(self.per_target)
 
     @cached_property
     def baseline(self) -> dict[str, float]:
         """What a model that knows nothing reaches on these examples."""
-        found: dict[str, float] = self._trainer.task.baseline(self._dataset)
+        found: dict[str, float] = self.trainer.task.baseline(self.labels, self.class_names)
         return found
 
     def row(self) -> dict[str, float]:
@@ -76,47 +75,55 @@ class Evaluation(Record):
         return {"eval_loss": self.loss} | {f"eval_{name}": value for name, value in self.metrics.items()}
 
     def table(self) -> pd.DataFrame:
-        """One row a class: examples, how many were predicted right (share), mean loss (nats)."""
-        import pandas as pd
-
-        rows = []
-        for number, name in enumerate(self._label_names):
-            mine = self.labels == number
-            if int(mine.sum()):
-                right = float((self.predicted[mine] == number).double().mean())
-                rows.append(
-                    {
-                        "class": name,
-                        "examples": int(mine.sum()),
-                        "right": right,
-                        "loss": float(self.per_example[mine].mean()),
-                    }
-                )
-        return pd.DataFrame(rows)
-
-    def confusion(self) -> pd.DataFrame:
-        """How often each true class (row) was predicted as each class (column)."""
+        """One row a class that occurs: how often, how many were predicted right (share), mean loss (nats)."""
         import pandas as pd
         import torch
 
-        size = len(self._label_names)
-        counts = torch.bincount(self.labels * size + self.predicted, minlength=size * size).reshape(size, size)
-        return pd.DataFrame(counts.tolist(), index=list(self._label_names), columns=list(self._label_names))
-
-    def worst(self, k: int = 5) -> pd.DataFrame:
-        """The k examples with the highest loss (nats): index in the split, true and predicted class."""
-        import pandas as pd
-
-        losses, places = self.per_example.topk(min(k, len(self.per_example)))
-        names = self._label_names
+        counted = self._targets.counted
+        labels, losses = self.labels[counted], self.per_target[counted].double()
+        right = (self.predicted[counted] == labels).double()
+        size = len(self.class_names)
+        numbers, rights, sums = (torch.bincount(labels, weights, minlength=size) for weights in (None, right, losses))
+        present = numbers.nonzero()[:, 0].tolist()
         return pd.DataFrame(
             {
-                "true": [names[self.labels[i]] for i in places.tolist()],
-                "predicted": [names[self.predicted[i]] for i in places.tolist()],
-                "loss": losses.tolist(),
-            },
-            index=places.tolist(),
+                "class": [self.class_names[i] for i in present],
+                "examples": [int(numbers[i]) for i in present],
+                "right": [float(rights[i] / numbers[i]) for i in present],
+                "loss": [float(sums[i] / numbers[i]) for i in present],
+            }
         )
+
+    def confusion(self) -> pd.DataFrame:
+        """How often each true class (row) was predicted as each class (column); of many classes, the 24 most frequent."""
+        import pandas as pd
+        import torch
+
+        counted = self._targets.counted
+        labels, predicted, size = self.labels[counted], self.predicted[counted], len(self.class_names)
+        shown = torch.bincount(labels, minlength=size).topk(min(24, size)).indices.sort()[0]
+        counts = [
+            [int(((labels == true) & (predicted == guess)).sum()) for guess in shown.tolist()]
+            for true in shown.tolist()
+        ]
+        names = [self.class_names[i] for i in shown.tolist()]
+        return pd.DataFrame(counts, index=names, columns=names)
+
+    def worst(self, k: int = 5) -> pd.DataFrame:
+        """The k targets with the highest loss (nats): index of the example in the split, true and predicted class."""
+        import pandas as pd
+
+        losses = self._targets.pick(self.per_target)
+        top, rows = losses.topk(min(k, len(losses)))
+        places = self._targets.places()[rows]
+        true, predicted = self._targets.named(self.class_names), self._targets.pick(self.predicted).tolist()
+        columns: dict[str, Any] = {"position": places[:, 1].tolist()} if self._targets.many else {}
+        columns |= {
+            "true": [true[row] for row in rows.tolist()],
+            "predicted": [self.class_names[predicted[row]] for row in rows.tolist()],
+            "loss": top.tolist(),
+        }
+        return pd.DataFrame(columns, index=places[:, 0].tolist())
 
     def facts(self) -> dict[str, Fact]:
         """Loss, scores, and what knowing nothing would give."""
@@ -129,7 +136,8 @@ class Evaluation(Record):
 
     def plot(self) -> Picture:
         """The confusion matrix."""
-        return plots.confusion(self.confusion().to_numpy().tolist(), self._label_names)
+        table = self.confusion()
+        return plots.confusion(table.to_numpy().tolist(), list(table.columns))
 
     def text(self) -> str:
         """The evaluation in sentences."""
@@ -162,11 +170,12 @@ class Evaluation(Record):
     def _checks(self) -> Iterator[Check]:
         import torch
 
-        mean = torch.nn.functional.cross_entropy(self.logits.double(), self.labels)
-        yield agree("the loss = torch's mean cross-entropy", self.loss, float(mean), 1e-5)
-        right = int((self.logits.argmax(-1) == self.labels).sum())
+        if self.logits is not None:
+            mean = torch.nn.functional.cross_entropy(self.logits.double(), self.labels)
+            yield agree("the loss = torch's mean cross-entropy", self.loss, float(mean), 1e-5)
+        right = int((self.predicted == self.labels).sum())
         yield agree("accuracy = right / counted", self.accuracy, right / max(1, self.counted), 1e-9)
-        data = self._trainer.data
+        data = self.trainer.data
         if self.split == "validation" and data.train_indices is not None and data.validation_indices is not None:
             shared = set(data.train_indices.tolist()) & set(data.validation_indices.tolist())
             yield Check("no example is on both sides", not shared, f"{len(shared)} shared")

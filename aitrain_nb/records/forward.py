@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.records.base import Check, Fact, Record, agree
+from aitrain_nb.records.targets import Targets
 
 if TYPE_CHECKING:
     import weakref
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Forward(Record):
-    """Predictions for one micro-batch. Letters: B examples, C classes.
+    """Predictions for one micro-batch. Letters: B examples, C classes; where each position has a target, [B, T, C] for [B, C].
 
     Attributes:
         number: 0-based place of the micro-batch in the step.
@@ -63,15 +64,20 @@ class Forward(Record):
         logs = self.logits.float().log_softmax(-1)
         return -(logs.exp() * logs).sum(-1)
 
-    def top(self, k: int = 3) -> pd.DataFrame:
-        """The k most probable classes of each example, one row each: class and probability by rank."""
+    def top(self, k: int = 3, position: int = -1) -> pd.DataFrame:
+        """The k most probable classes of each example, one row each: class and probability by rank.
+
+        Args:
+            k: how many.
+            position: which position of each example, where each has a prediction of its own; the last by default.
+        """
         import pandas as pd
 
-        names = self._trainer.data.label_names
-        k = min(k, self.probabilities.shape[-1])
-        values, places = self.probabilities.topk(k)
+        names = self.trainer.class_names
+        probabilities = self.probabilities[:, position] if self.probabilities.ndim == 3 else self.probabilities
+        values, places = probabilities.topk(min(k, probabilities.shape[-1]))
         columns: dict[str, list[Any]] = {}
-        for rank in range(k):
+        for rank in range(values.shape[-1]):
             columns[f"class {rank + 1}"] = [names[place] for place in places[:, rank].tolist()]
             columns[f"probability {rank + 1}"] = [round(value, 4) for value in values[:, rank].tolist()]
         return pd.DataFrame(columns)
@@ -86,11 +92,11 @@ class Forward(Record):
         """
         import pandas as pd
 
-        return pd.DataFrame(self._trainer.inspector.layers(self._records, self.number))
+        return pd.DataFrame(self.trainer.inspector.layers(self._records, self.number))
 
     def layer(self, name: str) -> Tensor:
         """What the layer of this name gives [B, ...]; raises ModelError where there is none."""
-        output: Tensor = self._trainer.inspector.activation(self._records, self.number, name)
+        output: Tensor = self.trainer.inspector.activation(self._records, self.number, name)
         return output
 
     def facts(self) -> dict[str, Fact]:
@@ -104,38 +110,41 @@ class Forward(Record):
         }
 
     def _favourite(self) -> str:
-        counts = self.predicted.bincount(minlength=self.outputs.shape[-1])
-        name = self._trainer.data.label_names[int(counts.argmax())]
-        return f"{name} ({int(counts.max())} of {len(self.predicted)})"
+        counts = self.predicted.flatten().bincount(minlength=self.outputs.shape[-1])
+        name = self.trainer.class_names[int(counts.argmax())]
+        return f"{name} ({int(counts.max())} of {self.predicted.numel()})"
 
     def table(self) -> pd.DataFrame:
-        """One row an example: the true class where the step is current, the prediction, its probability, the entropy (nats)."""
+        """One row a target: the true class where the step is current, the prediction, its probability, the entropy (nats)."""
         import pandas as pd
 
-        names = self._trainer.data.label_names
+        names, targets = self.trainer.class_names, self._targets
         return pd.DataFrame(
-            {
-                "true": [names[i] if i >= 0 else "unknown" for i in self._labels().tolist()],
-                "predicted": [names[i] for i in self.predicted.tolist()],
-                "confidence": self.confidence.tolist(),
-                "entropy": self.entropy.tolist(),
+            targets.columns() | {
+                "true": targets.named(names),
+                "predicted": [names[i] for i in targets.pick(self.predicted).tolist()],
+                "confidence": targets.pick(self.confidence).tolist(),
+                "entropy": targets.pick(self.entropy).tolist(),
             }
-        )
+        )  # fmt: skip
 
-    def _labels(self) -> Tensor:
-        labels: Tensor = self._records.batch.parts[self.number].inputs["labels"]
-        return labels
+    @property
+    def _targets(self) -> Targets:
+        return Targets(self._records.batch.parts[self.number].inputs["labels"])
 
     def plot(self) -> Picture:
-        """Probability of each class for the first 16 examples."""
-        rows = [f"{i}: is {name}" for i, name in enumerate(self.table()["true"][:16])]
-        return plots.probabilities(self.probabilities[:16].tolist(), self._trainer.data.label_names, rows)
+        """Probability of each class for the first 16 targets; of many classes those that are most probable there."""
+        names, targets = self.trainer.class_names, self._targets
+        probabilities = targets.pick(self.probabilities)[:16]
+        shown = probabilities.mean(0).topk(min(24, len(names))).indices.sort()[0]
+        rows = [f"{i}: is {name}" for i, name in enumerate(targets.named(names)[:16])]
+        return plots.probabilities(probabilities[:, shown].tolist(), [names[i] for i in shown.tolist()], rows)
 
     def text(self) -> str:
         """The predictions in sentences."""
-        classes = self.outputs.shape[-1]
+        classes, where = self.outputs.shape[-1], "examples" if self.outputs.ndim == 2 else "positions"
         return (
-            f"The model gave {classes} scores to each of {len(self.outputs)} examples. "
+            f"The model gave {classes} scores to each of {self.predicted.numel()} {where}. "
             f"On average its favourite class gets {numerals.share(float(self.confidence.mean()))}; a uniform guess would give "
             f"{numerals.share(1 / classes)}. The class it names most often is {self._favourite()}. No weight has changed."
         )
@@ -147,20 +156,21 @@ class Forward(Record):
         )
 
     def _view(self) -> html.Markup:
-        names = self._trainer.data.label_names
-        known = self._trainer.records is not None and self._trainer.records.holds(self)
-        labels = self._labels().tolist() if known else [-100] * len(self.outputs)
+        if self.trainer.records is None or not self.trainer.records.holds(self):
+            return html.Markup("")
         rows = []
-        for i, (guess, sure) in enumerate(zip(self.predicted.tolist()[:8], self.confidence.tolist()[:8], strict=True)):
-            truth = names[labels[i]] if labels[i] >= 0 else "?"
-            right = "" if labels[i] < 0 else ("✓" if guess == labels[i] else "✗")
-            rows.append([i, truth, f"{names[guess]} {right}", html.bar(sure, numerals.share(sure))])
-        return html.table(["example", "true", "predicted", "probability of the prediction"], rows)
+        for i, row in self.table().head(8).iterrows():
+            mark = "" if row["true"] == "unknown" else ("✓" if row["true"] == row["predicted"] else "✗")
+            sure = html.bar(row["confidence"], numerals.share(row["confidence"]))
+            where = i if "position" not in row else f"{row['example']}, {row['position']}"
+            rows.append([where, row["true"], f"{row['predicted']} {mark}", sure])
+        first = "example" if self.outputs.ndim == 2 else "example, position"
+        return html.table([first, "true", "predicted", "probability of the prediction"], rows)
 
     def _checks(self) -> Iterator[Check]:
-        trainer, records = self._trainer, self._records
+        trainer, records = self.trainer, self._records
         sums = self.probabilities.double().sum(-1)
-        yield agree("probabilities sum to 1", float(sums[(sums - 1).abs().argmax()]), 1.0, 1e-5)
+        yield agree("probabilities sum to 1", float(sums.flatten()[(sums - 1).abs().argmax()]), 1.0, 1e-5)
         same = bool((self.probabilities.argmax(-1) == self.predicted).all())
-        yield Check("the most probable class is the predicted one", same, f"{len(self.predicted)} examples")
+        yield Check("the most probable class is the predicted one", same, f"{self.predicted.numel()} predictions")
         yield from trainer.inspector.forward_checks(records, self)

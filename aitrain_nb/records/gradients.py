@@ -131,7 +131,7 @@ class Gradients(Record):
         if parameter.grad is None:
             raise ModelError(f"{name} has no gradient to test.", _why_none(parameter) + ".", "Choose a trained weight.")
         gradient = float(parameter.grad[place]) / (self.coefficient if self.final else 1.0)
-        measured = self._trainer.inspector.slope(records, name, place, eps)
+        measured = self.trainer.inspector.slope(records, name, place, eps)
         error = abs(measured - gradient) / max(abs(measured), abs(gradient), 1e-12)
         return {"measured": measured, "gradient": gradient, "error": error}
 
@@ -142,7 +142,7 @@ class Gradients(Record):
     @property
     def dloss_dlogits(self) -> Tensor:
         """Gradient of the step's loss with respect to this micro-batch's logits [B, C], nats per logit."""
-        gradient: Tensor = self._trainer.inspector.logit_gradient(self._records, self.number)
+        gradient: Tensor = self.trainer.inspector.logit_gradient(self._records, self.number)
         return gradient
 
     def facts(self) -> dict[str, Fact]:
@@ -186,7 +186,7 @@ class Gradients(Record):
         return f"optimizer.zero_grad()\nloss.backward()\ngrad_norm = torch.nn.utils.clip_grad_norm_(model.parameters(), {clip})"
 
     def _view(self) -> html.Markup:
-        if self._trainer.records is None or not self._trainer.records.holds(self):
+        if self.trainer.records is None or not self.trainer.records.holds(self):
             return html.Markup("")
         top = max([row["grad_norm"] for row in self._rows if row["has_grad"]] or [1.0]) or 1.0
         cells = [
@@ -197,7 +197,7 @@ class Gradients(Record):
         return html.table(["weights", "shape", "gradient norm (nats per unit)", "exactly 0"], cells)
 
     def _checks(self) -> Iterator[Check]:
-        trainer, records = self._trainer, self._records
+        trainer, records = self.trainer, self._records
         yield from trainer.inspector.gradient_checks(records, self)
         if not self.final:
             return

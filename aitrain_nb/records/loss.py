@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
+from aitrain_nb.errors import PhaseError
 from aitrain_nb.records.base import Check, Fact, Record, agree
+from aitrain_nb.records.targets import Targets
 
 if TYPE_CHECKING:
     import weakref
@@ -20,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Loss(Record):
-    """How wrong the predictions of one micro-batch are. Letters: B examples.
+    """How wrong the predictions of one micro-batch are. Letters: B examples, T positions where each has a target.
 
     Attributes:
         number: 0-based place of the micro-batch in the step.
         counted: targets counted in this micro-batch.
         objective: what is differentiated: the sum over this micro-batch divided by the targets of the whole step
             (nats). It carries the graph until `backward`.
-        per_example: loss of each example [B], nats, without label smoothing.
+        per_target: loss of each target [B] or [B, T], nats, without label smoothing; 0 where not counted.
     """
 
     phase = "loss"
@@ -49,14 +51,19 @@ class Loss(Record):
         self._per_target = per_target
 
     @property
-    def per_example(self) -> Tensor:
-        """Loss of each example [B], nats."""
+    def per_target(self) -> Tensor:
+        """Loss of each target [B] or [B, T], nats."""
         return self._per_target.detach()
+
+    @property
+    def per_example(self) -> Tensor:
+        """Loss of each example [B], nats: the mean over its counted targets."""
+        return self.per_target if self.per_target.ndim == 1 else self._targets.per_example(self.per_target)
 
     @cached_property
     def value(self) -> float:
         """Mean loss over the counted targets of this micro-batch, nats."""
-        return float(self.per_example.sum()) / max(1, self.counted)
+        return float(self.per_target.sum()) / max(1, self.counted)
 
     @property
     def bits(self) -> float:
@@ -71,21 +78,21 @@ class Loss(Record):
     @property
     def baseline(self) -> float:
         """Loss of a uniform guess over the classes, ln C, nats."""
-        return math.log(len(self._trainer.data.label_names))
+        return math.log(len(self.trainer.class_names))
 
     @property
     def p_true(self) -> Tensor:
-        """Probability given to the right answer [B], 0 to 1."""
-        return (-self.per_example).exp()
+        """Probability given to the right answer, 0 to 1, in the shape of the targets."""
+        return (-self.per_target).exp()
 
     @property
     def correct(self) -> Tensor:
-        """Whether each prediction is right [B] bool."""
-        return self._forward.predicted == self._labels
+        """Whether each prediction is right: bool in the shape of the targets."""
+        return self._forward.predicted == self._targets.labels
 
     @property
     def accuracy(self) -> float:
-        """Share of the counted examples that are predicted right, 0 to 1."""
+        """Share of the counted targets that are predicted right, 0 to 1."""
         return float(self.correct.sum()) / max(1, self.counted)
 
     @property
@@ -93,53 +100,64 @@ class Loss(Record):
         return self._records.forwards[self.number]
 
     @property
-    def _labels(self) -> Tensor:
-        labels: Tensor = self._records.batch.parts[self.number].inputs["labels"]
-        return labels
+    def _targets(self) -> Targets:
+        return Targets(self._records.batch.parts[self.number].inputs["labels"])
 
     def table(self) -> pd.DataFrame:
-        """One row an example, in the batch's order: true, predicted, their probabilities, rank of the true class, loss (nats)."""
+        """One row a target, in the batch's order: true, predicted, their probabilities, rank of the true class, loss (nats), share."""
         import pandas as pd
 
-        forward, names = self._forward, self._trainer.data.label_names
-        p_true = self.p_true
+        forward, names, targets = self._forward, self.trainer.class_names, self._targets
+        losses = targets.pick(self.per_target)
         return pd.DataFrame(
-            {
-                "true": [names[i] if i >= 0 else "unknown" for i in self._labels.tolist()],
-                "p_true": p_true.tolist(),
-                "predicted": [names[i] for i in forward.predicted.tolist()],
-                "p_predicted": forward.confidence.tolist(),
-                "rank_true": self.rank_true.tolist(),
-                "loss": self.per_example.tolist(),
-                "share": (self.per_example / self.per_example.sum().clamp(min=1e-30)).tolist(),
+            targets.columns() | {
+                "true": targets.named(names),
+                "p_true": targets.pick(self.p_true).tolist(),
+                "predicted": [names[i] for i in targets.pick(forward.predicted).tolist()],
+                "p_predicted": targets.pick(forward.confidence).tolist(),
+                "rank_true": targets.pick(self.rank_true).tolist(),
+                "loss": losses.tolist(),
+                "share": (losses / losses.sum().clamp(min=1e-30)).tolist(),
             }
-        )
+        )  # fmt: skip
 
     @property
     def rank_true(self) -> Tensor:
-        """Place of the right answer among the model's guesses [B] int64, 1 = first."""
+        """Place of the right answer among the model's guesses, 1 = first: int64 in the shape of the targets."""
         logits = self._forward.logits
-        own = logits.gather(-1, self._labels.clamp(min=0)[:, None])
+        own = logits.gather(-1, self._targets.labels.clamp(min=0)[..., None])
         return (logits > own).sum(-1) + 1
 
     def worst(self, k: int = 5) -> pd.DataFrame:
-        """The k examples with the highest loss, the worst first; the index is the place in the micro-batch."""
+        """The k targets with the highest loss, the worst first; the index is the row in `table()`."""
         return self.table().sort_values("loss", ascending=False).head(k)
 
     def confidently_wrong(self, threshold: float = 0.9) -> pd.DataFrame:
-        """Examples predicted wrong with a probability above `threshold`, the worst first."""
+        """Targets predicted wrong with a probability above `threshold`, the worst first."""
         rows = self.table()
         wrong = rows[(rows["true"] != rows["predicted"]) & (rows["p_predicted"] > threshold)]
         return wrong.sort_values("loss", ascending=False)
 
     def example(self, i: int) -> str:
-        """Example i in a sentence."""
+        """Row i of `table()` in a sentence."""
         row = self.table().iloc[i]
+        who = f"Example {i}" if "position" not in row else f"Position {row['position']} of example {row['example']}"
         return (
-            f"Example {i} is {row['true']}. The model gave that {numerals.share(row['p_true'])}, so its loss is "
+            f"{who} is {row['true']}. The model gave that {numerals.share(row['p_true'])}, so its loss is "
             f"-ln {row['p_true']:.3g} = {numerals.step_loss(row['loss'])} nats. Its own guess was {row['predicted']} "
             f"with {numerals.share(row['p_predicted'])}."
         )
+
+    def token(self, i: int, t: int) -> str:
+        """The target at position t of example i in a sentence; raises PhaseError where it isn't counted."""
+        places = self._targets.places().tolist()
+        if [i, t] not in places:
+            raise PhaseError(
+                f"There is no counted target at position {t} of example {i}.",
+                f"{len(places)} targets count.",
+                "Look at loss.table() for those that do.",
+            )
+        return self.example(places.index([i, t]))
 
     @staticmethod
     def what_if(p: float) -> float:
@@ -157,28 +175,29 @@ class Loss(Record):
             "knows nothing": Fact(self.baseline, "nats"),
             "counted targets": Fact(self.counted),
         }
-        if self._trainer.records is not None and self._trainer.records.holds(self):
+        if self.trainer.records is not None and self.trainer.records.holds(self):
             found["right"] = Fact(f"{int(self.correct.sum())} of {self.counted}")
         return found
 
     def plot(self) -> Picture:
         """The curve -ln p with this batch's examples on it."""
-        return plots.surprise(self.p_true.tolist(), self.per_example.tolist())
+        targets = self._targets
+        return plots.surprise(targets.pick(self.p_true).tolist(), targets.pick(self.per_target).tolist())
 
     def text(self) -> str:
         """The loss in sentences."""
         sentences = [
             f"The mean loss is {numerals.step_loss(self.value)} nats, the surprise of a fair die with {self.perplexity:.3g} sides.",
-            f"A model that knows nothing has ln {len(self._trainer.data.label_names)} = {numerals.step_loss(self.baseline)}.",
+            f"A model that knows nothing has ln {len(self.trainer.class_names)} = {numerals.step_loss(self.baseline)}.",
         ]
-        if self._trainer.records is not None and self._trainer.records.holds(self):
+        if self.trainer.records is not None and self.trainer.records.holds(self):
             sentences.append(f"{int(self.correct.sum())} of {self.counted} predictions are right.")
-            sentences.append(self.example(int(self.per_example.argmax())))
+            sentences.append(self.example(int(self._targets.pick(self.per_target).argmax())))
         return " ".join(sentences)
 
     def code(self) -> str:
         """The phase in plain PyTorch."""
-        smoothing = self._trainer.config.label_smoothing
+        smoothing = self.trainer.config.label_smoothing
         extra = f", label_smoothing={smoothing!r}" if smoothing else ""
         return (
             f"per_example = torch.nn.functional.cross_entropy(logits, labels, reduction='none'{extra})\n"
@@ -187,48 +206,50 @@ class Loss(Record):
         )
 
     def _view(self) -> html.Markup:
-        if self._trainer.records is None or not self._trainer.records.holds(self):
+        if self.trainer.records is None or not self.trainer.records.holds(self):
             return html.Markup("")
         rows = self.worst(6)
         top = max(1e-12, float(rows["loss"].max()))
         cells = [
-            [i, row["true"], f"{row['predicted']} {numerals.share(row['p_predicted'])}", numerals.share(row["p_true"]),
+            [i if "position" not in row else f"{row['example']}, {row['position']}", row["true"],
+             f"{row['predicted']} {numerals.share(row['p_predicted'])}", numerals.share(row["p_true"]),
              html.bar(row["loss"] / top, f"{numerals.step_loss(row['loss'])} nats", html.ORANGE)]
             for i, row in rows.iterrows()
         ]  # fmt: skip
+        first = "example" if "position" not in rows else "example, position"
         return html.table(
-            ["example", "true", "predicted", "given to the truth", "loss"], cells, "the most surprising examples"
+            [first, "true", "predicted", "given to the truth", "loss"], cells, "the most surprising of this batch"
         )
 
     def _checks(self) -> Iterator[Check]:
         import torch
 
-        forward, labels = self._forward, self._labels
+        forward, labels = self._forward, self._targets.labels
         yield agree(
             "mean of the examples = the loss",
-            float(self.per_example.double().sum()) / max(1, self.counted),
+            float(self.per_target.double().sum()) / max(1, self.counted),
             self.value,
             1e-6,
         )
-        own = forward.probabilities.double().gather(-1, labels.clamp(min=0)[:, None])[:, 0]
+        own = forward.probabilities.double().gather(-1, labels.clamp(min=0)[..., None])[..., 0]
         own = torch.where(labels >= 0, own, torch.ones_like(own))
         error = float((self.p_true.double() - own).abs().max())
         yield Check("exp(-loss) = probability of the truth", error <= 1e-5, f"largest difference {error:.1e}")
         yield from self._second_opinion(torch, forward, labels)
-        finite = bool(torch.isfinite(self.per_example).all())
-        where = (
-            "" if finite else f"; first layer: {self._trainer.inspector.first_bad_layer(self._records, self.number)}"
-        )
+        finite = bool(torch.isfinite(self.per_target).all())
+        where = "" if finite else f"; first layer: {self.trainer.inspector.first_bad_layer(self._records, self.number)}"
         yield Check(
             "every loss is a finite number",
             finite,
-            f"{int(torch.isfinite(self.per_example).sum())} of {len(labels)}{where}",
+            f"{int(torch.isfinite(self.per_target).sum())} of {labels.numel()}{where}",
         )
 
     def _second_opinion(self, torch: Any, forward: Any, labels: Tensor) -> Iterator[Check]:
         """The objective against torch's own mean cross-entropy over this micro-batch."""
-        smoothing = self._trainer.config.label_smoothing
-        mean = torch.nn.functional.cross_entropy(forward.logits.double(), labels, label_smoothing=smoothing)
+        smoothing = self.trainer.config.label_smoothing
+        mean = torch.nn.functional.cross_entropy(
+            forward.logits.double().flatten(0, -2), labels.flatten(), label_smoothing=smoothing
+        )
         expected = float(mean) * self.counted / max(1, self._records.batch.counted)
         yield agree(
             "the objective = torch's cross-entropy, by its share of the step",

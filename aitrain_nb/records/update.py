@@ -57,19 +57,19 @@ class Update(Record):
     @property
     def next_lr(self) -> float:
         """Learning rate of the step that follows."""
-        rate: float = self._trainer.plan.learning_rate(self.step)
+        rate: float = self.trainer.plan.learning_rate(self.step)
         return rate
 
     @property
     def schedule_part(self) -> str:
         """Where the schedule stands: "warm-up", "peak" or "decay"."""
-        part: str = self._trainer.plan.part(self.step - 1)
+        part: str = self.trainer.plan.part(self.step - 1)
         return part
 
     @property
     def optimizer(self) -> str:
         """Name of the optimizer: AdamW, Adam or SGD."""
-        return type(self._trainer.optimizer).__name__
+        return type(self.trainer.optimizer).__name__
 
     def _measured(self) -> list[dict[str, Any]]:
         if self.before is None:
@@ -112,7 +112,7 @@ class Update(Record):
         assert self.before is not None
         before, after = float(self.before[name][place]), float(parameter.detach()[place])
         gradient = float(parameter.grad[place]) if parameter.grad is not None else 0.0
-        decay = self._trainer.inspector.decay_part(records, name, self.lr)
+        decay = self.trainer.inspector.decay_part(records, name, self.lr)
         from_decay = float(decay[place]) if decay is not None else 0.0
         return {"before": before, "gradient": gradient, "from_gradient": after - before - from_decay, "from_decay": from_decay,
                 "delta": after - before, "after": after}  # fmt: skip
@@ -120,7 +120,7 @@ class Update(Record):
     def undo(self) -> None:
         """Put everything back to before this step, exactly: weights, optimizer, random numbers, place in the data, history."""
         self._records  # noqa: B018  raises once the step is over
-        self._trainer.undo()
+        self.trainer.undo()
 
     def facts(self) -> dict[str, Fact]:
         """Optimizer, learning rate now and next, schedule, and how far the weights moved where that was measured."""
@@ -138,7 +138,7 @@ class Update(Record):
         """Every weight before and after where they are few, else how far each tensor moved relative to its size."""
         rows = self._measured()
         assert self.before is not None
-        if sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self._trainer.step == self.step:
+        if sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self.trainer.step == self.step:
             after = {name: weight.detach().cpu() for name, weight in self._model.named_parameters()}
             return plots.dials({name: weight.cpu() for name, weight in self.before.items()}, after)
         names, values = [row["name"] for row in rows], [row["update_per_weight"] for row in rows]
@@ -174,7 +174,7 @@ class Update(Record):
             for row in self._rows[:40]
         ]  # fmt: skip
         dials = (
-            sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self._trainer.step == self.step
+            sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self.trainer.step == self.step
         )
         picture = self.plot().to_html(self.text()) if dials else html.Markup("")
         return picture + html.table(
@@ -182,7 +182,7 @@ class Update(Record):
         )
 
     def _checks(self) -> Iterator[Check]:
-        yield from self._trainer.inspector.update_checks(self._records, self)
+        yield from self.trainer.inspector.update_checks(self._records, self)
 
 
 def _row(name: str, before: Tensor, weight: Tensor) -> dict[str, Any]:

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from aitrain_nb.errors import DataError, ModelError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import pandas as pd
     from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.figures import Picture
+    from aitrain_nb.html import Markup
+    from aitrain_nb.records import Batch
+    from aitrain_nb.records.base import Check, Fact
 
 
 class Task(ABC):
     """What differs between tasks. Holds no state: one object serves every run.
 
-    Letters in the shapes: B examples, C classes.
+    Letters in the shapes: B examples, T positions, C classes (or the vocabulary). Targets have shape [B], or [B, T]
+    where each position has one; logits have one more dimension, C.
     """
 
     name: ClassVar[str]
 
+    # data: raw -> prepared -> tensors
+
     def check(self, splits: Splits) -> None:  # noqa: B027  a task with nothing to check leaves it
         """Raise DataError where these examples can't teach this task."""
 
+    def load_processor(self, config: TrainConfig, splits: Splits) -> Any:
+        """What makes numbers of raw examples and isn't part of the model: a tokenizer, or None."""
+        del config, splits
+        return None
+
     @abstractmethod
-    def prepare(self, splits: Splits, dataset: Dataset) -> Dataset:
+    def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """The examples as model inputs, once before training: a dataset whose columns `collate` understands."""
 
     @abstractmethod
-    def collate(self, columns: dict[str, Any]) -> dict[str, Tensor]:
+    def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
         """One batch of prepared columns as tensors, `labels` among them (-100 where not counted)."""
 
     @abstractmethod
@@ -39,33 +56,54 @@ class Task(ABC):
         """A person's own examples as a raw dataset; labels may be None. Raises DataError where they don't fit."""
 
     @abstractmethod
-    def load_model(self, config: TrainConfig, splits: Splits) -> nn.Module:
+    def class_names(self, splits: Splits, processor: Any) -> Sequence[str]:
+        """What the model chooses between, in the order of the logits."""
+
+    @abstractmethod
+    def rows(self, columns: dict[str, Any], label_names: Sequence[str]) -> pd.DataFrame:
+        """What a person should see of these raw examples, one row each."""
+
+    def raw(self, batch: Batch) -> dict[str, Any]:
+        """The training examples of a batch as they were before they became numbers, column by column."""
+        taken: dict[str, Any] = batch.trainer.data.train.take(batch.indices)
+        return taken
+
+    # model and loss
+
+    @abstractmethod
+    def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:
         """The model that the config names, for these data."""
 
     @abstractmethod
     def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
-        """The model's logits for these inputs, without their labels."""
+        """The model's logits [..., C] for these inputs, without their labels."""
 
-    @abstractmethod
     def loss(self, logits: Tensor, inputs: dict[str, Tensor], label_smoothing: float = 0.0) -> Tensor:
-        """Loss per target, nats, never reduced; 0 where the target isn't counted."""
+        """Cross-entropy per target in the shape of the labels, nats, never reduced; 0 where the target isn't counted."""
+        labels = inputs["labels"]
+        if labels.ndim == 1:
+            return torch.nn.functional.cross_entropy(
+                logits, labels, reduction="none", ignore_index=-100, label_smoothing=label_smoothing
+            )
+        flat = torch.nn.functional.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), reduction="none", ignore_index=-100,
+            label_smoothing=label_smoothing,
+        )  # fmt: skip
+        return flat.view(labels.shape)
 
-    @abstractmethod
-    def metrics(self, predicted: Tensor, labels: Tensor) -> dict[str, float]:
-        """Scores of an evaluation by name; accuracy is a share from 0 to 1."""
-
-    @abstractmethod
-    def baseline(self, dataset: Dataset) -> dict[str, float]:
-        """What a model that knows nothing reaches: loss of a uniform guess (nats) and of the label shares, accuracy of the majority."""
-
-    @abstractmethod
-    def rows(self, columns: dict[str, Any], label_names: tuple[str, ...]) -> pd.DataFrame:
-        """What a person should see of these raw examples, one row each."""
+    def check_outputs(self, logits: Tensor, labels: Tensor, class_names: Sequence[str]) -> None:
+        """Raise ModelError where the logits don't have one score for each class at each target."""
+        expected = [*labels.shape, len(class_names)]
+        if list(logits.shape) != expected:
+            raise ModelError(
+                f"The model gives {list(logits.shape)} for {len(labels)} examples.",
+                f"The data has {len(class_names)} classes, so {expected} is needed.",
+                f"Give its last layer {len(class_names)} outputs.",
+            )
 
     def counted(self, inputs: dict[str, Tensor]) -> int:
         """How many targets the loss of these inputs averages over."""
-        labels = inputs["labels"]
-        return int((labels != -100).sum())
+        return int((inputs["labels"] != -100).sum())
 
     def first_module_input(self, inputs: dict[str, Tensor]) -> Tensor:
         """The tensor that goes into the model."""
@@ -76,3 +114,63 @@ class Task(ABC):
         classes = logits.shape[-1]
         exact = torch.nn.functional.one_hot(inputs["labels"].clamp(min=0), classes).to(logits.dtype)
         return exact * (1 - label_smoothing) + label_smoothing / classes
+
+    # scores
+
+    def metrics(self, predicted: Tensor, labels: Tensor) -> dict[str, float]:
+        """Scores of an evaluation by name; accuracy: the share of counted targets whose predicted class is the true one."""
+        counted = labels != -100
+        right = (predicted == labels) & counted
+        return {"accuracy": float(right.sum()) / max(1, int(counted.sum()))}
+
+    def baseline(self, labels: Tensor, class_names: Sequence[str]) -> dict[str, float]:
+        """What a model that knows nothing reaches.
+
+        Returns:
+            uniform_loss (ln C, nats), label_loss (the entropy of the label shares, nats), majority_accuracy (of
+            always naming the most frequent class).
+        """
+        counts = torch.bincount(labels[labels != -100].reshape(-1), minlength=len(class_names)).double()
+        shares = counts / counts.sum().clamp(min=1)
+        entropy = -float((shares * shares.clamp(min=1e-300).log()).sum())
+        return {
+            "uniform_loss": math.log(len(class_names)),
+            "label_loss": entropy,
+            "majority_accuracy": float(shares.max()),
+        }
+
+    # what a person sees of a batch
+
+    @abstractmethod
+    def batch_facts(self, batch: Batch) -> dict[str, Fact]:
+        """What goes into the model: shape, range, padding and the like, by name."""
+
+    @abstractmethod
+    def batch_picture(self, batch: Batch) -> Picture:
+        """The batch drawn."""
+
+    @abstractmethod
+    def batch_text(self, batch: Batch) -> str:
+        """What the model really receives, in sentences."""
+
+    @abstractmethod
+    def batch_code(self, batch: Batch) -> str:
+        """How raw examples became tensors, in plain PyTorch."""
+
+    @abstractmethod
+    def batch_view(self, batch: Batch) -> Markup:
+        """The batch as HTML."""
+
+    @abstractmethod
+    def batch_checks(self, batch: Batch) -> Iterator[Check]:
+        """Invariants between raw examples and tensors."""
+
+
+def label_number(label: Any, names: Sequence[str]) -> int:
+    """The number of a class that is given by name or number; raises DataError where there is none."""
+    if isinstance(label, str):
+        if label in names:
+            return list(names).index(label)
+    elif 0 <= int(label) < len(names):
+        return int(label)
+    raise DataError(f"Label {label!r} is no class.", f"The classes are: {', '.join(names)}.", "Use one of them.")

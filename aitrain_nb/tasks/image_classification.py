@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from aitrain_nb.data import Dataset, checked_labels
+from aitrain_nb import html, plots
+from aitrain_nb.data import Dataset, check_two_classes, checked_labels
 from aitrain_nb.errors import DataError
 from aitrain_nb.models import ImageShape, load_model
-from aitrain_nb.tasks.base import Task
+from aitrain_nb.records.base import Check, Fact
+from aitrain_nb.tasks.base import Task, label_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import pandas as pd
     from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Splits
+    from aitrain_nb.figures import Picture
+    from aitrain_nb.records import Batch
 
 
 class ImageClassification(Task):
@@ -27,28 +32,23 @@ class ImageClassification(Task):
 
     def check(self, splits: Splits) -> None:
         """Training examples of at least two classes; raises DataError."""
-        labels = checked_labels(splits.train)
-        present = [splits.label_names[i] for i in labels[labels >= 0].unique().tolist()]
-        if len(present) < 2:
-            raise DataError(
-                "The training examples are all of one class.",
-                f"Every label is {present[0] if present else 'missing'}, so there is nothing to tell apart.",
-                "Add examples of a second class.",
-            )
+        check_two_classes(splits.train)
 
-    def prepare(self, splits: Splits, dataset: Dataset) -> Dataset:
+    def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """Raw images [n, Cin, h, w] times `splits.scale` as float32 `pixel_values`, and int64 `labels`.
 
         Raises:
             DataError: a pixel that isn't finite, a label outside the classes, an image of another shape than [n, Cin,
                 h, w].
         """
+        del processor, config
         images, labels = _checked_images(dataset.columns.get("image")), checked_labels(dataset)
         pixel_values = images.to(torch.float32) * splits.scale
         return Dataset({"pixel_values": pixel_values, "labels": labels}, dataset.label_names)
 
-    def collate(self, columns: dict[str, Any]) -> dict[str, Tensor]:
+    def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
         """The columns as they are: they were made tensors once, in `prepare`."""
+        del processor
         return columns
 
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
@@ -72,46 +72,15 @@ class ImageClassification(Task):
         if labels is None:
             numbers = torch.full((len(images),), -100)
         else:
-            numbers = torch.tensor([_label_number(label, splits.label_names) for label in labels], dtype=torch.int64)
+            numbers = torch.tensor([label_number(label, splits.label_names) for label in labels], dtype=torch.int64)
         return Dataset({"image": images, "label": numbers}, splits.label_names)
 
-    def counted(self, inputs: dict[str, Tensor]) -> int:
-        """One an example."""
-        return inputs["labels"].shape[0]
+    def class_names(self, splits: Splits, processor: Any) -> Sequence[str]:
+        """The classes of the data."""
+        del processor
+        return splits.label_names
 
-    def load_model(self, config: TrainConfig, splits: Splits) -> nn.Module:
-        """The image model of the config, for the shape of these images."""
-        shape = torch.as_tensor(splits.train.columns["image"]).shape
-        return load_model(config, ImageShape(shape[1], shape[2], shape[3], len(splits.label_names)))
-
-    def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
-        """Logits [B, C]; a model of transformers gives them as `.logits`, a plain module as its output."""
-        given = model(inputs["pixel_values"])
-        logits: Tensor = given.logits if hasattr(given, "logits") else given
-        return logits
-
-    def loss(self, logits: Tensor, inputs: dict[str, Tensor], label_smoothing: float = 0.0) -> Tensor:
-        """Cross-entropy [B] in nats."""
-        return torch.nn.functional.cross_entropy(
-            logits, inputs["labels"], reduction="none", ignore_index=-100, label_smoothing=label_smoothing
-        )
-
-    def metrics(self, predicted: Tensor, labels: Tensor) -> dict[str, float]:
-        """Accuracy: the share of examples whose predicted class is the true one."""
-        return {"accuracy": float((predicted == labels).double().mean())}
-
-    def baseline(self, dataset: Dataset) -> dict[str, float]:
-        """Loss of a uniform guess (ln C), loss of guessing the label shares (their entropy), accuracy of the most frequent class."""
-        labels = torch.as_tensor(dataset.columns["label"])
-        shares = torch.bincount(labels, minlength=len(dataset.label_names)).double() / len(labels)
-        entropy = -sum(share * math.log(share) for share in shares.tolist() if share > 0)
-        return {
-            "uniform_loss": math.log(len(dataset.label_names)),
-            "label_loss": entropy,
-            "majority_accuracy": float(shares.max()),
-        }
-
-    def rows(self, columns: dict[str, Any], label_names: tuple[str, ...]) -> pd.DataFrame:
+    def rows(self, columns: dict[str, Any], label_names: Sequence[str]) -> pd.DataFrame:
         """Label, and lowest, highest and mean raw pixel of each image."""
         import pandas as pd
 
@@ -125,6 +94,74 @@ class ImageClassification(Task):
                 "max": flat.amax(1),
                 "mean": flat.mean(1).round(decimals=2),
             }
+        )
+
+    def counted(self, inputs: dict[str, Tensor]) -> int:
+        """One a labelled example."""
+        labels = inputs["labels"]
+        return labels.shape[0] - int((labels == -100).sum())
+
+    def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:
+        """The image model of the config, for the shape of these images."""
+        del processor
+        shape = torch.as_tensor(splits.train.columns["image"]).shape
+        return load_model(config, ImageShape(shape[1], shape[2], shape[3], len(splits.label_names)))
+
+    def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
+        """Logits [B, C]; a model of transformers gives them as `.logits`, a plain module as its output."""
+        given = model(inputs["pixel_values"])
+        logits: Tensor = given.logits if hasattr(given, "logits") else given
+        return logits
+
+    # what a person sees of a batch
+
+    def batch_facts(self, batch: Batch) -> dict[str, Fact]:
+        """Shape and range of the pixels."""
+        pixels = self.first_module_input(batch.inputs)
+        return {
+            "shape": Fact(f"{list(pixels.shape)} {str(pixels.dtype).removeprefix('torch.')}"),
+            "range": Fact(f"{float(pixels.min()):.3g} to {float(pixels.max()):.3g}"),
+        }
+
+    def batch_picture(self, batch: Batch) -> Picture:
+        """The first 24 pictures with their labels."""
+        return plots.images(self.first_module_input(batch.inputs)[:24].detach().cpu().numpy(), batch.targets[:24])
+
+    def batch_text(self, batch: Batch) -> str:
+        """How many numbers, their range, and how they were scaled."""
+        pixels = self.first_module_input(batch.inputs)
+        return (
+            f"{batch.size} examples became one block of {pixels.numel():,} numbers from {float(pixels.min()):.3g} to "
+            f"{float(pixels.max()):.3g}. The raw pixels were multiplied by {batch.trainer.data.scale:g}."
+        )
+
+    def batch_code(self, batch: Batch) -> str:
+        """Take, scale, and take the labels."""
+        return (
+            "indices = order[start:stop]                      # this step's places in the shuffled data\n"
+            f"inputs = images[indices].float() * {batch.trainer.data.scale!r}\n"
+            "labels = answers[indices]"
+        )
+
+    def batch_view(self, batch: Batch) -> html.Markup:
+        """The pictures, and the first one as numbers where it is small."""
+        raw = batch.raw.get("image")
+        parts = [self.batch_picture(batch).to_html(batch.text())]
+        if raw is not None and max(raw.shape[-2:]) <= 16:
+            caption = f"the first picture as the numbers it is made of: a {batch.targets[0]}"
+            parts.append(html.grid(raw[0, 0].tolist(), float(raw.min()), float(raw.max()), caption))
+        return html.join(parts)
+
+    def batch_checks(self, batch: Batch) -> Iterator[Check]:
+        """Scaled = raw x scale; labels are those of the raw examples."""
+        pixels, labels = self.first_module_input(batch.inputs).cpu(), batch.labels.cpu()
+        expected = batch.raw["image"].float() * batch.trainer.data.scale
+        same_shape = pixels.shape == expected.shape
+        error = float((pixels - expected).abs().max()) if same_shape else float("inf")
+        yield Check("scaled = raw x scale", error == 0, f"largest difference {error:.1e}")
+        same = labels == batch.raw["label"]
+        yield Check(
+            "labels are those of the raw examples", bool(same.all()), f"{int(same.sum())} of {batch.size} equal"
         )
 
 
@@ -146,15 +183,6 @@ def _checked_images(images: Any) -> Tensor:
             "Some pixels are not numbers.", f"{len(bad)} images hold NaN or infinity: {where}.", "Mend or drop them."
         )
     return images
-
-
-def _label_number(label: Any, names: tuple[str, ...]) -> int:
-    if isinstance(label, str):
-        if label in names:
-            return names.index(label)
-    elif 0 <= int(label) < len(names):
-        return int(label)
-    raise DataError(f"Label {label!r} is no class.", f"The classes are: {', '.join(names)}.", "Use one of them.")
 
 
 TASK = ImageClassification()
