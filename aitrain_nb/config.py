@@ -31,9 +31,13 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=False)
 
-    task: str = knob("image-classification", "Task", "What the model learns to do.")
-    data: str = knob("digits", "Data", "Where the examples come from.")
-    model: str = knob("small-cnn", "Model", "The network whose weights are trained.")
+    task: str | None = knob(None, "Task", "What the model learns to do; empty: what the data is for.")
+    data: str | None = knob(None, "Data", "A bundled data set, a file, a folder or a hub name; empty: the task's own.")
+    model: str | None = knob(None, "Model", "A small model, a folder or a hub name; empty: the task's own.")
+    method: Literal["auto", "scratch", "fine-tune", "head"] = knob(
+        "auto", "Method", "From random weights, from pretrained ones, or only a new head on frozen pretrained ones; "
+        "auto: fine-tune where the model is pretrained.",
+    )  # fmt: skip
 
     epochs: int = knob(
         5, "Epochs", "How often the model sees all training examples.", unit="epochs", minimum=1, maximum=10_000
@@ -47,8 +51,9 @@ class TrainConfig(BaseModel):
         maximum=65_536,
         scale="log",
     )
-    learning_rate: float = knob(
-        1e-3, "Learning rate", "How large a change each step may make: the peak of the schedule.",
+    learning_rate: float | None = knob(
+        None, "Learning rate", "How large a change each step may make: the peak of the schedule; "
+        "empty: 5e-5 to fine-tune, else 0.001.",
         unit="weight units per step (AdamW)", minimum=1e-8, maximum=100.0, scale="log",
     )  # fmt: skip
     schedule: ScheduleName = knob("constant", "Schedule", "How the learning rate changes after the warm-up.")
@@ -63,6 +68,19 @@ class TrainConfig(BaseModel):
         minimum=0,
         maximum=2**31 - 1,
     )
+
+    max_length: int | None = knob(
+        None, "Longest text", "Most tokens of a text, or tokens of a block for text generation; empty: 512 or 128.",
+        unit="tokens", minimum=2, maximum=100_000, level="advanced",
+    )  # fmt: skip
+    tokenizer: Literal["auto", "subwords", "words", "characters"] = knob(
+        "auto", "Tokenizer", "How a small model's texts are cut; auto: characters for text generation, else subwords. "
+        "A pretrained model brings its own.", level="advanced",
+    )  # fmt: skip
+    vocabulary_size: int = knob(
+        4_000, "Vocabulary", "Most tokens that a small model's tokenizer learns from the training texts.",
+        unit="tokens", minimum=8, maximum=200_000, scale="log", level="advanced",
+    )  # fmt: skip
 
     optimizer: Literal["adamw", "adam", "sgd"] = knob(
         "adamw", "Optimizer", "How gradients become weight changes.", level="advanced"

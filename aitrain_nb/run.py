@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.data import load_data
-from aitrain_nb.errors import ConfigError
+from aitrain_nb.data import Splits, split
+from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
 
@@ -33,8 +34,47 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
             "Each value needs its field's name, so that it is a name of something.",
             f"prepare(data={config!r}), or TrainConfig.from_yaml(...) for a file.",
         )
-    config = (config or TrainConfig()).replace(**fields)
-    task = find_task(config.task)
+    config = resolve((config or TrainConfig()).replace(**fields))
+    task = find_task(str(config.task))
     data = load_data(config)
     processor = task.load_processor(config, data)
     return Trainer(task.load_model(config, data, processor), task, data, config, processor)
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """The config with task, data, model, method and tokenizer filled in where they were left empty."""
+    name = config.task or SERVES.get(config.data or "", "image-classification")
+    task = find_task(name)
+    model = config.model or task.default_model
+    automatic = {
+        "task": name,
+        "data": config.data or task.default_data,
+        "model": model,
+        "method": _method(config, from_scratch=task.is_from_scratch(model)),
+        "tokenizer": task.default_tokenizer if config.tokenizer == "auto" else config.tokenizer,
+    }
+    return config.replace(**automatic)
+
+
+def _method(config: TrainConfig, *, from_scratch: bool) -> str:
+    if from_scratch and config.method in {"fine-tune", "head"}:
+        raise ConfigError(
+            f"method={config.method!r} needs a pretrained model.",
+            f"{config.model!r} has random first weights.",
+            "Use method='scratch', or a pretrained model such as model='minilm'.",
+        )
+    automatic = "scratch" if from_scratch else "fine-tune"
+    return automatic if config.method == "auto" else config.method
+
+
+def load_data(config: TrainConfig) -> Splits:
+    """The examples a resolved config names, split into training and validation.
+
+    Raises:
+        ConfigError: the name isn't known, or its package isn't installed.
+    """
+    name = str(config.data)
+    if name not in BUNDLED:
+        raise ConfigError(*unknown_name("data set", name, BUNDLED))
+    found = BUNDLED[name](config)
+    return split(found.dataset, config.validation_fraction, config.seed, name=name, scale=found.scale, note=found.note)

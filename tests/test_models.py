@@ -6,7 +6,7 @@ import torch
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.engine.device import count_weights
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.models import MODELS, ImageShape, load_model
+from aitrain_nb.models.images import MODELS, ImageShape, load_model
 
 DIGITS = ImageShape(1, 8, 8, 10)
 

@@ -7,8 +7,8 @@ from aitrain_nb.engine.plan import Plan
 
 
 def test_the_plan_of_epochs_and_the_plan_of_steps():
-    assert Plan.of(ai.TrainConfig(epochs=3), 45).total_steps == 135
-    assert Plan.of(ai.TrainConfig(epochs=3, max_steps=100), 45).total_steps == 100
+    assert Plan.of(ai.TrainConfig(epochs=3, learning_rate=1e-3), 45).total_steps == 135
+    assert Plan.of(ai.TrainConfig(epochs=3, max_steps=100, learning_rate=1e-3), 45).total_steps == 100
 
 
 @pytest.mark.parametrize(("total", "epochs"), [(1, 1), (45, 1), (46, 2), (135, 3)])

@@ -136,7 +136,7 @@ class Evaluator:
         import pandas as pd
 
         own = self._task.own_examples(examples, None, self._data)
-        answers = self.answers(self._task.prepare(own, self._data, self._processor, self._config))
+        answers = self.answers(self._task.prepare_own(own, self._data, self._processor, self._config))
         assert answers.logits is not None
         probabilities = answers.logits.float().softmax(-1)
         columns: dict[str, Any] = {

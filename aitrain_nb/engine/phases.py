@@ -273,11 +273,9 @@ class Phases:
 
     def _tokenize_own(self, examples: Any, labels: Any) -> Batch:
         raw = self.task.own_examples(examples, labels, self.data)
-        dataset = self.task.prepare(raw, self.data, self.processor, self.config)
+        dataset = self.task.prepare_own(raw, self.data, self.processor, self.config)
         self._start = self._step_start()
         part = self._feed.micro_batch(dataset.columns, 0)
-        if labels is None:
-            part = part._replace(counted=0)
         batch = Batch(self._reference, self.step + 1, self.order.epochs_completed, (part,), None, raw.columns)
         self.records = StepRecords(self.step + 1, batch)
         self._turn.begin(batch)

@@ -32,6 +32,9 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    default_data: ClassVar[str]
+    default_model: ClassVar[str]
+    default_tokenizer: ClassVar[str] = "auto"
 
     # data: raw -> prepared -> tensors
 
@@ -46,6 +49,10 @@ class Task(ABC):
     @abstractmethod
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """The examples as model inputs, once before training: a dataset whose columns `collate` understands."""
+
+    def prepare_own(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
+        """A person's own examples as model inputs, one row an example."""
+        return self.prepare(dataset, splits, processor, config)
 
     @abstractmethod
     def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
@@ -69,6 +76,11 @@ class Task(ABC):
         return taken
 
     # model and loss
+
+    def is_from_scratch(self, model: str) -> bool:
+        """Whether the model of this name has no pretrained weights."""
+        del model
+        return True
 
     @abstractmethod
     def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:

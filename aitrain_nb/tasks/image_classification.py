@@ -9,7 +9,7 @@ import torch
 from aitrain_nb import html, plots
 from aitrain_nb.data import Dataset, check_two_classes, checked_labels
 from aitrain_nb.errors import DataError
-from aitrain_nb.models import ImageShape, load_model
+from aitrain_nb.models.images import ImageShape, load_model
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task, label_number
 
@@ -29,6 +29,8 @@ class ImageClassification(Task):
     """One of C classes for a picture [Cin, h, w]; cross-entropy in nats."""
 
     name: ClassVar[str] = "image-classification"
+    default_data: ClassVar[str] = "digits"
+    default_model: ClassVar[str] = "small-cnn"
 
     def check(self, splits: Splits) -> None:
         """Training examples of at least two classes; raises DataError."""

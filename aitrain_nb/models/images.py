@@ -1,4 +1,4 @@
-"""Small models made from a description, with first weights that depend on the seed alone."""
+"""Small image models, with first weights that depend on the seed alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def load_model(config: TrainConfig, shape: ImageShape) -> nn.Module:
     if config.model not in MODELS:
         raise ConfigError(*unknown_name("model", config.model, MODELS))
     with OwnRandom(config.seed):
-        return MODELS[config.model](shape)
+        return MODELS[str(config.model)](shape)
 
 
 def mlp(shape: ImageShape) -> nn.Module:

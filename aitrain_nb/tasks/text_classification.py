@@ -1,0 +1,243 @@
+"""Text classification: one text, or a pair of texts, in; one class out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.data import Dataset, check_two_classes, checked_labels
+from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.models import texts as text_models
+from aitrain_nb.randomness import OwnRandom
+from aitrain_nb.records.base import Check, Fact
+from aitrain_nb.tasks.base import Task, label_number
+from aitrain_nb.tokenizing import load_tokenizer, train_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    from torch import Tensor, nn
+
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.data import Splits
+    from aitrain_nb.figures import Picture
+    from aitrain_nb.records import Batch
+
+LONGEST = 512
+"""Positions of a small encoder, and the most tokens of a text where nothing else is said."""
+
+
+class TextClassification(Task):
+    """One of C classes for a text; cross-entropy in nats. Texts of a batch are padded to its longest."""
+
+    name: ClassVar[str] = "text-classification"
+    default_data: ClassVar[str] = "tickets"
+    default_model: ClassVar[str] = "small-encoder"
+    default_tokenizer: ClassVar[str] = "subwords"
+
+    def check(self, splits: Splits) -> None:
+        """Training examples of at least two classes; raises DataError."""
+        check_two_classes(splits.train)
+
+    def load_processor(self, config: TrainConfig, splits: Splits) -> Any:
+        """The pretrained model's tokenizer, or one trained on the training texts."""
+        if text_models.is_small(str(config.model)):
+            texts = [*splits.train.columns["text"], *splits.train.columns.get("text_pair", [])]
+            return train_tokenizer(texts, config.tokenizer, config.vocabulary_size)
+        return load_tokenizer(text_models.find_pretrained(str(config.model), self.name))
+
+    def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
+        """Tokens of each text as `input_ids` (ragged, cut at `max_length`), and int64 `labels`.
+
+        Raises:
+            DataError: a text that is empty, or a label outside the classes.
+        """
+        del splits
+        labels, limit = checked_labels(dataset), self._limit(processor, config)
+        columns = _encode(processor, dataset.columns, limit)
+        empty = [i for i, text in enumerate(dataset.columns["text"]) if not str(text).strip()]
+        if empty:
+            where = ", ".join(map(str, empty[:5]))
+            raise DataError("Some texts are empty.", f"{len(empty)} of them: {where}.", "Drop them, or fill them in.")
+        return Dataset(columns | {"labels": labels}, dataset.label_names)
+
+    @staticmethod
+    def _limit(processor: Any, config: TrainConfig) -> int:
+        """Most tokens of a text: what the config says, but never more than the model has positions."""
+        return min(config.max_length or LONGEST, processor.model_max_length, 100_000)
+
+    def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
+        """`input_ids` [B, T] padded to the longest, `attention_mask` [B, T] (1 real, 0 padding), `labels` [B]."""
+        ids = columns["input_ids"]
+        longest = max(map(len, ids))
+        padding = processor.pad_token_id
+        inputs = {
+            "input_ids": torch.tensor([row + [padding] * (longest - len(row)) for row in ids]),
+            "attention_mask": torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids]),
+        }
+        if "token_type_ids" in columns:
+            types = columns["token_type_ids"]
+            inputs["token_type_ids"] = torch.tensor([row + [0] * (longest - len(row)) for row in types])
+        return inputs | {"labels": columns["labels"]}
+
+    def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
+        """A text, a list of texts, or a list of pairs of texts; labels as numbers or names."""
+        given = [examples] if isinstance(examples, str) else list(examples)
+        pairs = "text_pair" in splits.train.columns
+        columns: dict[str, Any] = {"text": given}
+        if pairs:
+            if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in given):
+                raise DataError(
+                    "These examples are not pairs.",
+                    "The model was trained on pairs of texts.",
+                    'Give [("one", "other")].',
+                )
+            columns = {"text": [pair[0] for pair in given], "text_pair": [pair[1] for pair in given]}
+        wrong = next((text for column in columns.values() for text in column if not isinstance(text, str)), None)
+        if wrong is not None:
+            raise DataError(
+                "These texts can't be read.", f"One of them is {type(wrong).__name__}.", "Give a list of strings."
+            )
+        if labels is None:
+            numbers = torch.full((len(given),), -100)
+        else:
+            labels = [labels] if isinstance(labels, (str, int)) else labels
+            numbers = torch.tensor([label_number(label, splits.label_names) for label in labels], dtype=torch.int64)
+        return Dataset(columns | {"label": numbers}, splits.label_names)
+
+    def class_names(self, splits: Splits, processor: Any) -> Sequence[str]:
+        """The classes of the data."""
+        del processor
+        return splits.label_names
+
+    def rows(self, columns: dict[str, Any], label_names: Sequence[str]) -> pd.DataFrame:
+        """Label and text of each example."""
+        import pandas as pd
+
+        names = [label_names[label] if label >= 0 else "unknown" for label in columns["label"].tolist()]
+        texts = {name: list(columns[name]) for name in ("text", "text_pair") if name in columns}
+        return pd.DataFrame({"label": names} | texts)
+
+    def is_from_scratch(self, model: str) -> bool:
+        """Whether it is one of the small models."""
+        return text_models.is_small(model)
+
+    def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:
+        """A small encoder, or a pretrained one with a new head."""
+        names = splits.label_names
+        if not text_models.is_small(str(config.model)):
+            from transformers import AutoModelForSequenceClassification
+
+            labels = {"num_labels": len(names), "id2label": dict(enumerate(names))}
+            return text_models.pretrained(AutoModelForSequenceClassification, config, self.name, **labels)
+        if text_models.SMALL[str(config.model)] != self.name:
+            raise ConfigError(
+                f"The model {config.model!r} doesn't classify texts.",
+                f"It is for {text_models.SMALL[str(config.model)]}.", "Use model='small-encoder'.",
+            )  # fmt: skip
+        with OwnRandom(config.seed):
+            return text_models.small_encoder(len(processor), names, processor.pad_token_id, LONGEST)
+
+    def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
+        """Logits [B, C]."""
+        given = model(**{name: value for name, value in inputs.items() if name != "labels"})
+        logits: Tensor = given.logits if hasattr(given, "logits") else given
+        return logits
+
+    # what a person sees of a batch
+
+    def batch_facts(self, batch: Batch) -> dict[str, Fact]:
+        """Shape, padding, unknown tokens, texts that were cut."""
+        ids, mask = batch.inputs["input_ids"], batch.inputs["attention_mask"]
+        unknown = int((ids == batch.trainer.processor.unk_token_id).sum())
+        cut = sum(len(row) > ids.shape[1] for row in _encode(batch.trainer.processor, batch.raw, None)["input_ids"])
+        return {
+            "shape": Fact(f"{list(ids.shape)} {str(ids.dtype).removeprefix('torch.')}"),
+            "padding": Fact(numerals.share(float((mask == 0).double().mean()))),
+            "unknown tokens": Fact(unknown),
+            "texts cut": Fact(cut),
+        }
+
+    def batch_picture(self, batch: Batch) -> Picture:
+        """How many tokens each text has; what is left of each row is padding."""
+        lengths = batch.inputs["attention_mask"].sum(-1).tolist()
+        names = [f"{i}: {_short(text, 24)}" for i, text in enumerate(batch.raw["text"])]
+        return plots.bars(names[:16], lengths[:16], f"Tokens of each text, padded to {max(lengths)}", "tokens")
+
+    def batch_text(self, batch: Batch) -> str:
+        """How many tokens, how much padding."""
+        mask = batch.inputs["attention_mask"]
+        lengths = mask.sum(-1)
+        return (
+            f"{batch.size} texts became {int(mask.sum()):,} tokens, {int(lengths.min())} to {int(lengths.max())} each. "
+            f"Padding fills {numerals.share(float((mask == 0).double().mean()))} of the block of {list(mask.shape)}."
+        )
+
+    def batch_code(self, batch: Batch) -> str:
+        """The tokenizer's call, padded to the longest."""
+        del batch
+        return (
+            "texts = [all_texts[i] for i in order[start:stop]]\n"
+            "inputs = tokenizer(texts, truncation=True, max_length=limit, padding='longest', return_tensors='pt')\n"
+            "labels = answers[order[start:stop]]"
+        )
+
+    def batch_view(self, batch: Batch) -> html.Markup:
+        """The first three texts as tokens with their numbers."""
+        parts = []
+        for i, text in enumerate(batch.raw["text"][:3]):
+            caption = f"{batch.targets[i]}: {_short(text, 160)}"
+            parts.append(html.tokens(_pieces(batch, i)[:60], caption))
+        return html.join(parts)
+
+    def batch_checks(self, batch: Batch) -> Iterator[Check]:
+        """Ids are those of the raw texts, lie in the vocabulary, and the mask hides exactly the padding."""
+        ids, mask = batch.inputs["input_ids"].cpu(), batch.inputs["attention_mask"].cpu()
+        tokenizer, limit = batch.trainer.processor, self._limit(batch.trainer.processor, batch.trainer.config)
+        fresh = _encode(tokenizer, batch.raw, limit)["input_ids"]
+        kept = [row[real].tolist() for row, real in zip(ids, mask.bool(), strict=True)]
+        same = sum(one == other for one, other in zip(kept, fresh, strict=True))
+        yield Check("the ids are those of the raw texts", same == len(fresh), f"{same} of {len(fresh)} texts")
+        largest, size = int(ids.max()), len(tokenizer)
+        yield Check("every id is in the vocabulary", largest < size, f"largest id {largest}, {size} tokens")
+        padded = ids[mask == 0]
+        hidden = bool((padded == tokenizer.pad_token_id).all()) and int(mask.sum()) == sum(map(len, fresh))
+        yield Check("the mask hides exactly the padding", hidden, f"{len(padded)} padded, {int(mask.sum())} real")
+        same_labels = batch.labels.cpu() == batch.raw["label"]
+        yield Check(
+            "labels are those of the raw examples",
+            bool(same_labels.all()),
+            f"{int(same_labels.sum())} of {batch.size} equal",
+        )
+
+
+def _encode(processor: Any, columns: dict[str, Any], limit: int | None) -> dict[str, list[list[int]]]:
+    """Token numbers of raw texts; with pairs also which text a token belongs to."""
+    pair = list(columns["text_pair"]) if "text_pair" in columns else None
+    encoded = processor(
+        list(columns["text"]), pair, truncation=limit is not None, max_length=limit, add_special_tokens=True,
+        return_attention_mask=False, verbose=False,
+    )  # fmt: skip
+    names = ["input_ids", "token_type_ids"] if pair is not None else ["input_ids"]
+    return {name: encoded[name] for name in names if name in encoded}
+
+
+def _pieces(batch: Batch, i: int) -> list[tuple[str, int, str]]:
+    """Text, id and kind of each token of example i."""
+    tokenizer, ids = batch.trainer.processor, batch.inputs["input_ids"][i].tolist()
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    kinds = [
+        "padding" if n == tokenizer.pad_token_id else "unknown" if n == tokenizer.unk_token_id
+        else "special" if n in special else "word" for n in ids
+    ]  # fmt: skip
+    return list(zip(tokenizer.convert_ids_to_tokens(ids), ids, kinds, strict=True))
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+TASK = TextClassification()

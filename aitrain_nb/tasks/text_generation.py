@@ -1,0 +1,222 @@
+"""Text generation: a causal language model says at each position which token comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.data import Dataset
+from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.models import texts as text_models
+from aitrain_nb.randomness import OwnRandom
+from aitrain_nb.records.base import Check, Fact
+from aitrain_nb.tasks.base import Task
+from aitrain_nb.tokenizing import load_tokenizer, train_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    from torch import Tensor, nn
+
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.data import Splits
+    from aitrain_nb.figures import Picture
+    from aitrain_nb.records import Batch
+
+CONTEXT = 128
+"""Tokens the model sees at once where nothing else is said."""
+
+
+class TextGeneration(Task):
+    """The next token at each position [B, T]; cross-entropy in nats a token.
+
+    Documents are joined and cut into blocks of `max_length` tokens. The target at position t is the token at t + 1;
+    the last position's target is the first token of what follows, so that every token but the very first is predicted once.
+    """
+
+    name: ClassVar[str] = "text-generation"
+    default_data: ClassVar[str] = "speeches"
+    default_model: ClassVar[str] = "small-gpt"
+    default_tokenizer: ClassVar[str] = "characters"
+
+    def load_processor(self, config: TrainConfig, splits: Splits) -> Any:
+        """The pretrained model's tokenizer, or one trained on the training texts."""
+        if text_models.is_small(str(config.model)):
+            return train_tokenizer(list(splits.train.columns["text"]), config.tokenizer, config.vocabulary_size, frame=False)
+        return load_tokenizer(text_models.find_pretrained(str(config.model), self.name))
+
+    def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
+        """Blocks of tokens: `input_ids` [n, T] and `labels` [n, T] with labels[t] = the token after input_ids[t].
+
+        Raises:
+            DataError: fewer tokens than one block needs.
+        """
+        del splits
+        length = config.max_length or CONTEXT
+        ids = _join(processor, list(dataset.columns["text"]))
+        blocks = (len(ids) - 1) // length
+        if blocks < 1:
+            raise DataError(
+                "There is too little text.", f"It has {len(ids)} tokens, and a block needs {length + 1}.",
+                f"Give more text, or set max_length below {max(2, len(ids))}.",
+            )  # fmt: skip
+        return Dataset(
+            {
+                "input_ids": ids[: blocks * length].view(blocks, length).clone(),
+                "labels": ids[1 : blocks * length + 1].view(blocks, length).clone(),
+            }
+        )
+
+    def prepare_own(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
+        """Own texts, one row each, filled up to the longest; what fills up and the last token have no target (-100)."""
+        del splits
+        limit = config.max_length or CONTEXT
+        rows = processor(list(dataset.columns["text"]), add_special_tokens=False, verbose=False)["input_ids"]
+        rows = [row[-limit:] for row in rows]
+        if not all(rows):
+            raise DataError("One of the texts is empty.", "There is nothing to go on from.", "Give it a first word.")
+        longest = max(map(len, rows))
+        filler = processor.pad_token_id or 0
+        ids = torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
+        labels = torch.tensor([row[1:] + [-100] * (longest - len(row) + 1) for row in rows])
+        return Dataset({"input_ids": ids, "labels": labels})
+
+    def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
+        """The blocks as they are."""
+        del processor
+        return columns
+
+    def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
+        """A text or a list of texts; what comes next in each is its own answer, so there are no labels to give."""
+        del splits, labels
+        texts = [examples] if isinstance(examples, str) else list(examples)
+        wrong = next((text for text in texts if not isinstance(text, str)), None)
+        if wrong is not None:
+            raise DataError(
+                "These texts can't be read.", f"One of them is {type(wrong).__name__}.", "Give a list of strings."
+            )
+        return Dataset({"text": texts})
+
+    def class_names(self, splits: Splits, processor: Any) -> Sequence[str]:
+        """The vocabulary: each token as a person can read it."""
+        del splits
+        return [visible(token) for token in processor.convert_ids_to_tokens(list(range(len(processor))))]
+
+    def rows(self, columns: dict[str, Any], label_names: Sequence[str]) -> pd.DataFrame:
+        """The text of each block and its length in letters."""
+        import pandas as pd
+
+        del label_names
+        return pd.DataFrame({"text": list(columns["text"]), "letters": [len(text) for text in columns["text"]]})
+
+    def raw(self, batch: Batch) -> dict[str, Any]:
+        """The blocks as text again: a block may begin and end inside a sentence."""
+        return {"text": batch.trainer.processor.batch_decode(batch.inputs["input_ids"])}
+
+    def is_from_scratch(self, model: str) -> bool:
+        """Whether it is one of the small models."""
+        return text_models.is_small(model)
+
+    def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:
+        """A small GPT, or a pretrained causal model."""
+        del splits
+        if not text_models.is_small(str(config.model)):
+            from transformers import AutoModelForCausalLM
+
+            return text_models.pretrained(AutoModelForCausalLM, config, self.name)
+        if text_models.SMALL[str(config.model)] != self.name:
+            raise ConfigError(
+                f"The model {config.model!r} doesn't write texts.",
+                f"It is for {text_models.SMALL[str(config.model)]}.", "Use model='small-gpt'.",
+            )  # fmt: skip
+        with OwnRandom(config.seed):
+            return text_models.small_gpt(len(processor), config.max_length or CONTEXT)
+
+    def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
+        """Logits [B, T, V]; the labels are already one ahead, so nothing is shifted here."""
+        given = model(inputs["input_ids"])
+        logits: Tensor = given.logits if hasattr(given, "logits") else given
+        return logits
+
+    # what a person sees of a batch
+
+    def batch_facts(self, batch: Batch) -> dict[str, Fact]:
+        """Shape and vocabulary."""
+        ids = batch.inputs["input_ids"]
+        return {
+            "shape": Fact(f"{list(ids.shape)} {str(ids.dtype).removeprefix('torch.')}"),
+            "context": Fact(ids.shape[1], "tokens"),
+            "vocabulary": Fact(len(batch.trainer.class_names), "tokens"),
+        }
+
+    def batch_picture(self, batch: Batch) -> Picture:
+        """How often each of the 16 most frequent tokens occurs."""
+        counts = batch.inputs["input_ids"].flatten().bincount()
+        values, places = counts.topk(min(16, int((counts > 0).sum())))
+        names = [batch.trainer.class_names[i] for i in places.tolist()]
+        return plots.bars(names, values.tolist(), "The most frequent tokens of this batch", "times")
+
+    def batch_text(self, batch: Batch) -> str:
+        """How many blocks of how many tokens, and what is predicted."""
+        ids = batch.inputs["input_ids"]
+        return (
+            f"{batch.size} blocks of {ids.shape[1]} tokens: at each of {batch.counted:,} positions the model has to say which of "
+            f"{numerals.count(len(batch.trainer.class_names))} tokens comes next. The answers are the same texts, one token ahead."
+        )
+
+    def batch_code(self, batch: Batch) -> str:
+        """Blocks, and the same one token ahead."""
+        length = batch.inputs["input_ids"].shape[1]
+        return (
+            f"blocks = ids[:n * {length}].view(n, {length})[order[start:stop]]\n"
+            f"labels = ids[1:n * {length} + 1].view(n, {length})[order[start:stop]]   # one token ahead"
+        )
+
+    def batch_view(self, batch: Batch) -> html.Markup:
+        """The first block: input above, target below, one token apart."""
+        names, length = batch.trainer.class_names, 24
+        ids, labels = (batch.inputs[name][0, :length].tolist() for name in ("input_ids", "labels"))
+        return html.join(
+            [
+                html.tokens([(names[i], i, "word") for i in ids], f"goes in (the first {length} tokens of the first block)"),
+                html.tokens(
+                    [(names[i], i, "word") if i >= 0 else ("", i, "padding") for i in labels], "should come out, one token ahead"
+                ),
+            ]
+        )  # fmt: skip
+
+    def batch_checks(self, batch: Batch) -> Iterator[Check]:
+        """Target t is input t + 1; ids lie in the vocabulary; decoding and encoding again gives the same ids."""
+        ids, labels = batch.inputs["input_ids"].cpu(), batch.inputs["labels"].cpu()
+        within = labels[:, :-1] != -100
+        shifted = (labels[:, :-1] == ids[:, 1:]) | ~within
+        yield Check(
+            "target t = input t + 1", bool(shifted.all()), f"{int(shifted.sum())} of {shifted.numel()} positions"
+        )
+        largest, size = int(ids.max()), len(batch.trainer.class_names)
+        yield Check("every id is in the vocabulary", largest < size, f"largest id {largest}, {size} tokens")
+
+
+def visible(token: str) -> str:
+    r"""A token as a person can read it: spaces and line breaks get a sign.
+
+    >>> visible(" "), visible("\n"), visible("a")
+    ('␣', '⏎', 'a')
+    """
+    return token.replace("\n", "⏎").replace(" ", "␣").replace("\t", "⇥")
+
+
+def _join(processor: Any, texts: Sequence[str]) -> Tensor:
+    """All documents as one row of token numbers [tokens] int64, an end mark between them where the tokenizer has one."""
+    end = processor.eos_token_id
+    between = [end] if end is not None else processor("\n\n", add_special_tokens=False, verbose=False)["input_ids"]
+    ids: list[int] = []
+    for row in processor(list(texts), add_special_tokens=False, verbose=False)["input_ids"]:
+        ids += [*row, *between]
+    return torch.tensor(ids[: len(ids) - len(between)] if ids else ids, dtype=torch.int64)
+
+
+TASK = TextGeneration()
