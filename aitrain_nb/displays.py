@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -99,7 +98,7 @@ class TextDisplay:
         """Write a line for the steps and evaluations that call for one."""
         if type(record) is Update:
             self._after_step(record)
-        elif type(record) is Evaluation and not math.isnan(record.training_loss):
+        elif type(record) is Evaluation:
             self._write(epoch_line(record.epoch, record.training_loss, record.loss, overfitting=record.overfitting))
 
     def end(self, ending: Ending) -> None:
@@ -133,6 +132,11 @@ class TextDisplay:
         self._troubles = len(troubles)
 
     def _write(self, line: str) -> None:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        try:
+            line.encode(encoding)
+        except UnicodeEncodeError:  # a pipe or an old console that knows no arrow: a run must not end for that
+            line = line.replace("←", "<-").encode(encoding, errors="replace").decode(encoding)
         if self._bar is not None:
             self._bar.write(line, file=self._stream)
         else:

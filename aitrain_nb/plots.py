@@ -180,7 +180,7 @@ def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Picture:
         axis.axis("off")
     if len(titles):
         size = "x".join(str(side) for side in pictures[0].shape[-2:])
-        named = ", ".join(titles[:24]) + (" ..." if len(titles) > 24 else "")
+        named = "; ".join(titles[:24]) + (" ..." if len(titles) > 24 else "")
         figure.description = f"{len(titles)} pictures of {size} pixels: {named}."
     return figure
 
@@ -241,7 +241,7 @@ def probabilities(table: Sequence[Sequence[float]], classes: Sequence[str], rows
     """Probabilities as a heat map: one row an example, one column a class, values 0 to 1."""
     figure, (axis,) = new_figure(height=max(2.0, 0.26 * len(rows) + 1.2))
     axis.grid(visible=False)
-    picture = axis.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    picture = axis.imshow(table, cmap="Blues", vmin=0, vmax=max([max(row) for row in table] or [1.0]), aspect="auto")
     axis.set_xticks(range(len(classes)), classes)
     axis.set_yticks(range(len(rows)), rows, fontsize=7)
     axis.set(title="Probability of each class", xlabel="class")

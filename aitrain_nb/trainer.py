@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from aitrain_nb import overfitting
 from aitrain_nb.displays import find_display
@@ -14,11 +16,11 @@ from aitrain_nb.engine.interrupts import deferred_interrupt
 from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
-from aitrain_nb.records import Evaluation
+from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.watchers import early_stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
 
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Splits
+    from aitrain_nb.displays import Display
     from aitrain_nb.engine.capture import Seen
     from aitrain_nb.history import History
-    from aitrain_nb.records import Ending, Record
+    from aitrain_nb.records import Record
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
@@ -48,7 +51,7 @@ class Trainer(Phases):
     Attributes:
         watchers: callables that take each record of `run` and `fit`; one that raises `StopTraining` ends the run
             after the step.
-        ending: how the last `fit` ended, or None.
+        ending: how the last run ended and which weights the model holds since; None while it trains.
 
     Raises:
         ModelError: the model doesn't fit the data.
@@ -69,8 +72,7 @@ class Trainer(Phases):
     ) -> None:
         super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
-        self.ending: Ending | None = None
-        self._stop_reason = ""
+        self._running, self._stop_reason = False, ""
 
     def phases(self) -> Iterator[Record]:
         """One optimizer step, phase by phase. `run` repeats this; nothing else trains."""
@@ -87,34 +89,51 @@ class Trainer(Phases):
             yield gradients
         yield self.update(gradients)
 
-    def run(self) -> Iterator[Record]:
+    def run(self) -> Generator[Record]:
         """Steps and evaluations to the end of the run, each phase's record in turn; watchers are told of each.
 
-        A step that was left unfinished is dropped and begun again.
+        A step that was left unfinished is dropped and begun again. However the run ends, also when whoever drives it lets
+        go of it, the model then holds the best weights (`keep="last"` turns that off) and `ending` says so.
         """
         self._drop_unfinished_step()
         self.resume()
+        self._running, began = True, self.step
+        watchers = [*self.watchers, *self._stoppers()]
+        state, reason = "stopped", "left before its end"
+        try:
+            yield from self._to_the_end(watchers)
+            state = "stopped" if self._stop_reason else "done"
+            reason = FINISHED if not self._stop_reason and self.step == began else ""
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            place = f"at step {self.step + 1}" if self._turn.batch is not None else f"after step {self.step}"
+            state, reason = "failed", f"{type(error).__name__} {place}"
+            raise
+        finally:
+            self._drop_unfinished_step()
+            self._finish(state, self._stop_reason if state == "stopped" and self._stop_reason else reason)
+
+    def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         while not self._stop_reason:
             if self._evaluation_due():
                 evaluation = self._evaluate_and_keep()
                 if evaluation is None:
                     return
-                self._announce(evaluation)
+                self._announce(evaluation, watchers)
                 yield evaluation
             elif self.step < self.total_steps:
                 for record in self.phases():
-                    self._announce(record)
+                    self._announce(record, watchers)
                     yield record
             else:
                 return
 
     def fit(self, display: str = "text", **changes: int) -> History:
-        """Train to the end of the run, or go on with it; blocks until it is over.
+        """Train to the end of the run, or go on with it; blocks until it is over. It drains `run` and shows it.
 
-        An interrupt is a normal ending: the step that runs is finished, and the next `fit` goes on as if nothing had
-            been. Whatever the
-        ending, the model then holds the best weights of the evaluations (`keep="last"` turns that off), and
-        `trainer.ending` says so.
+        An interrupt is a normal ending: the step that runs is finished, and the next `fit` goes on as if nothing had been.
+        A second interrupt raises KeyboardInterrupt; the step under way is then dropped whole.
 
         Args:
             display: "text" for the monitor lines, "none" for silence.
@@ -122,61 +141,57 @@ class Trainer(Phases):
 
         Returns:
             The history, one row an optimizer step.
+
+        Raises:
+            ConfigError: no such display or option, or a run shorter than what was already trained.
         """
-        self._lengthen(changes)
         show = find_display(display)(self)
-        self._drop_unfinished_step()
-        self.resume()
-        if self.step >= self.total_steps and not self._evaluation_due():
-            self._end(show, "done", FINISHED)
-            return self.history
-        self._by_hand, self.records = False, None
+        self._lengthen(changes)
+        before = self.watchers
+        self._running, self._keeps_records, self.records, self.ending = True, False, None, None
         show.begin()
-        state, reason = "failed", "an error"
         try:
-            with deferred_interrupt(self.stop, lambda: not self._turn.updating), self._threads, self._watching(show):
-                for _ in self.run():
-                    pass
-            state, reason = ("stopped", self._stop_reason) if self._stop_reason else ("done", "")
-        except BaseException as error:
-            reason = f"{type(error).__name__} at step {self.step + 1}"
-            raise
+            self.watchers = [*before, show]
+            with (
+                deferred_interrupt(self.stop, lambda: not self._turn.updating) as raise_second,
+                closing(self.run()) as records,
+                self.threads,
+                torch.enable_grad(),
+            ):
+                for _ in records:
+                    raise_second()
         finally:
-            self._by_hand = True
-            self._drop_unfinished_step()
-            self._end(show, state, reason)
+            self.watchers, self._keeps_records, self._running = before, True, False
+            self._say_the_end(show)
         return self.history
 
+    def _say_the_end(self, show: Display) -> None:
+        if self.ending is not None:
+            show.end(self.ending)
+
     def stop(self, reason: str = "stopped") -> None:
-        """Ask the running `fit` to end after its current step; any thread may call it."""
-        self._stop_reason = reason
+        """Ask the run that is going on to end after its current step; any thread may call it. Without a run it does nothing."""
+        if self._running:
+            self._stop_reason = reason
 
-    def resume(self) -> None:
-        """Put the last training weights back where the model shows the kept ones; `fit` and `tokenize` do it by themselves."""
-        self._keeper.show_last()
-        if self._by_hand:
-            self._stop_reason = ""
-
-    def _end(self, show: Any, state: str, reason: str) -> None:
+    def _finish(self, state: str, reason: str) -> None:
+        """The one exit of every run: best weights shown, ending said."""
         last = self.history.last.get("eval_loss") if self.step else None
-        self.ending = self._keeper.show_best(state, reason, self.step, self.order.epochs_completed, last)
-        show.end(self.ending)
+        kept = self._keeper.show_best(self.step)
+        if kept is None:
+            self.ending = Ending(state, reason, self.step, self.order.epochs_completed, self.step, last)
+        else:
+            self.ending = Ending(state, reason, self.step, kept.epoch, kept.step, kept.loss)
+        self._running, self._stop_reason = False, ""
 
-    @contextmanager
-    def _watching(self, show: Callable[[Any], None]) -> Iterator[None]:
-        """For the length of a fit, the display and early stopping watch too."""
-        before = self.watchers
-        stoppers = []
+    def _stoppers(self) -> list[Callable[[Any], None]]:
+        """What the config asks to watch for."""
         if self.config.early_stopping == "patience":
-            stoppers.append(early_stopping(self.history, self.config.early_stopping_patience))
-        self.watchers = [*before, *stoppers, show]
-        try:
-            yield
-        finally:
-            self.watchers = before
+            return [early_stopping(self.history, self.config.early_stopping_patience)]
+        return []
 
-    def _announce(self, record: Record) -> None:
-        for watch in self.watchers:
+    def _announce(self, record: Record, watchers: list[Callable[[Any], None]]) -> None:
+        for watch in watchers:
             try:
                 watch(record)
             except StopTraining as stop:
@@ -222,8 +237,9 @@ class Trainer(Phases):
         began = perf_counter()
         raw, answers = self._evaluator.ask(split, stop)
         metrics = self.task.metrics(answers.predicted, answers.labels)
-        epoch = self.order.epochs_completed
-        evaluation = Evaluation(self._reference, self.step, epoch, split, raw, answers, metrics)
+        shown = self._keeper.shown
+        step, epoch = (shown.step, shown.epoch) if shown else (self.step, self.order.epochs_completed)
+        evaluation = Evaluation(self._reference, step, epoch, split, raw, answers, metrics)
         evaluation.seconds = perf_counter() - began
         return evaluation
 
@@ -250,9 +266,17 @@ class Trainer(Phases):
             if name not in {"epochs", "max_steps"}:
                 raise ConfigError(*unknown_name("option of fit", name, ["epochs", "max_steps", "display"]))
         lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
-        if changes:
-            config = self.config.replace(**(lifted | changes))
-            self.plan, self.config = Plan.of(config, self.steps_per_epoch), config
+        if not changes:
+            return
+        config = self.config.replace(**(lifted | changes))
+        plan = Plan.of(config, self.steps_per_epoch)
+        if plan.total_steps < self.step:
+            raise ConfigError(
+                f"A run of {plan.total_steps:,} steps is shorter than what was already trained.",
+                f"{self.step:,} steps have been taken.",
+                "Ask for more, or begin again with prepare(...).",
+            )
+        self.plan, self.config = plan, config
 
     def __repr__(self) -> str:
         weights = sum(weight.numel() for weight in self.model.parameters())

@@ -149,3 +149,31 @@ def test_a_lost_number_is_said_once(make, capsys):
 def test_an_unknown_display_lists_the_valid_ones(make):
     with pytest.raises(ai.ConfigError, match="text"):
         make().fit(display="txet")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_a_stream_that_knows_no_arrow_gets_another_one(make, encoding):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    display = TextDisplay(make(), stream)
+    display._write(epoch_line(4, 0.8, 1.5, overfitting=True))
+    stream.seek(0)
+    assert stream.read() == "Epoch 4: Training loss: 0.8, Validation loss: 1.5  <- Overfitting!\n"
+
+
+def test_a_record_can_be_printed_in_plain_letters(make, step):
+    for record in step(make()):
+        assert repr(record).isascii()
+
+
+def test_a_name_that_is_wrong_leaves_the_run_as_it_was(make):
+    trainer = make()
+    with pytest.raises(ai.ConfigError):
+        trainer.fit(display="txet", max_steps=99)
+    assert trainer.total_steps == 20
+
+
+def test_a_run_can_not_be_made_shorter_than_it_is(make):
+    trainer = make()
+    trainer.fit(display="none")
+    with pytest.raises(ai.ConfigError, match="20 steps have been taken"):
+        trainer.fit(display="none", max_steps=10)

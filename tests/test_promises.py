@@ -137,8 +137,11 @@ class TestPromise3AnInterruptIsANormalEnding:
         trainer = ai.prepare(**self.fields)
         handler = signal.getsignal(signal.SIGINT)
 
+        fired = []
+
         def twice(*_arguments):
-            if trainer.step == 20 and not trainer.ending:
+            if trainer.step == 20 and not fired:
+                fired.append("twice")
                 os.kill(os.getpid(), signal.SIGINT)
                 os.kill(os.getpid(), signal.SIGINT)
 
@@ -147,8 +150,33 @@ class TestPromise3AnInterruptIsANormalEnding:
             trainer.fit(display="none")
         assert signal.getsignal(signal.SIGINT) is handler
         assert trainer.fingerprint() == whole[20]
+        assert (trainer.ending.state, trainer.ending.reason) == ("stopped", "interrupted")
         trainer.fit(display="none")
         assert trainer.fingerprint() == straight.fingerprint()
+
+    @pytest.mark.parametrize("by", ["fit", "hand"])
+    def test_a_second_interrupt_inside_an_update_waits_until_it_is_whole(self, by):
+        """The weights have moved and the row isn't in the history yet: both or neither."""
+        whole, straight = fingerprints_of_a_whole_run(**self.fields)
+        trainer = ai.prepare(**self.fields)
+        add, fired = trainer.history.add_step, []
+
+        def twice(row):
+            if row[0] == 20 and not fired:
+                fired.append("twice")
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
+            add(row)
+
+        trainer.history.add_step = twice
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(display="none") if by == "fit" else [None for _ in trainer.run()]
+        assert fired
+        assert trainer.step == len(trainer.history) == 20
+        assert trainer.fingerprint() == whole[20]
+        trainer.fit(display="none")
+        assert trainer.fingerprint() == straight.fingerprint()
+        assert trainer.history.frame()["loss"].tolist() == straight.history.frame()["loss"].tolist()
 
     def test_on_another_thread_fit_trains_as_well(self):
         trainer = ai.prepare(**self.fields)
@@ -190,6 +218,16 @@ class TestPromise7TheLoggedLossIsTrue:
         plain.fit(display="none")
         smooth.fit(display="none")
         assert plain.history.last["loss"] == smooth.history.last["loss"]
+
+    def test_an_epoch_that_is_lost_still_has_its_line(self, capsys):
+        trainer = ai.prepare(model="mlp", epochs=2)
+        with torch.no_grad():
+            trainer.model.output.bias[0] = float("nan")
+        trainer.fit()
+        lines = [line for line in capsys.readouterr().out.splitlines() if "Validation loss" in line]
+        assert [line.split(":")[0] for line in lines] == ["Epoch 1", "Epoch 2"]
+        assert "nan" in lines[-1]
+        assert "no validation loss was a finite number" in trainer.ending.kept
 
 
 class OutOfMemoryError(RuntimeError):
@@ -247,6 +285,48 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
         if kind == "early stop":
             assert "early stopping" in trainer.ending.reason
             assert trainer.step < trainer.total_steps
+
+    def test_run_has_the_same_ending_as_fit(self):
+        fields = {"model": "mlp", "learning_rate": 0.05, "epochs": 60, "weight_decay": 0.0}
+        fields |= {"early_stopping": "patience", "early_stopping_patience": 1}
+        fitted, driven = ai.prepare(**fields), ai.prepare(**fields)
+        fitted.fit(display="none")
+        for _ in driven.run():
+            pass
+        assert driven.ending == fitted.ending
+        assert driven.ending.state == "stopped"
+        assert driven.fingerprint() == fitted.fingerprint()
+
+    def test_letting_go_of_a_run_is_an_ending_too(self):
+        trainer = ai.prepare(**self.fields)
+        best = {}
+        for record in trainer.run():
+            if isinstance(record, ai.Evaluation):
+                best[record.loss] = trainer.fingerprint()
+            if trainer.step == 40:
+                break
+        del record
+        assert trainer.ending.state == "stopped"
+        assert trainer.fingerprint() == best[min(best)]
+
+    def test_looking_at_the_next_batch_and_back_leaves_the_best_weights(self):
+        trainer = ai.prepare(**self.fields)
+        trainer.fit(display="none")
+        kept, loss, ending = trainer.fingerprint(), trainer.evaluate().loss, trainer.ending
+        trainer.tokenize()
+        assert trainer.ending is None
+        trainer.undo()
+        assert trainer.fingerprint() == kept
+        assert trainer.evaluate().loss == loss
+        assert trainer.ending == ending
+
+    def test_an_evaluation_names_the_weights_that_it_saw(self):
+        trainer = ai.prepare(**self.fields | {"epochs": 4})
+        trainer.fit(display="none")
+        assert trainer.ending.kept_step < trainer.step
+        assert trainer.evaluate().step == trainer.ending.kept_step
+        trainer.resume()
+        assert trainer.evaluate().step == trainer.step
 
     def test_keep_last_turns_it_off(self):
         whole, trainer = fingerprints_of_a_whole_run(**self.fields, keep="last")

@@ -103,7 +103,7 @@ def _speeches(config: TrainConfig) -> Bundle:
             for text in two_sentences(words)
         ]
         rows += chance.sample(found, _EXAMPLES_AN_ERA)
-    columns = {
+    columns: dict[str, Any] = {
         "text": [text for text, _, _ in rows],
         "label": torch.tensor([label for _, label, _ in rows]),
         "group": torch.tensor([speech for _, _, speech in rows]),

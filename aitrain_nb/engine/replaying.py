@@ -61,7 +61,7 @@ class Replay:
         before = model.training
         model.train(training)
         try:
-            with trainer.random.replayed(self._random_before(records, number)):
+            with trainer.random.replayed(self._random_before(records, number)), trainer.threads:
                 return trainer.task.outputs(
                     lambda *args, **named: torch.func.functional_call(model, state, args, named), given
                 )

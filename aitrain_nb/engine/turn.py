@@ -63,8 +63,8 @@ class Turn:
                 "for part in batch.parts: gradients = trainer.backward(trainer.loss(trainer.forward(part)))",
             )
         if not isinstance(given, (Batch, MicroBatch)):
-            raise PhaseError(f"forward takes a Batch, not {_name(given)}.", self._where(), f"Call {self.call()}.")
-        raise PhaseError("That batch is not the one whose turn it is.", self._where(), f"Call {self.call()}.")
+            raise PhaseError(f"forward takes a Batch, not {_name(given)}.", self.where(), f"Call {self.call()}.")
+        raise PhaseError("That batch is not the one whose turn it is.", self.where(), f"Call {self.call()}.")
 
     def take(self, phase: str, record: Any) -> None:
         """Check that `record` is what this phase takes now; raises PhaseError where it isn't."""
@@ -74,17 +74,17 @@ class Turn:
         if not isinstance(record, TAKES[phase]):
             raise PhaseError(
                 f"{phase} takes the {wanted} of the phase before, not {_name(record)}.",
-                self._where(),
+                self.where(),
                 f"Call {self.call()}.",
             )
         if record._trainer_reference is not self._trainer:
             raise PhaseError(
-                f"That {wanted} belongs to another trainer.", self._where(), "Pass what this trainer returned."
+                f"That {wanted} belongs to another trainer.", self.where(), "Pass what this trainer returned."
             )
         if self.phase == phase:
             raise PhaseError(
                 f"That {wanted} is of step {record.step} and has had its turn.",
-                self._where(),
+                self.where(),
                 f"Pass the newest one: {self.call()}.",
             )
         raise self._out_of_order(phase, record)
@@ -121,7 +121,8 @@ class Turn:
             "update": "update = trainer.update(gradients)",
         }[self.phase]
 
-    def _where(self) -> str:
+    def where(self) -> str:
+        """Where the trainer stands, in words."""
         trainer = self._trainer()
         taken = trainer.step if trainer is not None else 0
         if self.batch is None:
@@ -133,7 +134,7 @@ class Turn:
     def _out_of_order(self, phase: str, record: Record | None = None) -> PhaseError:
         used = " with a record that was used already" if record is not None and record.serial < self._serial else ""
         again = ", or trainer.undo() to begin this step again" if self.batch is not None else ""
-        return PhaseError(f"{phase} was called out of order{used}.", self._where(), f"Call {self.call()}{again}.")
+        return PhaseError(f"{phase} was called out of order{used}.", self.where(), f"Call {self.call()}{again}.")
 
 
 def _name(thing: object) -> str:

@@ -11,13 +11,13 @@ from aitrain_nb.errors import PhaseError
 
 if TYPE_CHECKING:
     import weakref
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import pandas as pd
     from torch import Tensor, nn
 
     from aitrain_nb.figures import Picture
-    from aitrain_nb.records.batch import Batch, MicroBatch
+    from aitrain_nb.records.batch import Batch
     from aitrain_nb.records.forward import Forward
     from aitrain_nb.records.gradients import Gradients
     from aitrain_nb.records.loss import Loss
@@ -60,6 +60,13 @@ def agree(name: str, measured: float, expected: float, tolerance: float) -> Chec
     return Check(
         name, passed, f"{measured:.7g} against {expected:.7g}, difference {difference:.1e} (at most {tolerance:.0e})"
     )
+
+
+def tolerance(computed: Tensor, exact: float) -> float:
+    """How far numbers may lie apart: `exact` for float32 and better, more for what was computed in fewer bits."""
+    import torch
+
+    return max(exact, 4 * float(torch.finfo(computed.dtype).eps)) if computed.dtype.itemsize < 4 else exact
 
 
 class StepRecords:
@@ -159,7 +166,7 @@ class Record:
             lines = [f"  {name}: {fact}" for name, fact in self.facts().items()]
         except PhaseError as error:
             lines = [f"  {error.what}"]
-        return "\n".join([f"{self.title} · {self._header()}", *lines])
+        return "\n".join([f"{self.title} | {self._header(' | ')}", *lines])  # plain letters: any terminal can show them
 
     def _repr_html_(self) -> str:
         explain = html.element("div", self.explain, style="margin:2px 0 6px 0")
@@ -169,10 +176,10 @@ class Record:
         except PhaseError as error:
             return html.section(self.title, self._header(), explain, error.what)
 
-    def _header(self) -> str:
+    def _header(self, between: str = " · ") -> str:
         changed = "yes" if self.weights_changed else "no"
-        time = numerals.duration(self.seconds)
-        return f"step {self.step} · epoch {self.epoch:.3g} · {self.phase} · {time} · weights changed: {changed}"
+        parts = [f"step {self.step}", f"epoch {self.epoch:.3g}", self.phase, numerals.duration(self.seconds)]
+        return between.join([*parts, f"weights changed: {changed}"])
 
     # the trainer and the other records of the step
 
@@ -208,6 +215,12 @@ class Record:
         return records
 
     @property
+    def _current(self) -> bool:
+        """Whether the record belongs to the step that is under way by hand, so that the others can be asked."""
+        records = self.trainer.records
+        return records is not None and records.holds(self)
+
+    @property
     def _model(self) -> nn.Module:
         model: nn.Module = self.trainer.model
         return model
@@ -232,8 +245,3 @@ def fingerprint(weights: Iterable[tuple[str, Tensor]]) -> str:
         digest.update(name.encode())
         digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def parts_of(batch: Batch) -> Iterator[MicroBatch]:
-    """The micro-batches of a batch."""
-    yield from batch.parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from aitrain_nb import numerals
@@ -27,7 +28,7 @@ class Ending(NamedTuple):
     kept_loss: float | None
 
     def __str__(self) -> str:
-        return f"{self.state}: {self.reason}; {self.kept}"
+        return f"{self.state}: {self.reason}; {self.kept}" if self.reason else f"{self.state}; {self.kept}"
 
     @property
     def line(self) -> str:
@@ -44,6 +45,8 @@ class Ending(NamedTuple):
             if self.kept_epoch == int(self.kept_epoch)
             else f"epoch {self.kept_epoch:.2f} (step {self.kept_step})"
         )
+        if self.kept_loss is not None and not math.isfinite(self.kept_loss):
+            return f"kept the last weights, {where} (no validation loss was a finite number)"
         if self.kept_loss is None:
             return (
                 f"kept the last weights, {where} (not evaluated)"

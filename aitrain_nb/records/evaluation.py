@@ -153,8 +153,10 @@ class Evaluation(Record):
                 "Validation was used to choose the weights, so a fresh test set would be a little less kind."
             )
         if self.training_loss > self.loss:
+            dropout = any(type(module).__name__.startswith("Dropout") for module in self._model.modules())
             sentences.append(
-                "The training loss is higher because it is a mean over the epoch while the model still learned, with dropout on."
+                "The training loss is higher because it is a mean over the epoch, while the model still learned"
+                + (", with dropout on." if dropout else ".")
             )
         return " ".join(sentences)
 

@@ -156,7 +156,7 @@ class Forward(Record):
         )
 
     def _view(self) -> html.Markup:
-        if self.trainer.records is None or not self.trainer.records.holds(self):
+        if not self._current:
             return html.Markup("")
         rows = []
         for i, row in self.table().head(8).iterrows():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.errors import PhaseError
-from aitrain_nb.records.base import Check, Fact, Record, agree
+from aitrain_nb.records.base import Check, Fact, Record, agree, tolerance
 from aitrain_nb.records.targets import Targets
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Loss(Record):
             "knows nothing": Fact(self.baseline, "nats"),
             "counted targets": Fact(self.counted),
         }
-        if self.trainer.records is not None and self.trainer.records.holds(self):
+        if self._current:
             found["right"] = Fact(f"{int(self.correct.sum())} of {self.counted}")
         return found
 
@@ -190,7 +190,7 @@ class Loss(Record):
             f"The mean loss is {numerals.step_loss(self.value)} nats, the surprise of a fair die with {self.perplexity:.3g} sides.",
             f"A model that knows nothing has ln {len(self.trainer.class_names)} = {numerals.step_loss(self.baseline)}.",
         ]
-        if self.trainer.records is not None and self.trainer.records.holds(self):
+        if self._current:
             sentences.append(f"{int(self.correct.sum())} of {self.counted} predictions are right.")
             sentences.append(self.example(int(self._targets.pick(self.per_target).argmax())))
         return " ".join(sentences)
@@ -199,20 +199,25 @@ class Loss(Record):
         """The phase in plain PyTorch."""
         smoothing = self.trainer.config.label_smoothing
         extra = f", label_smoothing={smoothing!r}" if smoothing else ""
-        return (
-            f"per_example = torch.nn.functional.cross_entropy(logits, labels, reduction='none'{extra})\n"
-            "counted = (labels != -100).sum()\n"
-            "loss = per_example.sum() / counted"
-        )
+        flat = ".flatten(0, 1)" if self.per_target.ndim > 1 else ""
+        lines = [
+            f"per_target = torch.nn.functional.cross_entropy(logits{flat}, labels{flat}, reduction='none'{extra})",
+            "counted = (labels != -100).sum()",
+            "loss = per_target.sum() / counted",
+        ]
+        whole = self._records.batch.counted if self._current else self.counted
+        if whole != self.counted:  # one of several micro-batches: all of them together are the step's mean
+            lines[1:] = [f"counted = {whole}                                    # targets of the whole step", lines[2]]
+        return "\n".join(lines)
 
     def _view(self) -> html.Markup:
-        if self.trainer.records is None or not self.trainer.records.holds(self):
+        if not self._current:
             return html.Markup("")
         rows = self.worst(6)
         top = max(1e-12, float(rows["loss"].max()))
         cells = [
             [i if "position" not in row else f"{row['example']}, {row['position']}", row["true"],
-             f"{row['predicted']} {numerals.share(row['p_predicted'])}", numerals.share(row["p_true"]),
+             f"{row['predicted']} ({numerals.share(row['p_predicted'])})", numerals.share(row["p_true"]),
              html.bar(row["loss"] / top, f"{numerals.step_loss(row['loss'])} nats", html.ORANGE)]
             for i, row in rows.iterrows()
         ]  # fmt: skip
@@ -234,7 +239,11 @@ class Loss(Record):
         own = forward.probabilities.double().gather(-1, labels.clamp(min=0)[..., None])[..., 0]
         own = torch.where(labels >= 0, own, torch.ones_like(own))
         error = float((self.p_true.double() - own).abs().max())
-        yield Check("exp(-loss) = probability of the truth", error <= 1e-5, f"largest difference {error:.1e}")
+        yield Check(
+            "exp(-loss) = probability of the truth",
+            error <= tolerance(forward.logits, 1e-5),
+            f"largest difference {error:.1e}",
+        )
         yield from self._second_opinion(torch, forward, labels)
         finite = bool(torch.isfinite(self.per_target).all())
         where = "" if finite else f"; first layer: {self.trainer.inspector.first_bad_layer(self._records, self.number)}"
@@ -255,5 +264,5 @@ class Loss(Record):
             "the objective = torch's cross-entropy, by its share of the step",
             float(self.objective.detach()),
             expected,
-            1e-5,
+            tolerance(forward.logits, 1e-5),
         )

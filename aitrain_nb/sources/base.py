@@ -83,7 +83,7 @@ class Options:
         return (self.image_size, self.image_size) if isinstance(self.image_size, int) else self.image_size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Raw:
     """Examples as they were read, before any split.
 
@@ -114,7 +114,7 @@ class Raw:
         return f"Raw {self.name!r}: {self.dataset!r}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """Rows that a kind has read, before the columns are chosen.
 

@@ -134,7 +134,7 @@ class _Chooser:
 
     def _label(self, taken: set[str]) -> Choice:
         free = [one for name, one in self.profiles.items() if name not in taken]
-        named = [one for one in self._named(LABEL_NAMES, free) if one.kind != "nothing"]
+        named, empty = self._named(LABEL_NAMES, free)
         if named and (len(named) == 1 or _plain(named[0].name) == LABEL_NAMES[0]):
             others = [one.name for one in free if one != named[0] and _can_be_label(one)]
             return Choice(named[0].name, "by its name", tuple(others))
@@ -144,6 +144,8 @@ class _Chooser:
             return Choice(fitting[0].name, "by its name and content" if named else why)
         if fitting or named:
             self._ambiguous("label", fitting or named)
+        if empty:
+            return Choice(empty[0].name, "by its name")
         raise DataError(
             "No column looks like the label.",
             f"The columns are: {self._listed(free)}. A label has a few different values that repeat.",
@@ -152,18 +154,16 @@ class _Chooser:
 
     def _text(self, taken: set[str]) -> Choice:
         free = [one for name, one in self.profiles.items() if name not in taken]
-        named = [one for one in self._named(TEXT_NAMES, free) if one.kind != "nothing"]
-        if named and _plain(named[0].name) == TEXT_NAMES[0]:
-            return Choice(
-                named[0].name, "by its name", tuple(one.name for one in free if one != named[0] and _is_text(one))
-            )
-        if len(named) == 1:
+        named, empty = self._named(TEXT_NAMES, free)
+        if named and (len(named) == 1 or _plain(named[0].name) == TEXT_NAMES[0]):
             return Choice(
                 named[0].name, "by its name", tuple(one.name for one in free if one != named[0] and _is_text(one))
             )
         words = [one for one in free if one.kind == "text"]
         prose = [one for one in words if _is_text(one)]
         candidates = sorted(named or prose or words, key=lambda one: -one.characters)
+        if not candidates and empty:
+            return Choice(empty[0].name, "by its name")
         if not candidates:
             raise DataError(
                 "No column looks like text.",
@@ -188,9 +188,11 @@ class _Chooser:
             "Give a folder of images with one subfolder a class, or pass task='text-classification'.",
         )
 
-    def _named(self, names: Sequence[str], free: Sequence[Profile]) -> list[Profile]:
+    def _named(self, names: Sequence[str], free: Sequence[Profile]) -> tuple[list[Profile], list[Profile]]:
+        """Columns with one of these names, in the order of the names: those with values, and those without any."""
         by_name = {_plain(one.name): one for one in reversed(free)}
-        return [by_name[name] for name in names if name in by_name]
+        found = [by_name[name] for name in names if name in by_name]
+        return [one for one in found if one.kind != "nothing"], [one for one in found if one.kind == "nothing"]
 
     def _ambiguous(self, role: str, candidates: Sequence[Profile]) -> NoReturn:
         raise DataError(
@@ -226,14 +228,16 @@ def _can_be_label(one: Profile) -> bool:
     ):
         return False
     most = _MOST_NUMBERED_CLASSES if one.kind == "whole numbers" else _MOST_CLASSES
-    return 2 <= one.distinct <= min(most, max(2, one.filled // 2)) and one.characters <= 60
+    repeats = one.distinct < one.filled and one.distinct <= max(2, one.filled // 2)
+    return repeats and 2 <= one.distinct <= most and one.characters <= 60
 
 
 def _label_like(free: Sequence[Profile]) -> list[Profile]:
     """Columns whose content looks like classes; words come before numbers."""
-    fitting = [one for one in free if _can_be_label(one)]
+    fitting = [one for one in free if _can_be_label(one) and _plain(one.name) not in TEXT_NAMES]
     return [one for one in fitting if one.kind != "whole numbers"] or fitting
 
 
 def _is_text(one: Profile) -> bool:
-    return one.kind == "text" and not _is_id(one) and not _can_be_label(one)
+    varied = one.distinct > 1 or one.rows == 1
+    return one.kind == "text" and varied and not _is_id(one) and not _can_be_label(one)

@@ -71,7 +71,12 @@ def locate(source: object, suffixes: Iterable[str]) -> object:
             "Addresses are not followed; only names of data sets on the hub are.",
             "Download the file and give its name here.",
         )
-    path = Path(written)
+    try:
+        path = Path(written).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise DataError(
+            f"Can't find the home of {shown(Path(written).parts[0])}.", f"{error}.", "Write the whole path."
+        ) from error
     if _exists(path):
         return path
     known = {*suffixes, *_HOW_ELSE}
@@ -111,12 +116,11 @@ def _likely(path: Path) -> list[str]:
     except OSError:
         return []
     visible = [name for name in names if not name.startswith(".")]
-    like = [
+    return [
         name
         for name in nearest(path.name, visible)[:5]
         if max(_likeness(path.name, name), _likeness(path.name, Path(name).stem)) > 0.6
     ]
-    return like
 
 
 def _likeness(one: str, other: str) -> float:

@@ -16,7 +16,7 @@ _SHOWN_CLASSES = 12
 _SHOWN_CHARACTERS = 160
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Guess:
     """What was decided while data were read, and what was found.
 

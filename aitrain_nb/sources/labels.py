@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.sources.values import is_missing, kind_of, shown
+from aitrain_nb.sources.values import as_text, is_missing, kind_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +55,14 @@ def encode(values: Sequence[Any], column: str, class_names: Sequence[str] | None
     if class_names:
         return _with_names(values, column, class_names)
     _refuse_several(filled, column)
-    kinds = {kind_of(value) for value in filled}
-    if kinds <= {"whole numbers", "decimals"}:
-        return _numbered(values, filled, column, "decimals" in kinds)
-    if "times" in kinds and kinds <= {"times"}:
+    kinds = Counter(kind_of(value) for value in filled)
+    if kinds["decimals"] and 2 * (kinds["decimals"] + kinds["whole numbers"]) > len(filled):
+        _refuse(column, "holds numbers with decimals", [value for value in filled if kind_of(value) == "decimals"])
+    if set(kinds) == {"whole numbers"}:
+        return _numbered(values, filled, column)
+    if set(kinds) == {"times"}:
         _refuse(column, "holds dates or times", filled)
-    written = [None if is_missing(value) else str(value).strip() for value in values]
+    written = [None if is_missing(value) else as_text(value).strip() for value in values]
     stripped = sum(isinstance(value, str) and value != value.strip() for value in filled)
     return _sorted(written, column, sorted({name for name in written if name is not None}), stripped)
 
@@ -84,9 +86,7 @@ def _with_names(values: Sequence[Any], column: str, class_names: Sequence[str]) 
     return Labels([place[number] for number in numbers], tuple(class_names[number] for number in used), tuple(notes))
 
 
-def _numbered(values: Sequence[Any], filled: Sequence[Any], column: str, decimals: bool) -> Labels:
-    if decimals:
-        _refuse(column, "holds numbers with decimals", [value for value in filled if kind_of(value) == "decimals"])
+def _numbered(values: Sequence[Any], filled: Sequence[Any], column: str) -> Labels:
     counts = Counter(_whole(value) for value in filled)
     if len(counts) > 20 and (len(filled) < 5 * len(counts) or len(counts) > 1000):
         _refuse(column, f"holds {len(counts):,} different numbers in {len(filled):,} rows", filled)
@@ -97,15 +97,15 @@ def _numbered(values: Sequence[Any], filled: Sequence[Any], column: str, decimal
 
 def _whole(value: Any) -> str:
     """A whole number as text: 2.0 is "2", the text "007" stays."""
-    text = str(value).strip() if isinstance(value, str) else str(int(value))
+    text = str(value).strip() if isinstance(value, str) else as_text(int(value))
     return text.split(".")[0]
 
 
 def _sorted(written: Sequence[str | None], column: str, names: Sequence[str], stripped: int) -> Labels:
     filled = sum(name is not None for name in written)
-    if len(names) == filled and filled >= 5:
+    if (len(names) == filled and filled >= 5) or (2 * len(names) > filled >= 20):
         raise DataError(
-            f"Every row has its own value in the label column {shown(column)}.",
+            f"{'Every' if len(names) == filled else 'Nearly every'} row has its own value in the label column {shown(column)}.",
             f"It has {filled:,} different values in {filled:,} rows, such as {shown(names[0])}: an id or a text, not a class.",
             "Pass label_column=... with a column whose values repeat.",
         )

@@ -7,6 +7,7 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +20,7 @@ from aitrain_nb.sources.guess import Guess
 from aitrain_nb.sources.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from PIL import Image
@@ -31,6 +32,9 @@ MOST_BYTES = 4 * 2**30
 _UNREADABLE = "image that can't be read"
 _GREY = {"1", "L", "LA", "La", "I", "F"}
 _ORIENTATION = 0x0112
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+"""What is opened, whatever a file's name: to read others, such as EPS, Pillow starts other programs."""
+
 _PREVIEW = 5
 
 
@@ -107,7 +111,7 @@ def _look(sources: Sequence[Source], options: Options, dropped: Counter[str]) ->
     seen = []
     for place, source in enumerate(sources):
         try:
-            with _opened(source) as image:
+            with _opened(source) as image, _sentences(source.name):
                 turned = image.getexif().get(_ORIENTATION, 1) in {5, 6, 7, 8}
                 size = (image.width, image.height) if turned else (image.height, image.width)
                 seen.append(_Seen(place, size, image.mode in _GREY or image.mode.startswith("I;16")))
@@ -171,7 +175,8 @@ def _opened(source: Source) -> Image.Image:
 
     cell = source.cell
     if isinstance(cell, Mapping):
-        cell = io.BytesIO(cell["bytes"]) if cell.get("bytes") else None
+        data = cell.get("bytes")
+        cell = io.BytesIO(data) if isinstance(data, bytes) and data else None
     if cell is None:
         raise DataError(
             f"The image of {source.name} isn't in the data.",
@@ -181,15 +186,24 @@ def _opened(source: Source) -> Image.Image:
     if not isinstance(cell, (Path, io.BytesIO)):
         copied: Image.Image = cell.copy()
         return copied
+    with _sentences(source.name), warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Image.open(cell, formats=_FORMATS)
+
+
+@contextmanager
+def _sentences(name: str) -> Iterator[None]:
+    """Turn what Pillow raises for the image of this name into a DataError."""
+    from PIL import Image
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", category=UserWarning)
-            return Image.open(cell)
+        yield
+    except DataError:
+        raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise _bomb(source.name) from error
+        raise _bomb(name) from error
     except Exception as error:  # Pillow's readers raise nearly anything on damaged bytes
-        raise _unreadable(source.name, error) from error
+        raise _unreadable(name, error) from error
 
 
 def _bomb(name: str) -> DataError:
@@ -217,15 +231,12 @@ def _pixels(source: Source, shape: tuple[int, int, int]) -> np.ndarray:
     from PIL import Image, ImageOps
 
     channels, height, width = shape
-    with _opened(source) as image:
-        try:
-            image.load()
-            plain = _flat(ImageOps.exif_transpose(image), channels)
-            if plain.size != (width, height):
-                plain = plain.resize((width, height), Image.Resampling.BILINEAR)
-            pixels = np.asarray(plain, dtype=np.float32)
-        except Exception as error:  # as in _opened
-            raise _unreadable(source.name, error) from error
+    with _opened(source) as image, _sentences(source.name):
+        image.load()
+        plain = _flat(ImageOps.exif_transpose(image), channels)
+        if plain.size != (width, height):
+            plain = plain.resize((width, height), Image.Resampling.BILINEAR)
+        pixels = np.asarray(plain, dtype=np.float32)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
@@ -266,7 +277,7 @@ def _guess(
 ) -> Guess:
     import pandas as pd
 
-    numbers = dataset.columns["label"].tolist()
+    numbers = [labelled.numbers[one.place] for one in kept]
     names = [labelled.names[number] if number >= 0 else "(no label)" for number in numbers]
     examples = [
         (labelled.sources[one.place].name, f"{one.size[0]} x {one.size[1]}", name)

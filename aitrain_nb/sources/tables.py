@@ -11,7 +11,7 @@ from aitrain_nb.sources import labels, pictures
 from aitrain_nb.sources.base import Options, Raw, Table
 from aitrain_nb.sources.columns import Choice, choose
 from aitrain_nb.sources.guess import Guess
-from aitrain_nb.sources.values import cells, is_missing, is_picture, kind_of, quantiles, shown
+from aitrain_nb.sources.values import as_text, cells, is_missing, is_picture, kind_of, quantiles, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def as_texts(values: Sequence[Any], column: str) -> tuple[list[str | None], list
                     "Pass text_column=... with a column of texts, or make one text of each value.",
                 )
             numbers += 1
-        text = str(value)
+        text = as_text(value)
         whole = text.encode("utf-8", "replace").decode("utf-8")
         halves += whole != text
         texts.append(whole)
@@ -102,7 +102,7 @@ def _texts(table: Table, chosen: Mapping[str, Choice], options: Options) -> Raw:
         if role in chosen:
             columns[role], more = as_texts(cells(table.frame[chosen[role].column]), chosen[role].column)
             notes += more
-    columns, names, more, dropped = _used(table, chosen, columns, options, "empty text")
+    columns, names, told, dropped = _used(table, chosen, columns, options, "empty text")
     rows = list(zip(*columns.values(), strict=True))
     guess = Guess(
         columns={role: choice.column for role, choice in chosen.items()},
@@ -110,7 +110,7 @@ def _texts(table: Table, chosen: Mapping[str, Choice], options: Options) -> Raw:
         rows=len(rows),
         preview=_preview(columns, names),
         candidates={role: choice.others for role, choice in chosen.items()},
-        notes=(*notes, *more),
+        notes=(*notes, *told),
         class_counts=_class_counts(columns, names),
         dropped=dropped,
         duplicates=len(rows) - len(set(rows)),
@@ -217,7 +217,7 @@ def _dataset(columns: Mapping[str, Any], names: Sequence[str]) -> Dataset:
 
 def _images(table: Table, chosen: Mapping[str, Choice], options: Options) -> Raw:
     values = cells(table.frame[chosen["image"].column])
-    columns = {
+    columns: dict[str, list[Any]] = {
         "image": [value if is_picture(value) else None for value in values],
         "row": [f"row {row:,}" for row in range(1, len(values) + 1)],
     }

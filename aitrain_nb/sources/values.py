@@ -7,7 +7,10 @@ import numbers
 import re
 from collections.abc import Mapping
 from datetime import date, time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from aitrain_nb.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +63,22 @@ def shown(value: object, most: int = 60) -> str:
     >>> shown("a" * 80, 10)
     "'aaaaaa...'"
     """
-    written = str(value) if isinstance(value, str) else f"{value}"
+    written = as_text(value)
     return repr(written if len(written) <= most else f"{written[: most - 4]}...")
+
+
+def as_text(value: Any) -> str:
+    """The value as text; python refuses to write whole numbers of more than 4,300 digits.
+
+    Raises:
+        DataError: it is such a number.
+    """
+    try:
+        return str(value)
+    except ValueError as error:
+        raise DataError(
+            "A value is a number of thousands of digits.", f"Python says: {error}.", "Leave it out, or give it as text."
+        ) from error
 
 
 def is_missing(value: Any) -> bool:
@@ -87,18 +104,21 @@ def kind_of(value: Any) -> ValueKind:
     if isinstance(value, bool) or type(value).__name__ == "bool_":
         return "yes or no"
     if isinstance(value, str):
-        written = value.strip()
-        if _WHOLE.fullmatch(written):
-            return "whole numbers"
-        if _NUMBER.fullmatch(written):
-            return "decimals"
-        return "times" if len(written) < 40 and _TIME.fullmatch(written) else "text"
-    if isinstance(value, numbers.Number):
-        as_float = value if isinstance(value, float) else None
-        return "whole numbers" if as_float is None or as_float.is_integer() else "decimals"
+        return _kind_of_text(value.strip())
+    if isinstance(value, (numbers.Real, Decimal)):
+        whole = isinstance(value, numbers.Integral) or (math.isfinite(value) and value == value // 1)
+        return "whole numbers" if whole else "decimals"
     if isinstance(value, (date, time)):
         return "times"
     return "pictures" if is_picture(value) else "lists"
+
+
+def _kind_of_text(written: str) -> ValueKind:
+    if _WHOLE.fullmatch(written):
+        return "whole numbers"
+    if _NUMBER.fullmatch(written):
+        return "decimals"
+    return "times" if len(written) < 40 and _TIME.fullmatch(written) else "text"
 
 
 def cells(column: pd.Series) -> list[Any]:
@@ -130,25 +150,25 @@ def profile(column: pd.Series) -> Profile:
 
 
 def _as_key(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)[:200] if not is_picture(value) else str(id(value))
+    if isinstance(value, str):
+        return value
+    return str(id(value)) if is_picture(value) else as_text(value)[:200]
 
 
 def _kind_of_all(kinds: dict[ValueKind, int]) -> ValueKind:
-    if not kinds:
-        return "nothing"
+    """The kind of a column: one that nearly all values are; text where they are mixed."""
     total = sum(kinds.values())
-    for rare in ("lists", "pictures"):
-        if kinds.get(rare, 0) > total / 2:
-            return rare
-    if kinds.get("times", 0) >= 0.9 * total:
-        return "times"
-    if kinds.get("yes or no", 0) == total:
-        return "yes or no"
-    if kinds.get("whole numbers", 0) == total:
-        return "whole numbers"
-    if kinds.get("whole numbers", 0) + kinds.get("decimals", 0) >= 0.9 * total:
-        return "decimals" if kinds.get("decimals") else "whole numbers"
-    return "text"
+    if not total:
+        return "nothing"
+    shares = {kind: count / total for kind, count in kinds.items()}
+    rules: tuple[tuple[ValueKind, float], ...] = (
+        ("lists", 0.5), ("pictures", 0.5), ("times", 0.9), ("yes or no", 1.0), ("whole numbers", 1.0),
+    )  # fmt: skip
+    for kind, least in rules:
+        if shares.get(kind, 0.0) >= least:
+            return kind
+    as_numbers = shares.get("whole numbers", 0.0) + shares.get("decimals", 0.0)
+    return "text" if as_numbers < 0.9 else "decimals" if "decimals" in kinds else "whole numbers"
 
 
 def quantiles(lengths: Sequence[int]) -> dict[str, float]:

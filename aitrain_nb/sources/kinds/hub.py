@@ -10,6 +10,7 @@ import socket
 import threading
 import urllib.parse
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from aitrain_nb.errors import DataError
@@ -18,6 +19,7 @@ from aitrain_nb.sources.files import HubName
 from aitrain_nb.sources.kinds.hub_objects import read_dataset
 from aitrain_nb.sources.values import shown
 
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 _PATIENCE_SECONDS = 3.0
 """How long the hub is given to answer before it counts as out of reach."""
 
@@ -41,15 +43,25 @@ def _library(name: str) -> Any:
             "The package datasets isn't installed.",
             "pip install 'aitrain-nb[hub]'",
         ) from error
+    from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES as FILE_KINDS
+
+    if name in FILE_KINDS or name.startswith("buckets/"):  # the library would look into the folder it runs in
+        raise DataError(
+            f"{shown(name)} is no data set on the hub.",
+            "It is the name of a kind of file, or of a storage bucket.",
+            "Give the file itself, or the data set's name in the form 'user/name'.",
+        )
     return datasets
+
+
+def _switched_off() -> bool:
+    """Whether the person has told the library to stay offline."""
+    return any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE)
 
 
 def _reachable() -> bool:
     """Whether the hub, or the proxy on the way to it, takes a connection within three seconds."""
-    if any(
-        os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}
-        for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-    ):
+    if _switched_off():
         return False
     host, port = _first_hop(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     answered = threading.Event()
@@ -86,7 +98,7 @@ def _from_hub(datasets: Any, source: HubName, options: Options) -> Any:
 
 
 def _why_not(source: HubName, error: Exception) -> tuple[str, str, str]:
-    kind = type(error).__name__
+    kind, whole = type(error).__name__, str(error).strip().replace(str(Path.home()), "~")
     what = f"Can't load {shown(source.name)} from the hub."
     here = f" There is {shown(source.near)} in your folder." if source.near else ""
     if kind == "DatasetNotFoundError":
@@ -96,12 +108,15 @@ def _why_not(source: HubName, error: Exception) -> tuple[str, str, str]:
             else "Copy the name from its page; for private ones log in."
         )
         return what, f"The hub has no data set of this name that you may read.{here}", fix
-    said = str(error).strip().splitlines()[0] if str(error).strip() else kind
-    if "Config name is missing" in str(error) or "BuilderConfig" in str(error):
-        return what, f"The library says: {str(error).strip()[:300]}", "Pass configuration=... with one of these names."
-    if "script" in str(error):
+    if "Config name is missing" in whole or "BuilderConfig" in whole:
+        return what, f"The library says: {whole[:300]}", "Pass configuration=... with one of these names."
+    if "script" in whole:
         return what, "It needs a program of its own to be loaded, and none is run.", "Look for a copy of it in Parquet."
-    return what, f"{kind}: {said[:300]}", "Download a file of it from its page and give the file."
+    return (
+        what,
+        f"{kind}: {(whole or 'no reason given').splitlines()[0][:300]}",
+        "Download a file of it from its page and give the file.",
+    )
 
 
 def _from_disk(source: HubName, options: Options) -> Any:
@@ -121,16 +136,19 @@ def _from_disk(source: HubName, options: Options) -> Any:
     except Exception as error:  # not there, or of another version of the library
         if "multiple" in str(error):
             raise DataError(*_why_not(source, ValueError(f"BuilderConfig: {error}"))) from error
-        near = (
-            f" There is no file or folder of this name either; {shown(source.near)} is like it." if source.near else ""
-        )
-        raise DataError(
-            f"Can't load {shown(source.name)}: the hub is out of reach.",
-            f"It didn't answer within {_PATIENCE_SECONDS:.0f} seconds, and {shown(source.name)} wasn't downloaded before.{near}",
-            f"Did you mean the file {shown(source.near)}?"
-            if source.near
-            else "Download it once with a network, or give a file.",
-        ) from error
+        raise DataError(*_out_of_reach(source)) from error
+
+
+def _out_of_reach(source: HubName) -> tuple[str, str, str]:
+    off = "HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set"
+    reason = off if _switched_off() else f"It gave no connection (waited up to {_PATIENCE_SECONDS:.0f} seconds)"
+    near = f" In your folder there is {shown(source.near)}, which is like it." if source.near else ""
+    return (
+        f"Can't load {shown(source.name)}: the hub is out of reach.",
+        f"{reason}, and {shown(source.name)} wasn't downloaded before.{near}",
+        f"Did you mean the file {shown(source.near)}?" if source.near
+        else "Download it once with a network, or give a file.",
+    )  # fmt: skip
 
 
 KIND = Kind(_takes, _read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 from pathlib import Path
@@ -30,8 +31,7 @@ def _read(path: Path, options: Options) -> Raw:
 
 def _frame(data: bytes, name: str) -> pd.DataFrame:
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        pa, pq = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise DataError(
             f"Can't read {shown(name)}.", "The package pyarrow isn't installed.", "pip install 'aitrain-nb[hub]'"

@@ -1,0 +1,209 @@
+"""Everything one training run holds between two steps, and the way back to an earlier one."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from aitrain_nb.config import TrainConfig
+from aitrain_nb.engine import device, snapshots
+from aitrain_nb.engine.evaluating import Evaluator
+from aitrain_nb.engine.feeding import Feed
+from aitrain_nb.engine.inspection import Inspector
+from aitrain_nb.engine.keeping import Keeper
+from aitrain_nb.engine.optim import build_optimizer
+from aitrain_nb.engine.order import Cursor, DataOrder
+from aitrain_nb.engine.plan import Plan
+from aitrain_nb.engine.turn import Turn
+from aitrain_nb.errors import ConfigError, ModelError, PhaseError
+from aitrain_nb.history import History
+from aitrain_nb.randomness import OwnRandom, draws_random_numbers
+from aitrain_nb.records.base import fingerprint
+from aitrain_nb.tasks import Task, find_task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.records import Ending, StepRecords
+
+
+class _StepStart(NamedTuple):
+    """What a step that is dropped puts back."""
+
+    cursor: Cursor
+    random: Any
+    buffers: dict[str, Tensor]
+    ending: Ending | None
+
+
+class TrainingState:
+    """A model with everything that one training step needs. `Phases` adds the steps, `Trainer` the loop.
+
+    Attributes:
+        model: the module, trained in place.
+        task: what differs between tasks.
+        data: the raw examples.
+        processor: what makes numbers of them and isn't part of the model, such as a tokenizer.
+        class_names: what the model chooses between.
+        config: the config with every automatic value filled in.
+        history: one row an optimizer step.
+        threads: a `with` block in which torch uses as many processor threads as the config says.
+        plan: how long the run is, and the learning rate of each step.
+        step: optimizer steps taken.
+        optimizer: the torch optimizer.
+        records: of the step that is being taken by hand; None in `fit`.
+        ending: how the last run ended and which weights the model holds since; None while it trains.
+        snapshots: states of earlier steps, for `undo`.
+        inspector: answers the questions that records ask.
+    """
+
+    def __init__(
+        self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
+    ) -> None:
+        config = config or TrainConfig()
+        self.task = find_task(task) if isinstance(task, str) else task
+        self.data, self.processor = data, processor
+        self.class_names = self.task.class_names(data, processor)
+        if not isinstance(model, torch.nn.Module):
+            raise ModelError(
+                f"The model is {type(model).__name__}, not a torch module.",
+                "A Trainer takes the model itself.",
+                "For a model by name, call prepare(model=...).",
+            )
+        prepared = self._prepare(config)
+        examples = len(prepared["train"])
+        if config.batch_size > examples:
+            raise ConfigError(
+                f"batch_size={config.batch_size} is larger than the data.",
+                f"There are {examples:,} training examples.",
+                f"Choose a batch_size of at most {examples:,}.",
+            )
+        self.order = DataOrder(examples, config.batch_size, config.gradient_accumulation_steps, config.seed)
+        self.config = device.resolve(config, model, self.order.steps_per_epoch)
+        self.plan = Plan.of(self.config, self.order.steps_per_epoch)
+        self.device = torch.device(self.config.device)
+        self.model = model.to(self.device)
+        self.optimizer = build_optimizer(self.model, self.config)
+        self.random = OwnRandom(config.seed, self.device)
+        self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device)
+        self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
+        self.threads = device.Threads(self.config.threads)
+        self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
+        self._has_buffers = any(True for _ in self.model.buffers())
+        self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+
+        self.history = History()
+        self.step = 0
+        self.records: StepRecords | None = None
+        self.inspector = Inspector(weakref.proxy(self))
+        self.snapshots = snapshots.Ring(self.config.snapshot_memory_bytes)
+        self._keeper = Keeper(self.model, enabled=self.config.keep == "best")
+        self._reference: weakref.ref[Any] = weakref.ref(self)
+        self._turn = Turn(self._reference)
+        self._keeps_records = True  # fit keeps none
+        self.ending: Ending | None = None
+        self._start: _StepStart | None = None
+        self._seconds = 0.0
+        self._losses: list[Tensor] = []
+        self._evaluator = Evaluator(
+            self.model, self.task, data, prepared, processor, self.config,
+            device=self.device, random=self.random, threads=self.threads,
+        )  # fmt: skip
+        self._evaluator.check_model(self.class_names)
+
+    def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
+        """Split name -> examples as model inputs, checked."""
+        raw = {"train": self.data.train, "validation": self.data.validation}
+        prepared = {
+            name: self.task.prepare(dataset, self.data, self.processor, config)
+            for name, dataset in raw.items() if dataset is not None
+        }  # fmt: skip
+        self.task.check(self.data)
+        return prepared
+
+    def _step_start(self) -> _StepStart:
+        buffers = snapshots.copy_buffers(self.model) if self._has_buffers else {}
+        return _StepStart(self.order.cursor, self.random.state, buffers, self.ending if self._keeper.shown else None)
+
+    def _drop_unfinished_step(self) -> None:
+        """Put back what a step that didn't reach its update has moved: place in the data, random numbers, buffers."""
+        if self._start is not None and self._turn.batch is not None:
+            self.order.cursor, self.random.state = self._start.cursor, self._start.random
+            snapshots.load_tensors(self.model, {}, self._start.buffers)
+            self.optimizer.zero_grad(set_to_none=True)
+            if self._start.ending is not None:  # the model held the best weights of a run that had ended
+                self._keeper.show_best(self.step)
+                self.ending = self._start.ending
+        self._losses.clear()
+        self.records = None
+        self._turn.between_steps()
+
+    def resume(self) -> None:
+        """Put the last training weights back where the model holds the best ones; going on does it by itself."""
+        self._keeper.show_last()
+        self.ending = None
+
+    # time
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the training data; the last may be smaller."""
+        return self.plan.steps_per_epoch
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.plan.total_steps
+
+    def fingerprint(self) -> str:
+        """A hash of all weights: 16 hexadecimal digits, equal only where every bit is equal."""
+        return fingerprint(self.model.named_parameters())
+
+    def snapshot(self) -> snapshots.State:
+        """Copy the whole state between two steps, and keep the copy in the ring for `undo`.
+
+        Raises:
+            PhaseError: a step is under way.
+        """
+        if self._turn.batch is not None and not self._turn.batch.is_own:
+            raise PhaseError(
+                "A snapshot is taken between two steps.", self._turn.where(), "Finish the step, or drop it with undo()."
+            )
+        self.resume()
+        return self._snapshot()
+
+    def _snapshot(self) -> snapshots.State:
+        state = snapshots.take(self.step, self.order.cursor, self.model, self.optimizer, self.random, self._keeper.best)
+        self.snapshots.add(state)
+        return state
+
+    def undo(self) -> None:
+        """Go back to before the last step, or to the start of the one under way: exactly, bit for bit.
+
+        Weights, buffers, optimizer, random numbers, place in the data and history are put back.
+
+        Raises:
+            PhaseError: no snapshot of that step is kept.
+        """
+        if self._turn.batch is not None:
+            self._drop_unfinished_step()
+            return
+        state = self.snapshots.at(self.step - 1)
+        if state is None:
+            raise PhaseError(
+                f"There is no snapshot to go back to before step {self.step}."
+                if self.step
+                else "No step has been taken yet.",
+                "Steps by hand keep one while they fit into snapshot_memory_bytes; fit does so with snapshot_every=1.",
+                "Set snapshot_every=1, or raise snapshot_memory_bytes.",
+            )
+        self.resume()
+        snapshots.load(state, self.model, self.optimizer, self.random)
+        self.step, self.order.cursor, self._keeper.best = state.step, state.cursor, state.kept
+        self.history.cut(state.step)
+        self.records = None
+        self._turn.between_steps()
