@@ -31,7 +31,7 @@ def about(version: Annotated[bool, typer.Option("--version", help="Show the vers
 @app.command()
 def lab(
     to: Annotated[Path | None, typer.Option(help="Folder for your copy of the lessons.")] = None,
-    port: Annotated[int, typer.Option(help="Port to serve on; the next free one is taken.")] = 8888,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on; the next free one is taken.")] = 8888,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
     """Open JupyterLab on the first lesson.
@@ -46,14 +46,18 @@ def lab(
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={place.resolve()}", f"--port={port}"]
     command += [f"--LabApp.default_url=/lab/tree/{lessons.FIRST}"]
     command += [] if browser else ["--no-browser"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append(
-            "--allow-root"
-        )  # in a container there is often no other user; the server asks for its token all the same
-    try:
-        raise typer.Exit(subprocess.call(command, env=_quiet_environment()))  # noqa: S603  our own interpreter and arguments
-    except KeyboardInterrupt:
-        raise typer.Exit from None
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container there is often no other user
+        command.append("--allow-root")
+        typer.echo("You are root, so JupyterLab is told to allow it; it asks for its token all the same.")
+    _become(command, _quiet_environment())
+
+
+def _become(command: list[str], environment: dict[str, str]) -> None:
+    """Run the command in place of this process, so that a signal to us is a signal to it."""
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execve(command[0], command, environment)  # noqa: S606  our own interpreter with our own arguments
+    raise typer.Exit(subprocess.call(command, env=environment))  # noqa: S603  the same where a process can't be replaced
 
 
 def _quiet_environment() -> dict[str, str]:
@@ -82,7 +86,7 @@ def demo(seeds: Annotated[int, typer.Option(min=1, help="How many runs.")] = 5) 
 
 def _copy(to: Path) -> None:
     copied = lessons.copy_lessons(to)
-    typer.echo(f"{len(copied.written)} files in {to}")
+    typer.echo(f"{to}: {len(copied.written)} files written, {len(copied.kept)} kept")
     for name in copied.kept:
         typer.echo(f"kept your changed {name}")
 

@@ -17,6 +17,36 @@ from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.knobs import Knob, describe, knob
 from aitrain_nb.schedules import ScheduleName  # noqa: TC001  pydantic reads the annotation
 
+ALIASES = {
+    "lr": "learning_rate",
+    "bs": "batch_size",
+    "num_epochs": "epochs",
+    "num_train_epochs": "epochs",
+    "per_device_train_batch_size": "batch_size",
+    "per_device_eval_batch_size": "evaluation_batch_size",
+    "lr_scheduler_type": "schedule",
+    "warmup_ratio": "warmup_steps",
+    "eval_strategy": "evaluate_every",
+    "evaluation_strategy": "evaluate_every",
+    "eval_steps": "evaluate_every",
+    "logging_steps": "log_every",
+    "adam_beta1": "beta1",
+    "adam_beta2": "beta2",
+    "adam_epsilon": "epsilon",
+    "eps": "epsilon",
+    "optim": "optimizer",
+    "clip": "max_grad_norm",
+    "label_smoothing_factor": "label_smoothing",
+    "no_cuda": "device",
+    "use_cpu": "device",
+    "random_state": "seed",
+    "val_split": "validation_fraction",
+    "test_size": "validation_fraction",
+    "patience": "early_stopping_patience",
+    "load_best_model_at_end": "keep",
+}
+"""What other libraries call a field -> what it is called here."""
+
 
 class TrainConfig(BaseModel):
     """A training run, described.
@@ -241,6 +271,12 @@ class TrainConfig(BaseModel):
         """
         return type(self)(**{**self.model_dump(), **changes})
 
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
+        return f"TrainConfig({changed})"
+
+    __str__ = __repr__
+
     def changed(self) -> dict[str, Any]:
         """The fields that differ from their default."""
         return {
@@ -329,7 +365,7 @@ def _problem(entry: Any, fields: dict[str, Any]) -> tuple[str, str, str]:
         return "These fields don't fit together.", str(entry["ctx"]["error"]) + ".", "Change one of them."
     name = location[0]
     if entry["type"] == "extra_forbidden":
-        return unknown_name("field", name, TrainConfig.model_fields)
+        return unknown_name("field", name, TrainConfig.model_fields, ALIASES.get(name))
     described = TrainConfig.knobs()[name]
     what = f"{name} can't be {_written(fields.get(name))}."
     if described.choices:

@@ -22,16 +22,29 @@ class Dataset:
     """Examples as columns of equal length.
 
     Args:
-        columns: name -> tensor with one row an example, or list with one entry an example.
-        label_names: the classes, in the order of the label numbers.
+        columns: name -> tensor, array, series or list with one entry an example. The column "label" holds class numbers,
+            or class names; "image" holds [n, channels, height, width] or [n, height, width].
+        label_names: the classes, in the order of the label numbers; without them they are made from the labels.
 
     Raises:
-        DataError: columns of different length, or no example at all.
+        DataError: columns of different length, a column that can't be read, or no example at all.
+
+    Example:
+        >>> Dataset({"text": ["a", "b", "c"], "label": ["yes", "no", "yes"]}).label_names
+        ('no', 'yes')
     """
 
-    def __init__(self, columns: Mapping[str, Tensor | Sequence[Any]], label_names: Sequence[str] = ()) -> None:
-        self.columns = dict(columns)
-        self.label_names = tuple(str(name) for name in label_names)
+    def __init__(self, columns: Mapping[str, Any], label_names: Sequence[Any] | None = None) -> None:
+        if not hasattr(columns, "items"):
+            raise DataError(
+                f"A Dataset takes columns by name, not {type(columns).__name__}.",
+                "Each column needs a name, so that a task knows what it is.",
+                'Dataset({"image": images, "label": labels}).',
+            )
+        self.columns: dict[str, Any] = {str(name): _column(str(name), values) for name, values in columns.items()}
+        self.label_names = (
+            tuple(str(name) for name in label_names if name is not None) if label_names is not None else ()
+        )
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{name}: {length:,}" for name, length in lengths.items())
@@ -42,6 +55,32 @@ class Dataset:
             raise DataError(
                 "There are no examples.", "The data has columns " + str(list(lengths)) + ".", "Give at least two."
             )
+        if "label" in self.columns:
+            self._number_the_labels()
+
+    def _number_the_labels(self) -> None:
+        """Class names become numbers; where the classes have no names, their numbers are their names."""
+        import torch
+
+        labels = self.columns["label"]
+        if isinstance(labels, list) and any(isinstance(label, str) for label in labels):
+            names = self.label_names or tuple(sorted({str(label) for label in labels}))
+            missing = sorted({str(label) for label in labels} - set(names))
+            if missing:
+                raise DataError(
+                    f"Label {missing[0]!r} is no class.", f"The classes are: {', '.join(names)}.", "Name all classes."
+                )
+            places = {name: number for number, name in enumerate(names)}
+            self.columns["label"] = torch.tensor([places[str(label)] for label in labels])
+            self.label_names = names
+            return
+        if isinstance(labels, list):
+            try:
+                self.columns["label"] = labels = torch.as_tensor(labels)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise DataError("The labels can't be read.", f"{error}", "Give one number or name each.") from error
+        if not self.label_names and not labels.is_floating_point() and labels.ndim == 1 and len(labels):
+            self.label_names = tuple(str(number) for number in range(int(labels.max()) + 1))
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -97,6 +136,30 @@ class Dataset:
         return f"Dataset: {len(self):,} examples ({shapes}), {len(self.label_names)} classes"
 
 
+def _column(name: str, values: Any) -> Any:
+    """A column as a tensor where it holds numbers, else as a list."""
+    import torch
+
+    if hasattr(values, "to_numpy"):  # a pandas series
+        values = values.to_numpy()
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
+        raise DataError(
+            f"The column {name!r} can't be read.", f"It is {type(values).__name__}, not one entry an example.",
+            "Give a list or an array.",
+        )  # fmt: skip
+    if type(values).__module__ == "numpy":
+        numbers = values.dtype.kind in "biuf"
+        values = torch.from_numpy(values.copy()) if numbers and values.dtype.kind != "b" else values.tolist()
+    if name == "image" and isinstance(values, (list, tuple)) and len(values):
+        try:
+            values = torch.as_tensor(values, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise DataError("The images can't be read.", f"{error}", "Give one array of numbers.") from error
+    if name == "image" and isinstance(values, torch.Tensor) and values.ndim == 3:
+        return values[:, None]  # one channel
+    return values if isinstance(values, torch.Tensor) else list(values)
+
+
 @dataclass(frozen=True)
 class Splits:
     """What a run trains on and what it is tested on.
@@ -145,6 +208,12 @@ def split(
     import torch
     from sklearn.model_selection import train_test_split
 
+    if not (isinstance(fraction, float) and 0 < fraction < 1):
+        raise DataError(
+            f"A share of {fraction!r} can't be kept for validation.",
+            "It lies between 0 and 1.",
+            "split(0.2) keeps a fifth.",
+        )
     labels = _labels_to_split(dataset, fraction) if "label" in dataset.columns or dataset.label_names else None
     groups = _groups(dataset)
     kept, first = groups.unique(return_inverse=True)
@@ -221,7 +290,7 @@ def checked_labels(dataset: Dataset) -> Tensor:
         raise DataError(
             f"Label {int(labels[first])} of example {first} is no class.",
             f"There are {len(dataset.label_names)} classes: 0 to {len(dataset.label_names) - 1}.",
-            "Number the classes from 0.",
+            "Number the classes from 0, and name each.",
         )
     return labels
 

@@ -55,22 +55,33 @@ class StopTraining(Exception):  # noqa: N818  a signal to the loop, not a failur
         self.reason = reason
 
 
+def _likeness(name: str, candidate: str) -> float:
+    """0 to 1: how alike two names are, dashes and capitals aside."""
+    one, other = (text.lower().replace("-", "_") for text in (name, candidate))
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
 def nearest(name: str, valid: Iterable[str]) -> list[str]:
     """The valid names, those most like `name` first.
 
     >>> nearest("learning_rte", ["epochs", "learning_rate"])
     ['learning_rate', 'epochs']
     """
-    lowered = str(name).lower().replace("-", "_")
-
-    def likeness(candidate: str) -> float:
-        return difflib.SequenceMatcher(None, lowered, candidate.lower().replace("-", "_")).ratio()
-
-    return sorted(valid, key=lambda candidate: (-likeness(candidate), candidate))
+    return sorted(valid, key=lambda candidate: (-_likeness(str(name), candidate), candidate))
 
 
-def unknown_name(kind: str, name: object, valid: Iterable[str]) -> tuple[str, str, str]:
-    """`what, why, fix` for a name that isn't known, nearest valid name first."""
-    ordered = nearest(str(name), valid)
-    listed = ", ".join(ordered)
-    return f"There is no {kind} named {name!r}.", f"The valid names are: {listed}.", f"Did you mean {ordered[0]!r}?"
+def unknown_name(kind: str, name: object, valid: Iterable[str], meant: str | None = None) -> tuple[str, str, str]:
+    """`what, why, fix` for a name that isn't known.
+
+    Args:
+        kind: what it should have been, such as "field".
+        name: what was given.
+        valid: the names there are.
+        meant: what it is called here, where that is known.
+    """
+    names = list(valid)
+    best = meant or nearest(str(name), names)[0]
+    alike = meant is not None or _likeness(str(name), best) >= 0.5
+    listed = ", ".join(nearest(str(name), names) if len(names) <= 8 else names)
+    fix = f"Did you mean {best!r}?" if alike else "Choose one of them."
+    return f"There is no {kind} named {name!r}.", f"The valid names are: {listed}.", fix

@@ -31,8 +31,20 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
     if config is not None and not isinstance(config, TrainConfig):
         raise ConfigError(
             f"prepare takes a TrainConfig or fields, not {config!r}.",
-            "Each value needs its field's name, so that it is a name of something.",
+            "A name alone doesn't say whether it is data, a model or a task.",
             f"prepare(data={config!r}), or TrainConfig.from_yaml(...) for a file.",
+        )
+    objects = {
+        name: value
+        for name, value in fields.items()
+        if name in {"data", "model", "task"} and not isinstance(value, str)
+    }
+    if any(value is not None for value in objects.values()):
+        name, value = next((name, value) for name, value in objects.items() if value is not None)
+        raise ConfigError(
+            f"prepare makes the {name} from its name, and got {type(value).__name__}.",
+            "A config holds names, so that a run can be written down.",
+            "Hand your own objects to Trainer(model, task, data, config).",
         )
     config = resolve((config or TrainConfig()).replace(**fields))
     task = find_task(str(config.task))

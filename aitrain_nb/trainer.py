@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb import overfitting
+from aitrain_nb import overfitting, plots
 from aitrain_nb.displays import find_display
 from aitrain_nb.engine.capture import capture
 from aitrain_nb.engine.evaluating import Stopped
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aitrain_nb.data import Splits
     from aitrain_nb.displays import Display
     from aitrain_nb.engine.capture import Seen
+    from aitrain_nb.figures import Picture
     from aitrain_nb.history import History
     from aitrain_nb.records import Record
     from aitrain_nb.tasks import Task
@@ -137,7 +138,7 @@ class Trainer(Phases):
 
         Args:
             display: "text" for the monitor lines, "none" for silence.
-            changes: epochs or max_steps, to go on with a finished run.
+            changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3.
 
         Returns:
             The history, one row an optimizer step.
@@ -259,6 +260,11 @@ class Trainer(Phases):
         """
         return capture(self.model, *patterns)
 
+    def plot(self) -> Picture:
+        """The run so far: training and validation loss, what knowing nothing costs, and the weights that were kept."""
+        kept = self.ending.kept_step if self.ending is not None else None
+        return plots.loss(self.history.frame(), classes=len(self.class_names), kept_step=kept)
+
     # small questions
 
     def _lengthen(self, changes: dict[str, int]) -> None:
@@ -280,5 +286,5 @@ class Trainer(Phases):
 
     def __repr__(self) -> str:
         weights = sum(weight.numel() for weight in self.model.parameters())
-        where = f"step {self.step} of {self.total_steps}"
+        where = f"step {self.step} of {self.total_steps}" + (f"; {self.ending.kept}" if self.ending is not None else "")
         return f"Trainer: {self.task.name} on {self.data.name}, {weights:,} weights on {self.device.type}, {where}"

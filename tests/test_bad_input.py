@@ -61,6 +61,9 @@ BAD = [
     # the config
     ("a misspelt field", C, "learning_rate", lambda _: ai.TrainConfig(learning_rte=1e-3)),
     ("a name of another library", C, "batch_size", lambda _: ai.TrainConfig(batchsize=3)),
+    ("a short name", C, "Did you mean 'learning_rate'", lambda _: ai.TrainConfig(lr=0.1)),
+    ("a name of transformers", C, "Did you mean 'epochs'", lambda _: ai.TrainConfig(num_train_epochs=3)),
+    ("a name like no other", C, "Choose one of them", lambda _: ai.TrainConfig(zzz=3)),
     ("a learning rate of zero", C, "learning_rate can't be 0", lambda _: ai.TrainConfig(learning_rate=0)),
     ("a negative learning rate", C, "learning_rate can't be -1", lambda _: ai.TrainConfig(learning_rate=-1)),
     ("a learning rate that is no number", C, "learning_rate can't be nan", lambda _: ai.TrainConfig(learning_rate=float("nan"))),
@@ -88,6 +91,8 @@ BAD = [
     ("an unknown model", C, "Did you mean 'small-cnn'", lambda _: ai.prepare(model="smal-cnn")),
     ("an unknown display", C, "Did you mean 'text'", lambda _: trainer().fit(display="texts")),
     ("an unknown option of fit", C, "Did you mean 'epochs'", lambda _: trainer().fit(display="none", epoch=3)),
+    ("a fine-tuned random model", C, "needs a pretrained model", lambda _: ai.prepare(model="mlp", method="fine-tune")),
+    ("a snapshot inside a step", P, "between two steps", lambda _: out_of_order("snapshot")),
     ("a model name of another kind", C, "not 'digits'", lambda _: ai.prepare("digits")),
     ("a batch larger than the data", C, "1,437 training examples", lambda _: ai.prepare(batch_size=2000)),
     ("a device that isn't here", C, "no cuda device", lambda _: ai.prepare(device="cuda")),
@@ -97,7 +102,7 @@ BAD = [
     ("columns of different length", D, "different lengths", lambda _: Dataset({"image": torch.rand(3, 1, 8, 8), "label": [0, 1]})),
     ("no images", D, "no images", lambda _: trained_on(Dataset({"label": torch.zeros(4, dtype=torch.int64)}, ["a", "b"]))),
     ("no labels", D, "no labels", lambda _: trained_on(Dataset({"image": torch.rand(4, 1, 8, 8)}, ["a", "b"]))),
-    ("images without a channel axis", D, "shape", lambda _: trained_on(flat_images())),
+    ("images without a picture axis", D, "shape", lambda _: trained_on(flat_images())),
     ("a pixel that is no number", D, "images hold NaN or infinity: 3", lambda _: trained_on(with_nan())),
     ("a label outside the classes", D, "Label 7 of example 5", lambda _: trained_on(with_label(7))),
     ("a negative label", D, "Label -2 of example 5", lambda _: trained_on(with_label(-2))),
@@ -106,17 +111,31 @@ BAD = [
     ("two classes, one of them empty", D, "one class", lambda _: trained_on(images(label=torch.zeros(40, dtype=torch.int64)))),
     ("a class with one example", D, "Too few examples of 1", lambda _: split(with_one_example(), 0.2, 0)),
     ("a validation share that leaves too little", D, "can't be split", lambda _: split(images(20, classes=10), 0.05, 0)),
+    ("one picture for a column", D, "can't be read", lambda _: Dataset({"image": 3, "label": [0, 1]})),
+    ("images of words", D, "images can't be read", lambda _: Dataset({"image": [["a"], ["b"]], "label": [0, 1]})),
+    ("a table for columns", D, "columns by name", lambda _: Dataset([[1, 2], [3, 4]])),
+    ("a label name that isn't listed", D, "Label 'bird' is no class", lambda _: animals("bird")),
+    ("two for a share", D, "A share of 2", lambda _: images().split(2)),
+    ("a dataset that isn't split", D, "Call .split() on it", lambda _: ai.Trainer(linear(), "image-classification", images())),
+    ("a pair of arrays for data", D, "The data is tuple", lambda _: ai.Trainer(linear(), "image-classification", (1, 2))),
+    ("a dict for a config", C, "TrainConfig(**fields)", lambda _: with_config({"epochs": 2})),
+    ("a data set object for a name", C, "Hand your own objects to Trainer", lambda _: ai.prepare(data=images())),
+    ("a model object for a name", C, "Hand your own objects to Trainer", lambda _: ai.prepare(model=linear())),
     # the model
+    ("a lazy layer", M, "Send one batch through", lambda _: trained_on(images(), nn.Sequential(nn.Flatten(), nn.LazyLinear(2)))),
     ("too few outputs", M, "The model gives [2, 3]", lambda _: trained_on(images(), linear(3))),
     ("an input of another size", M, "can't take these examples", lambda _: trained_on(images(), linear(pixels=65))),
     ("a model that isn't one", M, "not a torch module", lambda _: trained_on(images(), "resnet50")),
     ("nothing to train", M, "nothing to train", lambda _: trained_on(images(), frozen())),
     ("a weight that isn't there", M, "hidden.weight", lambda _: stepped("backward").weight("hiden.weight", 0, 0)),
     ("a place outside the weight", M, "shape is [64, 64]", lambda _: stepped("backward").weight("hidden.weight", 64, 0)),
-    ("too few numbers for a place", M, "Give 2 numbers", lambda _: stepped("backward").nudge("hidden.weight", 1)),
+    ("too few numbers for a place", M, "('hidden.weight', 0, 0)", lambda _: stepped("backward").nudge("hidden.weight", 1)),
     # a person's own examples
     ("pictures of another size", D, "[n, 1, 8, 8]", lambda _: trainer().predict(torch.rand(2, 9, 9))),
     ("words for pictures", D, "can't be read", lambda _: trainer().predict(["a", "b"])),
+    ("one answer for two pictures", D, "different lengths", lambda _: trainer().tokenize(torch.rand(2, 8, 8), 3)),
+    ("nothing for an answer", D, "None is no class", lambda _: trainer().tokenize(torch.rand(2, 8, 8), [3, None])),
+    ("half a class", D, "1.7 is no class", lambda _: trainer().tokenize(torch.rand(1, 8, 8), [1.7])),
     ("an answer that is no class", D, "no class", lambda _: trainer().tokenize(torch.rand(1, 8, 8), ["eleven"])),
     ("more answers than pictures", D, "different lengths", lambda _: trainer().tokenize(torch.rand(1, 8, 8), ["1", "2"])),
     ("a split that isn't there", D, "train, validation", lambda _: trainer().evaluate("test")),
@@ -128,13 +147,21 @@ BAD = [
     ("a record used twice", P, "out of order", lambda _: out_of_order("twice")),
     ("a record of another trainer", P, "another trainer", lambda _: out_of_order("stranger")),
     ("a batch of four micro-batches", P, "for part in batch.parts", lambda _: out_of_order("parts")),
-    ("undo before the first step", P, "No step has been taken", lambda _: out_of_order("undo")),
+    ("undo before the first step", P, "no step to take back", lambda _: out_of_order("undo")),
     ("the loss of examples without answers", P, "no labels", lambda _: out_of_order("unlabelled")),
 ]  # fmt: skip
 
 
+def animals(name):
+    return Dataset({"text": ["a", "b"], "label": ["cat", name]}, ["cat", "dog"])
+
+
+def with_config(config):
+    return ai.Trainer(linear(), "image-classification", images().split(0.2), config)
+
+
 def flat_images():
-    return Dataset({"image": torch.rand(4, 8, 8), "label": torch.tensor([0, 1, 0, 1])}, "ab")
+    return Dataset({"image": torch.rand(4, 64), "label": torch.tensor([0, 1, 0, 1])}, "ab")
 
 
 def with_one_example():
@@ -168,6 +195,8 @@ def out_of_order(kind):  # noqa: PLR0911  one return a case
     if kind == "unlabelled":
         return one.loss(one.forward(one.tokenize(torch.rand(1, 8, 8))))
     batch = one.tokenize()
+    if kind == "snapshot":
+        return one.snapshot()
     if kind == "tokenize":
         return one.tokenize()
     if kind == "list":

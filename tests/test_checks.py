@@ -270,6 +270,75 @@ class MixesTheBatch(nn.Module):
         return scores - scores.mean(0)
 
 
+class Flattens(nn.Module):
+    """Most own modules look like this: the first layer sees another shape than the batch has."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(64, 10)
+
+    def forward(self, pixel_values):
+        return self.inner(pixel_values.flatten(1))
+
+
+class Normalises(nn.Module):
+    """A bias before a batch norm has a gradient of nothing but rounding; the weights are shared by two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+        self.first, self.second = nn.Linear(144, 144), nn.Linear(144, 144)
+        self.second.weight = self.first.weight
+        self.unused = nn.Linear(3, 3)
+        self.head = nn.Linear(144, 10)
+
+    def forward(self, pixel_values):
+        hidden = self.norm(self.conv(pixel_values)).flatten(1)
+        return self.head(self.second(torch.relu(self.first(hidden))))
+
+
+class Recurs(nn.Module):
+    """Rows of a picture one after the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.head = nn.LSTM(8, 16, batch_first=True), nn.Linear(16, 10)
+
+    def forward(self, pixel_values):
+        return self.head(self.rows(pixel_values[:, 0])[0][:, -1])
+
+
+class InHalf(nn.Module):
+    """Computes in bfloat16 whatever it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).to(torch.bfloat16)
+
+    def forward(self, pixel_values):
+        return self.inner(pixel_values.to(torch.bfloat16))
+
+
+@pytest.mark.parametrize("model", [Flattens, Normalises, Recurs, InHalf])
+@pytest.mark.parametrize("fields", [{}, {"optimizer": "sgd"}, {"batch_size": 8, "gradient_accumulation_steps": 3}])
+def test_every_check_passes_on_a_module_of_ones_own(model, fields):
+    torch.manual_seed(0)
+    source = ai.prepare(model="mlp")
+    trainer = ai.Trainer(model(), "image-classification", source.data, ai.TrainConfig(**fields))
+    for _ in range(3):
+        records = [record for record in trainer.phases() if not isinstance(record, ai.Gradients) or record.final]
+        for record in records:
+            assert record.check()["passed"].all(), record.check().to_string()
+            assert record._repr_html_()
+
+
+@pytest.mark.parametrize("batch_size", [512, 1000])
+def test_the_nudge_is_small_enough_for_a_large_batch(batch_size):
+    trainer = ai.prepare(model="small-cnn", batch_size=batch_size)
+    gradients = trainer.backward(trainer.loss(trainer.forward(trainer.tokenize())))
+    assert gradients.check()["passed"].all(), gradients.check().to_string()
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [

@@ -23,7 +23,7 @@ runner = CliRunner()
 def called(monkeypatch):
     """What would have been started."""
     commands = []
-    monkeypatch.setattr(cli.subprocess, "call", lambda command, **more: commands.append((command, more)) or 0)
+    monkeypatch.setattr(cli, "_become", lambda command, environment: commands.append((command, environment)))
     return commands
 
 
@@ -38,8 +38,8 @@ def test_without_a_command_the_help_lists_them():
 
 def test_in_a_checkout_the_lab_opens_the_lessons_where_they_lie(called):
     assert runner.invoke(cli.app, ["lab", "--no-browser", "--port", "8123"]).exit_code == 0
-    ((command, more),) = called
-    assert str(lessons.JUPYTER_SETTINGS) in more["env"]["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    ((command, environment),) = called
+    assert str(lessons.JUPYTER_SETTINGS) in environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert f"--ServerApp.root_dir={lessons.folder()}" in command
     assert {"--port=8123", "--no-browser", f"--LabApp.default_url=/lab/tree/{lessons.FIRST}"} <= set(command)
@@ -103,9 +103,13 @@ def test_the_lab_answers_on_its_port(tmp_path):
         assert answer(f"http://127.0.0.1:{port}/api", server) == 200
         with pytest.raises(urllib.error.HTTPError, match="403"):  # nobody gets in without the token
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=10)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        os.kill(server.pid, signal.SIGTERM)  # to the command itself: it and the server are one process
         server.wait(30)
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5)
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
 
 
 def answer(url: str, server: subprocess.Popen) -> int:
@@ -116,3 +120,9 @@ def answer(url: str, server: subprocess.Popen) -> int:
         except OSError:
             time.sleep(0.2)
     raise AssertionError("no answer in 60 s")
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "many"])
+def test_a_port_that_can_not_be_is_refused(called, port):
+    assert runner.invoke(cli.app, ["lab", "--port", port]).exit_code == 2
+    assert called == []

@@ -142,6 +142,74 @@ class InDouble(torch.nn.Module):
         return self.inner(pixel_values.double())
 
 
+def half_labelled(seed=0):
+    """Digits of which every other one has no label: micro-batches with ragged counts, some of them tiny."""
+    source = ai.prepare(model="mlp")
+    train = source.data.train.subset(torch.arange(300))
+    hidden = torch.rand(300, generator=torch.Generator().manual_seed(seed)) < 0.5
+    train.columns["label"][hidden] = -100
+    return source, ai.Splits(train, source.data.validation, "half labelled", 1 / 16)
+
+
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_unlabelled_examples_count_nowhere(batch_size):
+    """In float64: accumulated micro-batches equal the one big batch, and both equal torch's own mean over the labelled ones."""
+    source, data = half_labelled()
+    config = ai.TrainConfig(epochs=2, keep="last", learning_rate=0.01)
+
+    def trained(**fields):
+        trainer = ai.Trainer(InDouble(source.model), source.task, data, config.replace(**fields))
+        trainer.fit(display="none")
+        return trainer
+
+    whole = trained(batch_size=32)
+    parts = trained(batch_size=batch_size, gradient_accumulation_steps=32 // batch_size)
+    one, other = whole.history.frame(), parts.history.frame()
+    assert one["targets"].tolist() == other["targets"].tolist()
+    assert one["targets"].sum() == 2 * int((data.train.columns["label"] != -100).sum())
+    assert (one["loss"] - other["loss"]).abs().max() < 1e-6
+    assert (one["grad_norm"] - other["grad_norm"]).abs().max() < 1e-6
+
+    fresh = ai.Trainer(copy.deepcopy(source.model), source.task, data, config)
+    batch = fresh.tokenize()
+    forward = fresh.forward(batch)
+    loss = fresh.loss(forward)
+    assert loss.value == pytest.approx(float(torch.nn.functional.cross_entropy(forward.logits, batch.labels)), abs=1e-6)
+    for record in (batch, forward, loss):
+        assert record.check()["passed"].all(), record.check().to_string()
+        assert record._repr_html_()
+
+
+def test_a_step_without_any_label_moves_nothing_by_its_loss():
+    source, data = half_labelled()
+    labels = data.train.columns["label"]
+    kept = [int((labels == digit).nonzero()[0]) for digit in (0, 1)]
+    labels[[i for i in range(300) if i not in kept]] = -100
+    config = ai.TrainConfig(epochs=1, batch_size=16, optimizer="sgd", weight_decay=0.0, keep="last")
+    trainer = ai.Trainer(source.model, source.task, data, config)
+    trainer.fit(display="none")
+    frame = trainer.history.frame()
+    assert (frame.loc[frame["targets"] == 0, "grad_norm"] == 0).all()
+    assert frame["targets"].sum() == 2
+    assert trainer.history.troubles == []
+
+
+def test_an_evaluation_of_half_labelled_examples_counts_the_labelled_ones():
+    source, data = half_labelled()
+    trainer = ai.Trainer(source.model, source.task, ai.Splits(data.train, data.train, "both", 1 / 16))
+    evaluation = trainer.evaluate()
+    labels = data.train.columns["label"]
+    right = (evaluation.predicted == labels).sum() / (labels != -100).sum()
+    assert evaluation.accuracy == pytest.approx(float(right))
+    assert evaluation.counted == int((labels != -100).sum())
+    assert evaluation.confusion().to_numpy().sum() == evaluation.counted
+    assert set(evaluation.worst(5)["true"]) <= set("0123456789")
+    assert evaluation.check()["passed"].all()
+    assert evaluation._repr_html_()
+    assert evaluation.plot().description
+    assert evaluation.to_dict()
+
+
 def test_the_mean_of_means_would_be_caught():
     """On a ragged step the gradient of a mean of micro-batch means differs by percents; ours doesn't."""
     whole = ai.prepare(model="mlp", batch_size=29, max_steps=1)

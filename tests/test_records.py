@@ -253,3 +253,68 @@ def test_a_layer_with_bounds_says_how_much_of_it_is_saturated(make):
     layers = trainer.forward(trainer.tokenize()).layers.set_index("kind")
     assert layers.loc["Tanh", "saturated"] == pytest.approx(0.4)
     assert math.isnan(layers.loc["Linear", "saturated"])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_code_of_an_accumulated_step_gives_the_same_gradients(smoothing):
+    trainer = ai.prepare(model="mlp", batch_size=10, gradient_accumulation_steps=3, label_smoothing=smoothing)
+    plain = ai.prepare(model="mlp", label_smoothing=smoothing).model
+    optimizer = torch.optim.SGD(plain.parameters(), lr=1.0)
+    batch = trainer.tokenize()
+    for part in batch.parts:
+        forward = trainer.forward(part)
+        loss = trainer.loss(forward)
+        gradients = trainer.backward(loss)
+        names = {"torch": torch, "model": plain, "optimizer": optimizer, "labels": part.inputs["labels"],
+                 "inputs": part.inputs["pixel_values"]}  # fmt: skip
+        for record in (forward, loss, gradients):
+            exec(record.code(), names)
+    for ours, theirs in zip(trainer.model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    assert float(names["grad_norm"]) == pytest.approx(gradients.norm, rel=1e-5)
+
+
+def test_numpy_arrays_lists_and_names_train_like_tensors():
+    np = pytest.importorskip("numpy")
+    pictures = np.random.default_rng(0).random((40, 8, 8)).astype("float32")
+    labels = ["cat" if i % 2 else "dog" for i in range(40)]
+    for images, answers in (
+        (pictures, np.array(labels)),
+        (pictures.tolist(), labels),
+        (pictures[:, None], pd.Series(labels)),
+    ):
+        data = Dataset({"image": images, "label": answers}).split(0.25)
+        assert data.label_names == ("cat", "dog")
+        model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+        trainer = ai.Trainer(model, "image-classification", data, ai.TrainConfig(epochs=1, batch_size=10))
+        trainer.fit(display="none")
+        assert trainer.predict(pictures[:3])["predicted"].isin(["cat", "dog"]).all()
+
+
+def test_labels_without_names_are_named_by_their_numbers():
+    assert Dataset({"image": torch.rand(4, 8, 8), "label": [0, 2, 1, 2]}).label_names == ("0", "1", "2")
+
+
+def test_a_trainer_draws_its_run(make):
+    trainer = make()
+    trainer.fit(display="none")
+    texts = [text.get_text() for text in trainer.plot().axes[0].texts]
+    assert "knows nothing: ln 10" in texts
+    assert any(text.startswith("kept: epoch") for text in texts)
+
+
+def test_the_time_of_a_step_is_that_of_its_phases_not_of_the_reader(make):
+    import time
+
+    trainer = make()
+    for _ in trainer.phases():
+        time.sleep(0.05)
+    assert trainer.history.last["seconds"] < 0.15
+
+
+def test_the_gradients_table_keeps_the_weights_the_step_began_with():
+    trainer = ai.prepare(model="mlp", learning_rate=0.5)
+    gradients = trainer.backward(trainer.loss(trainer.forward(trainer.tokenize())))
+    before = [float(weight.detach().norm()) for weight in trainer.model.parameters()]
+    trainer.update(gradients)
+    assert gradients.table()["weight_norm"].tolist() == pytest.approx(before)

@@ -195,6 +195,8 @@ BAD = [
     ("a byte order mark only", D, "is empty", csv(b"\xef\xbb\xbf")),
     ("a header only", D, "has only one line", csv("text,label\n")),
     ("a header only, followed by blank lines", D, "has only one line", csv("text,label\n\n\n")),
+    ("empty quotes only", D, "All its values are empty", csv('""\n')),
+    ("a delimiter and nothing else", D, "All its values are empty", csv("sep=;\n")),
     ("another encoding", D, "byte 19 (0xe9, in line 2)", csv("text,label\na b caf\u00e9,x\n".encode("cp1252"))),
     ("UTF-16", D, "encoding='utf-16'", csv(GOOD.encode("utf-16"))),
     ("UTF-16 without its mark", D, "utf-16-le", csv(GOOD.encode("utf-16-le"))),

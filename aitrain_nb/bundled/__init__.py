@@ -39,7 +39,7 @@ def _digits(_config: TrainConfig) -> Bundle:
         {"image": images, "label": torch.tensor(loaded.target, dtype=torch.int64)}, [str(n) for n in range(10)]
     )
     note = (
-        "1,797 handwritten digits of 8x8 pixels, 43 writers; UCI Optical Recognition of Handwritten Digits (CC BY 4.0)."
+        "1,797 handwritten digits of 8x8 pixels, 13 writers; UCI Optical Recognition of Handwritten Digits (CC BY 4.0)."
     )
     return Bundle(dataset, 1 / 16, note)
 

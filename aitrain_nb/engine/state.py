@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.data import Dataset, Splits
 from aitrain_nb.engine import device, snapshots
 from aitrain_nb.engine.evaluating import Evaluator
 from aitrain_nb.engine.feeding import Feed
@@ -18,7 +19,7 @@ from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.turn import Turn
-from aitrain_nb.errors import ConfigError, ModelError, PhaseError
+from aitrain_nb.errors import ConfigError, DataError, ModelError, PhaseError
 from aitrain_nb.history import History
 from aitrain_nb.randomness import OwnRandom, draws_random_numbers
 from aitrain_nb.records.base import fingerprint
@@ -27,7 +28,6 @@ from aitrain_nb.tasks import Task, find_task
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.records import Ending, StepRecords
 
 
@@ -64,16 +64,10 @@ class TrainingState:
     def __init__(
         self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
     ) -> None:
-        config = config or TrainConfig()
+        config = _checked(model, data, config)
         self.task = find_task(task) if isinstance(task, str) else task
         self.data, self.processor = data, processor
         self.class_names = self.task.class_names(data, processor)
-        if not isinstance(model, torch.nn.Module):
-            raise ModelError(
-                f"The model is {type(model).__name__}, not a torch module.",
-                "A Trainer takes the model itself.",
-                "For a model by name, call prepare(model=...).",
-            )
         prepared = self._prepare(config)
         examples = len(prepared["train"])
         if config.batch_size > examples:
@@ -197,7 +191,7 @@ class TrainingState:
             raise PhaseError(
                 f"There is no snapshot to go back to before step {self.step}."
                 if self.step
-                else "No step has been taken yet.",
+                else "There is no step to take back.",
                 "Steps by hand keep one while they fit into snapshot_memory_bytes; fit does so with snapshot_every=1.",
                 "Set snapshot_every=1, or raise snapshot_memory_bytes.",
             )
@@ -207,3 +201,31 @@ class TrainingState:
         self.history.cut(state.step)
         self.records = None
         self._turn.between_steps()
+
+
+def _checked(model: Any, data: Any, config: Any) -> TrainConfig:
+    """The config; raises where a Trainer is handed something else than it takes."""
+    if not isinstance(model, torch.nn.Module):
+        raise ModelError(
+            f"The model is {type(model).__name__}, not a torch module.",
+            "A Trainer takes the model itself.",
+            "For a model by name, call prepare(model=...).",
+        )
+    if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in model.parameters()):
+        raise ModelError(
+            "The model has weights without a size.", "A lazy layer learns its size from its first input.",
+            "Send one batch through the model first: model(images[:2]).",
+        )  # fmt: skip
+    if not isinstance(data, Splits):
+        split = "Call .split() on it." if isinstance(data, Dataset) else "aitrain_nb.Dataset({...}).split() makes them."
+        raise DataError(
+            f"The data is {type(data).__name__}, not Splits.",
+            "A Trainer needs training and validation examples.",
+            split,
+        )
+    if config is not None and not isinstance(config, TrainConfig):
+        raise ConfigError(
+            f"The config is {type(config).__name__}, not TrainConfig.", "A Trainer takes a checked config.",
+            "TrainConfig(epochs=3, learning_rate=0.001), or TrainConfig(**fields).",
+        )  # fmt: skip
+    return config or TrainConfig()

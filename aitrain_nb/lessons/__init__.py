@@ -79,7 +79,7 @@ def copy_lessons(to: Path) -> Copied:
         draft.replace(record)
     except (OSError, ValueError) as error:
         raise AitrainError(
-            f"Can't write the lessons to {to.name!r}.", str(error), "Choose another folder with --to."
+            f"Can't write the lessons to {str(to)!r}.", str(error), "Choose another folder with --to."
         ) from error
     return Copied(written, kept)
 

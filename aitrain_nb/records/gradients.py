@@ -211,7 +211,8 @@ class Gradients(Record):
             return
         grads = [w.grad.double() for w in self._model.parameters() if w.grad is not None]
         total = sum(float((grad**2).sum()) for grad in grads) ** 0.5
-        yield agree("norm = root of the sum of squares", total, self.norm_clipped, 1e-5)
+        in_bits = self._records.forwards[-1].logits
+        yield agree("norm = root of the sum of squares", total, self.norm_clipped, tolerance(in_bits, 1e-5))
         yield self._nudge_check()
 
     def _nudge_check(self) -> Check:

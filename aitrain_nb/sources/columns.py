@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from aitrain_nb.errors import DataError, unknown_name
@@ -70,7 +71,8 @@ def choose(frame: pd.DataFrame, options: Options) -> dict[str, Choice]:
 
 
 def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
+    """A name in lower case with underscores: "Review Text" and "reviewText" are both "review_text"."""
+    return re.sub(r"[\s-]+|(?<=[a-z0-9])(?=[A-Z])", "_", name.strip()).lower()
 
 
 class _Chooser:

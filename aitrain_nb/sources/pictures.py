@@ -32,7 +32,7 @@ MOST_BYTES = 4 * 2**30
 _UNREADABLE = "image that can't be read"
 _GREY = {"1", "L", "LA", "La", "I", "F"}
 _ORIENTATION = 0x0112
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 """What is opened, whatever a file's name: to read others, such as EPS, Pillow starts other programs."""
 
 _PREVIEW = 5
@@ -119,13 +119,17 @@ def _look(sources: Sequence[Source], options: Options, dropped: Counter[str]) ->
             if not options.skip_unreadable:
                 raise
             dropped[_UNREADABLE] += 1
-    if not seen:
+    _require(seen, sources)
+    return seen
+
+
+def _require(readable: Sequence[_Seen], sources: Sequence[Source]) -> None:
+    if not readable:
         raise DataError(
             "There is no image that can be read.",
-            f"{dropped[_UNREADABLE]:,} of {len(sources):,} images can't be read.",
+            f"All {len(sources):,} are damaged, or no images in truth.",
             "Look at one of the files in another program.",
         )
-    return seen
 
 
 def _most_frequent(seen: Sequence[_Seen]) -> tuple[int, int]:
@@ -156,12 +160,7 @@ def _decoded(
             continue
         images[len(kept)] = torch.from_numpy(pixels)
         kept.append(one)
-    if not kept:
-        raise DataError(
-            "There is no image that can be read.",
-            f"All {len(sources):,} images are damaged.",
-            "Look at one of the files in another program.",
-        )
+    _require(kept, sources)
     return images[: len(kept)], kept
 
 

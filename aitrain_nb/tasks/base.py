@@ -93,6 +93,8 @@ class Task(ABC):
     def loss(self, logits: Tensor, inputs: dict[str, Tensor], label_smoothing: float = 0.0) -> Tensor:
         """Cross-entropy per target in the shape of the labels, nats, never reduced; 0 where the target isn't counted."""
         labels = inputs["labels"]
+        if logits.dtype.itemsize < 4:
+            logits = logits.float()  # 16 bits are enough for a layer, not for a sum of logarithms
         if labels.ndim == 1:
             return torch.nn.functional.cross_entropy(
                 logits, labels, reduction="none", ignore_index=-100, label_smoothing=label_smoothing
@@ -178,11 +180,33 @@ class Task(ABC):
         """Invariants between raw examples and tensors."""
 
 
-def label_number(label: Any, names: Sequence[str]) -> int:
-    """The number of a class that is given by name or number; raises DataError where there is none."""
+def label_numbers(labels: Any, examples: int, names: Sequence[str]) -> Tensor:
+    """Class numbers [n] int64 of a person's own answers, given by name or number; -100 for all where there are none.
+
+    Raises:
+        DataError: an answer that is no class, or not one an example.
+    """
+    if labels is None:
+        return torch.full((examples,), -100)
+    given = [labels] if isinstance(labels, (str, int)) else list(labels) if hasattr(labels, "__iter__") else [labels]
+    if len(given) != examples:
+        raise DataError(
+            "The columns have different lengths.",
+            f"{examples} examples, {len(given)} answers.",
+            "Give one answer each.",
+        )
+    return torch.tensor([_label_number(label, names) for label in given], dtype=torch.int64)
+
+
+def _label_number(label: Any, names: Sequence[str]) -> int:
     if isinstance(label, str):
         if label in names:
             return list(names).index(label)
-    elif 0 <= int(label) < len(names):
-        return int(label)
+    else:
+        try:
+            number = int(label)
+        except (TypeError, ValueError):
+            number = -1
+        if 0 <= number < len(names) and number == label:
+            return number
     raise DataError(f"Label {label!r} is no class.", f"The classes are: {', '.join(names)}.", "Use one of them.")

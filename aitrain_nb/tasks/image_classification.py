@@ -11,7 +11,7 @@ from aitrain_nb.data import Dataset, check_two_classes, checked_labels
 from aitrain_nb.errors import DataError
 from aitrain_nb.models.images import ImageShape, load_model
 from aitrain_nb.records.base import Check, Fact
-from aitrain_nb.tasks.base import Task, label_number
+from aitrain_nb.tasks.base import Task, label_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,10 +71,7 @@ class ImageClassification(Task):
                 f"The model was made for [n, {channels}, {height}, {width}].",
                 "Resize them first.",
             )
-        if labels is None:
-            numbers = torch.full((len(images),), -100)
-        else:
-            numbers = torch.tensor([label_number(label, splits.label_names) for label in labels], dtype=torch.int64)
+        numbers = label_numbers(labels, len(images), splits.label_names)
         return Dataset({"image": images, "label": numbers}, splits.label_names)
 
     def class_names(self, splits: Splits, processor: Any) -> Sequence[str]:
@@ -169,9 +166,7 @@ class ImageClassification(Task):
 
 def _checked_images(images: Any) -> Tensor:
     if not isinstance(images, torch.Tensor):
-        raise DataError(
-            "The data has no images.", "There is no column 'image' that is a tensor.", "Name the column 'image'."
-        )
+        raise DataError("The data has no images.", "There is no column 'image' of numbers.", "Name the column 'image'.")
     if images.ndim != 4:
         raise DataError(
             f"The images have shape {tuple(images.shape)}.",

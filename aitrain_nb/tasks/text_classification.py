@@ -12,7 +12,7 @@ from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.models import texts as text_models
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
-from aitrain_nb.tasks.base import Task, label_number
+from aitrain_nb.tasks.base import Task, label_numbers
 from aitrain_nb.tokenizing import load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
@@ -101,11 +101,7 @@ class TextClassification(Task):
             raise DataError(
                 "These texts can't be read.", f"One of them is {type(wrong).__name__}.", "Give a list of strings."
             )
-        if labels is None:
-            numbers = torch.full((len(given),), -100)
-        else:
-            labels = [labels] if isinstance(labels, (str, int)) else labels
-            numbers = torch.tensor([label_number(label, splits.label_names) for label in labels], dtype=torch.int64)
+        numbers = label_numbers(labels, len(given), splits.label_names)
         return Dataset(columns | {"label": numbers}, splits.label_names)
 
     def class_names(self, splits: Splits, processor: Any) -> Sequence[str]:

@@ -45,7 +45,9 @@ class TextGeneration(Task):
     def load_processor(self, config: TrainConfig, splits: Splits) -> Any:
         """The pretrained model's tokenizer, or one trained on the training texts."""
         if text_models.is_small(str(config.model)):
-            return train_tokenizer(list(splits.train.columns["text"]), config.tokenizer, config.vocabulary_size, frame=False)
+            return train_tokenizer(
+                list(splits.train.columns["text"]), config.tokenizer, config.vocabulary_size, frame=False
+            )
         return load_tokenizer(text_models.find_pretrained(str(config.model), self.name))
 
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:

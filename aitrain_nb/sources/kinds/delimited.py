@@ -60,12 +60,14 @@ def _frame(rows: list[Row], options: Options, name: str) -> tuple[pd.DataFrame, 
     """The rows as columns of text, named by the header or by their place, and what was decided about the header."""
     import pandas as pd
 
+    if not rows:
+        raise DataError(f"{shown(name)} has no rows.", "All its values are empty.", "Give a file with examples.")
     header, why = (options.header, "as you asked") if options.header is not None else _has_header(rows)
     body = rows[1:] if header else rows
     if not body:
         raise DataError(
             f"{shown(name)} has only one line.",
-            f"It reads {shown(', '.join(rows[0].cells))}, which is taken for the header." if rows else "It has no row.",
+            f"It reads {shown(', '.join(rows[0].cells))}, which is taken for the header.",
             "Add examples below it; if it is an example itself, pass header=False.",
         )
     width = len(rows[0].cells)
