@@ -197,8 +197,9 @@ class Inspector(Replay):
                 trainer.config.optimizer, group, before[name], weight.grad, old, update.lr
             )
             change = weight.double() - before[name].double()
-            rounding = 4 * torch.finfo(weight.dtype).eps * torch.maximum(weight.abs(), before[name].abs()).double()
-            allowed = rounding + 1e-4 * expected.abs() + 1e-6 * update.lr
+            bits = 4 * torch.finfo(weight.dtype).eps
+            rounding = bits * torch.maximum(weight.abs(), before[name].abs()).double()
+            allowed = rounding + max(1e-4, bits) * expected.abs() + 1e-6 * update.lr
             worst = max(worst, float(((change - expected).abs() / allowed.clamp(min=1e-30)).max()))
         yield Check(
             f"after - before = {update.optimizer}'s formula",
