@@ -197,7 +197,7 @@ class Inspector(Replay):
                 trainer.config.optimizer, group, before[name], weight.grad, old, update.lr
             )
             change = weight.double() - before[name].double()
-            bits = 4 * torch.finfo(weight.dtype).eps
+            bits = 8 * torch.finfo(weight.dtype).eps
             rounding = bits * torch.maximum(weight.abs(), before[name].abs()).double()
             allowed = rounding + max(1e-4, bits) * expected.abs() + 1e-6 * update.lr
             worst = max(worst, float(((change - expected).abs() / allowed.clamp(min=1e-30)).max()))
