@@ -271,6 +271,11 @@ class TrainConfig(BaseModel):
         """
         return type(self)(**{**self.model_dump(), **changes})
 
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate, or what stands for it where it was left empty: 5e-5 to fine-tune, else 0.001."""
+        return self.learning_rate or (5e-5 if self.method == "fine-tune" else 1e-3)
+
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
         return f"TrainConfig({changed})"

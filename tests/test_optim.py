@@ -235,3 +235,14 @@ def test_clipping_records_nothing_for_autograd():
         each(torch.ones(2, 1, 4, 4)).square().mean().backward()
     assert not clip_gradients(list(net.parameters()), 0.1).requires_grad
     assert not any(weight.grad.requires_grad for weight in net.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_weights_of_any_precision_move(name, dtype):
+    net = torch.nn.Linear(64, 10).to(dtype)
+    optimizer = build_optimizer(net, TrainConfig(optimizer=name, learning_rate=1e-2))
+    before = net.weight.detach().clone()
+    net(torch.ones(2, 64, dtype=dtype)).square().sum().backward()
+    optimizer.step()
+    assert (net.weight != before).double().mean() > 0.5

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from aitrain_nb.sources.kinds import hub
 
 ROWS = [("It came too late.", "bad"), ("Thank you, all is well!", "good"), ("Never again.", "bad"), ("Fine.", "good")]
 TEXTS = [text for text, _ in ROWS]
+TWO = ["x", "y"] * 15
 CSV = "text,label\n" + "".join(f'"{text}",{label}\n' for text, label in ROWS)
 
 
@@ -207,6 +209,11 @@ def test_ids_times_and_free_numbers_are_never_guessed_to_be_the_label():
     assert read(data).guess.columns == {"text": "words", "label": "group"}
     with pytest.raises(DataError, match="No column looks like the label"):
         read(data.drop(columns="group"))
+
+
+def test_names_in_one_word_are_understood():
+    data = pd.DataFrame({"ProductId": TWO, "Score": [1, 2] * 15, "reviewText": [f"some words {i}" for i in range(30)]})
+    assert read(data).guess.columns == {"text": "reviewText", "label": "Score"}
 
 
 def test_the_guess_says_which_columns_and_why():
@@ -743,11 +750,18 @@ def test_a_hub_name_without_a_network_gets_its_sentence_at_once(monkeypatch):
 
 
 def test_a_hub_that_hangs_is_given_up_within_five_seconds(monkeypatch):
-    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: time.sleep(6))
+    over = threading.Event()
+
+    def hang(*_, **__):
+        over.wait(20)
+        raise OSError("gave up")
+
+    monkeypatch.setattr(socket, "create_connection", hang)
     started = time.monotonic()
     with pytest.raises(DataError, match="out of reach"):
         read("hub:nobody/nothing")
     assert time.monotonic() - started < 5
+    over.set()
 
 
 def test_the_offline_switch_is_obeyed(monkeypatch):

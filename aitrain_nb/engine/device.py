@@ -40,7 +40,7 @@ def resolve(config: TrainConfig, model: nn.Module, steps_per_epoch: int) -> Trai
     """The config with every automatic value filled in, by rules on device and size alone, never by a timing."""
     small = count_weights(model) < SMALL_MODEL
     automatic = {
-        "learning_rate": config.learning_rate or (5e-5 if config.method == "fine-tune" else 1e-3),
+        "learning_rate": config.peak_learning_rate,
         "device": find_device(config.device).type,
         "threads": config.threads or (1 if small else torch.get_num_threads()),
         "evaluation_batch_size": config.evaluation_batch_size or (256 if small else max(32, config.batch_size)),

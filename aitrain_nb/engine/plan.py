@@ -30,7 +30,7 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(cls, config: TrainConfig, steps_per_epoch: int) -> Plan:
-        """The plan of a resolved config on data with this many steps an epoch.
+        """The plan of a config on data with this many steps an epoch.
 
         Raises:
             ConfigError: the warm-up is longer than the run, so the rate would never reach its peak.
@@ -43,8 +43,7 @@ class Plan(NamedTuple):
                 f"The run has {total:,} steps ({steps_per_epoch:,} an epoch), so the rate would never reach its peak.",
                 "Give a share of the run instead, such as warmup_steps=0.1.",
             )
-        assert config.learning_rate is not None, "a resolved config has a rate"
-        return cls(steps_per_epoch, total, warmup, config.learning_rate, config.schedule)
+        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule)
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the optimizer step that follows `step` steps."""

@@ -58,7 +58,22 @@ def locate(source: object, suffixes: Iterable[str]) -> object:
         return HubName(_hub_name(source.removeprefix("hub:").strip()))
     if not isinstance(source, (str, Path)):
         return source
-    written = str(source)
+    path = _local(str(source))
+    if _exists(path):
+        return path
+    known = {*suffixes, *_HOW_ELSE}
+    if (
+        isinstance(source, str)
+        and _HUB_NAME.fullmatch(str(source))
+        and path.suffix.lower() not in known
+        and not (len(path.parts) > 1 and path.parent.is_dir())
+    ):
+        return HubName(source, next(iter(_likely(path)), ""))
+    raise DataError(*_missing(path))
+
+
+def _local(written: str) -> Path:
+    """The path that a text names on this machine, whether or not it exists."""
     if not written.strip() or any(letter in written for letter in "\n\r\0"):
         raise DataError(
             "The source is no name of a file.",
@@ -72,22 +87,11 @@ def locate(source: object, suffixes: Iterable[str]) -> object:
             "Download the file and give its name here.",
         )
     try:
-        path = Path(written).expanduser()
+        return Path(written).expanduser()
     except RuntimeError as error:  # ~somebody
         raise DataError(
             f"Can't find the home of {shown(Path(written).parts[0])}.", f"{error}.", "Write the whole path."
         ) from error
-    if _exists(path):
-        return path
-    known = {*suffixes, *_HOW_ELSE}
-    if (
-        isinstance(source, str)
-        and _HUB_NAME.fullmatch(written)
-        and path.suffix.lower() not in known
-        and not (len(path.parts) > 1 and path.parent.is_dir())
-    ):
-        return HubName(written, next(iter(_likely(path)), ""))
-    raise DataError(*_missing(path))
 
 
 def _exists(path: Path) -> bool:

@@ -125,11 +125,8 @@ def _look(sources: Sequence[Source], options: Options, dropped: Counter[str]) ->
 
 def _require(readable: Sequence[_Seen], sources: Sequence[Source]) -> None:
     if not readable:
-        raise DataError(
-            "There is no image that can be read.",
-            f"All {len(sources):,} are damaged, or no images in truth.",
-            "Look at one of the files in another program.",
-        )
+        why = f"All {len(sources):,} are damaged, or no images in truth."
+        raise DataError("There is no image that can be read.", why, "Look at one of the files in another program.")
 
 
 def _most_frequent(seen: Sequence[_Seen]) -> tuple[int, int]:

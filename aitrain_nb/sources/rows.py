@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -168,7 +169,7 @@ def _dialects(text: str, delimiter: str, quotes: bool | None) -> list[_Dialect]:
     if quotes is False:
         return [letters]
     quoted = [plain]
-    if '"' in text and f"{delimiter} " in text and delimiter != " ":
+    if delimiter != " " and re.search(re.escape(delimiter) + ' +"', text):
         quoted = [blanks, plain] if _quotes_follow_blanks(text, plain, blanks) else [plain, blanks]
     return quoted if quotes else [*quoted, letters]
 
