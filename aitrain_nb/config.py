@@ -83,7 +83,7 @@ class TrainConfig(BaseModel):
     )
     learning_rate: float | None = knob(
         None, "Learning rate", "How large a change each step may make: the peak of the schedule; "
-        "empty: 5e-5 to fine-tune, else 0.001.",
+        "empty: 1e-4 to fine-tune, 0.01 for a head, else 0.001.",
         unit="weight units per step (AdamW)", minimum=1e-8, maximum=100.0, scale="log",
     )  # fmt: skip
     schedule: ScheduleName = knob("constant", "Schedule", "How the learning rate changes after the warm-up.")
@@ -99,6 +99,16 @@ class TrainConfig(BaseModel):
         maximum=2**31 - 1,
     )
 
+    text_column: str | None = knob(
+        None, "Text column", "The column with the texts; empty: guessed, and the guess is shown.", level="advanced"
+    )
+    pair_column: str | None = knob(
+        None, "Second text column", "The column with the second text of each pair; empty: by well-known names only.",
+        level="advanced",
+    )  # fmt: skip
+    label_column: str | None = knob(
+        None, "Label column", "The column with the classes; empty: guessed, and the guess is shown.", level="advanced"
+    )
     max_length: int | None = knob(
         None, "Longest text", "Most tokens of a text, or tokens of a block for text generation; empty: 512 or 128.",
         unit="tokens", minimum=2, maximum=100_000, level="advanced",
@@ -273,8 +283,8 @@ class TrainConfig(BaseModel):
 
     @property
     def peak_learning_rate(self) -> float:
-        """The learning rate, or what stands for it where it was left empty: 5e-5 to fine-tune, else 0.001."""
-        return self.learning_rate or (5e-5 if self.method == "fine-tune" else 1e-3)
+        """The learning rate, or what stands for it where it was left empty: 1e-4 to fine-tune, 0.01 for a head, else 0.001."""
+        return self.learning_rate or {"fine-tune": 1e-4, "head": 1e-2}.get(self.method, 1e-3)
 
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())

@@ -172,6 +172,7 @@ class Splits:
         note: where the data comes from and under which licence.
         train_indices: position of each training example in the original data, or None.
         validation_indices: the same for validation.
+        guess: what was decided about columns, delimiters and the like when a person's own data were read, or None.
     """
 
     train: Dataset
@@ -181,6 +182,7 @@ class Splits:
     note: str = ""
     train_indices: Tensor | None = field(default=None, repr=False)
     validation_indices: Tensor | None = field(default=None, repr=False)
+    guess: Any = field(default=None, repr=False)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -214,6 +216,8 @@ def split(
             "It lies between 0 and 1.",
             "split(0.2) keeps a fifth.",
         )
+    if len(dataset) == 1 and "text" in dataset.columns and "label" not in dataset.columns:
+        return _cut_one_text(str(dataset.columns["text"][0]), fraction, name, note)
     labels = _labels_to_split(dataset, fraction) if "label" in dataset.columns or dataset.label_names else None
     groups = _groups(dataset)
     kept, first = groups.unique(return_inverse=True)
@@ -232,6 +236,13 @@ def split(
         sides = [torch.isin(first, first[side]).nonzero()[:, 0] for side in sides]
     plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
     return Splits(plain.subset(sides[0]), plain.subset(sides[1]), name, scale, note, sides[0], sides[1])
+
+
+def _cut_one_text(text: str, fraction: float, name: str, note: str) -> Splits:
+    """The end of one long text is kept for validation, cut at the nearest end of a line or a word."""
+    place = round(len(text) * (1 - fraction))
+    place = next((cut + 1 for cut in (text.rfind(mark, 0, place) for mark in ("\n", " ")) if cut > place // 2), place)
+    return Splits(Dataset({"text": [text[:place]]}), Dataset({"text": [text[place:]]}), name, 1.0, note)
 
 
 def _labels_to_split(dataset: Dataset, fraction: float) -> Tensor:

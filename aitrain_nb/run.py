@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Splits, split
 from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.sources import read
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
 
@@ -17,7 +20,8 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
 
     Args:
         config: the run; `TrainConfig()` by default.
-        fields: fields of the config to set or change.
+        fields: fields of the config to set or change. `data` may also be a pandas DataFrame, a `datasets.Dataset`, or
+            `Splits` of your own.
 
     Raises:
         ConfigError: a name or value in the config isn't valid.
@@ -34,28 +38,34 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
             "A name alone doesn't say whether it is data, a model or a task.",
             f"prepare(data={config!r}), or TrainConfig.from_yaml(...) for a file.",
         )
-    objects = {
-        name: value
-        for name, value in fields.items()
-        if name in {"data", "model", "task"} and not isinstance(value, str)
-    }
-    if any(value is not None for value in objects.values()):
-        name, value = next((name, value) for name, value in objects.items() if value is not None)
-        raise ConfigError(
-            f"prepare makes the {name} from its name, and got {type(value).__name__}.",
-            "A config holds names, so that a run can be written down.",
-            "Hand your own objects to Trainer(model, task, data, config).",
-        )
+    source = fields.get("data")
+    if isinstance(source, (str, Path, bool, type(None))):
+        fields |= {"data": str(source)} if isinstance(source, Path) else {}
+        source = None
+    else:
+        fields["data"] = f"a {type(source).__name__} in memory"
+    _only_names(fields)
     config = resolve((config or TrainConfig()).replace(**fields))
     task = find_task(str(config.task))
-    data = load_data(config)
+    data = source if isinstance(source, Splits) else load_data(config, source)
     processor = task.load_processor(config, data)
     return Trainer(task.load_model(config, data, processor), task, data, config, processor)
 
 
+def _only_names(fields: dict[str, Any]) -> None:
+    for name in ("model", "task"):
+        value = fields.get(name)
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(
+                f"prepare makes the {name} from its name, and got {type(value).__name__}.",
+                "A config holds names, so that a run can be written down.",
+                "Hand your own objects to Trainer(model, task, data, config).",
+            )
+
+
 def resolve(config: TrainConfig) -> TrainConfig:
     """The config with task, data, model, method and tokenizer filled in where they were left empty."""
-    name = config.task or SERVES.get(config.data or "", "image-classification")
+    name = config.task or _task_of(config.data)
     task = find_task(name)
     model = config.model or task.default_model
     automatic = {
@@ -79,14 +89,41 @@ def _method(config: TrainConfig, *, from_scratch: bool) -> str:
     return automatic if config.method == "auto" else config.method
 
 
-def load_data(config: TrainConfig) -> Splits:
-    """The examples a resolved config names, split into training and validation.
+def _task_of(data: str | None) -> str:
+    """The task that data of this name are most likely for."""
+    if data is None or data in SERVES:
+        return SERVES.get(data or "", "image-classification")
+    path = Path(data)
+    if path.is_dir():
+        return "image-classification"
+    return "text-generation" if path.suffix.lower() in {".txt", ".text"} else "text-classification"
+
+
+def load_data(config: TrainConfig, source: Any = None) -> Splits:
+    """The examples of a resolved config, split into training and validation.
+
+    Args:
+        config: names the data and how they are split.
+        source: the data themselves, where they are in memory.
 
     Raises:
-        ConfigError: the name isn't known, or its package isn't installed.
+        ConfigError: the package of a bundled data set isn't installed.
+        DataError: the data can't be found or used.
     """
     name = str(config.data)
-    if name not in BUNDLED:
-        raise ConfigError(*unknown_name("data set", name, BUNDLED))
-    found = BUNDLED[name](config)
-    return split(found.dataset, config.validation_fraction, config.seed, name=name, scale=found.scale, note=found.note)
+    if source is None and name in BUNDLED:
+        found = BUNDLED[name](config)
+        return split(
+            found.dataset, config.validation_fraction, config.seed, name=name, scale=found.scale, note=found.note
+        )
+    if source is None and not Path(name).exists() and "/" not in name and "." not in name:
+        raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
+    raw = read(
+        name if source is None else source,
+        str(config.task),
+        config.text_column,
+        config.pair_column,
+        config.label_column,
+    )
+    splits = split(raw.dataset, config.validation_fraction, config.seed, name=raw.name, scale=raw.scale, note=raw.note)
+    return replace(splits, guess=raw.guess)

@@ -119,7 +119,7 @@ BAD = [
     ("a dataset that isn't split", D, "Call .split() on it", lambda _: ai.Trainer(linear(), "image-classification", images())),
     ("a pair of arrays for data", D, "The data is tuple", lambda _: ai.Trainer(linear(), "image-classification", (1, 2))),
     ("a dict for a config", C, "TrainConfig(**fields)", lambda _: with_config({"epochs": 2})),
-    ("a data set object for a name", C, "Hand your own objects to Trainer", lambda _: ai.prepare(data=images())),
+    ("a list for data", D, "", lambda _: ai.prepare(data=[1, 2])),
     ("a model object for a name", C, "Hand your own objects to Trainer", lambda _: ai.prepare(model=linear())),
     # the model
     ("a lazy layer", M, "Send one batch through", lambda _: trained_on(images(), nn.Sequential(nn.Flatten(), nn.LazyLinear(2)))),

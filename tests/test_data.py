@@ -218,7 +218,7 @@ def test_the_config_decides_share_and_seed(digits):
 def test_unknown_data_are_answered_with_the_nearest():
     with pytest.raises(ConfigError) as caught:
         load_data(resolve(TrainConfig(data="digit")))
-    assert caught.value.what == "There is no data set named 'digit'."
+    assert caught.value.what == "There is no data set or file named 'digit'."
     assert caught.value.fix == "Did you mean 'digits'?"
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 from aitrain_nb.errors import ConfigError, nearest
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from torch import nn
+    from torch import Tensor
 
     from aitrain_nb.config import TrainConfig
 
@@ -101,7 +104,7 @@ def pretrained(auto: Any, config: TrainConfig, task: str, **more: Any) -> nn.Mod
 
     place = find_pretrained(str(config.model), task)
     try:
-        with OwnRandom(config.seed):
+        with OwnRandom(config.seed), _quiet_transformers():
             if config.method == "scratch":
                 shape = AutoConfig.from_pretrained(place, trust_remote_code=False, **more)
                 model: nn.Module = auto.from_config(shape, trust_remote_code=False)
@@ -114,9 +117,69 @@ def pretrained(auto: Any, config: TrainConfig, task: str, **more: Any) -> nn.Mod
             f"Can't load the model {config.model!r}.", str(error).split("\n", maxsplit=1)[0],
             "Give a folder that holds config.json and model.safetensors, or use a model that needs no network.",
         ) from error  # fmt: skip
+    return model
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Without the bars and the report of a load: that a new head has new weights is what was asked for."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def classifier(config: TrainConfig, task: str, class_names: Sequence[str]) -> nn.Module:
+    """A pretrained encoder with a new head for these classes; `method="head"` freezes all but the head.
+
+    An encoder that was trained to stand for whole sentences (its folder says so in modules.json) keeps its pooling, the
+    mean over the tokens; others get the head that transformers gives them.
+    """
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    place = find_pretrained(str(config.model), task)
+    if (Path(place) / "modules.json").is_file():
+        encoder = pretrained(AutoModel, config, task)
+        with OwnRandom(config.seed):
+            model: nn.Module = MeanPooledClassifier(encoder, len(class_names))
+    else:
+        labels = _labels(class_names) | {"num_labels": len(class_names)}
+        model = pretrained(AutoModelForSequenceClassification, config, task, **labels)
     if config.method == "head":
         freeze_body(model)
     return model
+
+
+class MeanPooledClassifier(nn.Module):
+    """A sentence encoder and one linear layer: the mean of the last hidden states [B, T, D] over real tokens, then C scores.
+
+    Pooling as in Reimers and Gurevych, Sentence-BERT (2019), section 3.
+
+    Args:
+        encoder: a base model of transformers.
+        classes: how many classes.
+    """
+
+    base_model_prefix = "encoder"
+
+    def __init__(self, encoder: Any, classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.config.hidden_size, classes)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **more: Tensor) -> Tensor:
+        """Logits [B, C]."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **more).last_hidden_state
+        real = attention_mask[..., None].to(hidden.dtype)
+        logits: Tensor = self.head((hidden * real).sum(1) / real.sum(1))
+        return logits
 
 
 def freeze_body(model: nn.Module) -> None:

@@ -95,11 +95,6 @@ class ImageClassification(Task):
             }
         )
 
-    def counted(self, inputs: dict[str, Tensor]) -> int:
-        """One a labelled example."""
-        labels = inputs["labels"]
-        return labels.shape[0] - int((labels == -100).sum())
-
     def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:
         """The image model of the config, for the shape of these images."""
         del processor

@@ -125,10 +125,7 @@ class TextClassification(Task):
         """A small encoder, or a pretrained one with a new head."""
         names = splits.label_names
         if not text_models.is_small(str(config.model)):
-            from transformers import AutoModelForSequenceClassification
-
-            labels = {"num_labels": len(names), "id2label": dict(enumerate(names))}
-            return text_models.pretrained(AutoModelForSequenceClassification, config, self.name, **labels)
+            return text_models.classifier(config, self.name, names)
         if text_models.SMALL[str(config.model)] != self.name:
             raise ConfigError(
                 f"The model {config.model!r} doesn't classify texts.",
