@@ -200,8 +200,21 @@ class TrainConfig(BaseModel):
         None, "Evaluation batch size", "Examples at once during evaluation; empty: chosen from the model's size.",
         unit="examples", minimum=1, maximum=65_536, level="advanced",
     )  # fmt: skip
+    evaluation_examples: int | None = knob(
+        None, "Evaluation examples", "Most validation examples that an evaluation looks at, spread evenly; empty: all, or 256 "
+        "blocks for text generation.", unit="examples", minimum=1, maximum=10**9, level="advanced",
+    )  # fmt: skip
+    best_metric: Literal["loss", "accuracy", "macro_f1"] = knob(
+        "loss",
+        "Best by",
+        "What makes one evaluation better than another: a lower loss, or a higher score.",
+        level="advanced",
+    )
     early_stopping: Literal["none", "patience"] = knob(
-        "none", "Early stopping", "Whether training ends when the validation loss stops improving.", level="advanced"
+        "none",
+        "Early stopping",
+        "Whether training ends when validation stops improving (see Best by).",
+        level="advanced",
     )
     early_stopping_patience: int = knob(
         3, "Patience", "Evaluations in a row without a new best before early stopping ends the run.",

@@ -188,7 +188,7 @@ class Trainer(Phases):
     def _stoppers(self) -> list[Callable[[Any], None]]:
         """What the config asks to watch for."""
         if self.config.early_stopping == "patience":
-            return [early_stopping(self.history, self.config.early_stopping_patience)]
+            return [early_stopping(self.history, self.config.early_stopping_patience, self.config.best_metric)]
         return []
 
     def _announce(self, record: Record, watchers: list[Callable[[Any], None]]) -> None:
@@ -217,7 +217,8 @@ class Trainer(Phases):
             return None
         evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)
         self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
-        evaluation.kept = self._keeper.offer(evaluation.loss, self.step, evaluation.epoch)
+        score = evaluation.score(self.config.best_metric)
+        evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
         rows = self.history.evaluations
         verdict = overfitting.check([row["train_loss"] for row in rows], [row["eval_loss"] for row in rows])
         evaluation.overfitting = verdict.overfitting

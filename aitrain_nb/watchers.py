@@ -14,21 +14,28 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
 
 
-def early_stopping(history: History, patience: int) -> Callable[[Any], None]:
-    """A watcher that ends training after `patience` evaluations in a row without a new lowest validation loss.
+def early_stopping(history: History, patience: int, metric: str = "loss") -> Callable[[Any], None]:
+    """A watcher that ends training after `patience` evaluations in a row without a new best.
 
     It holds no state of its own: what it knows it reads from the history, so that going on and undo need no care.
+
+    Args:
+        history: of the run.
+        patience: evaluations to wait.
+        metric: "loss" (lower is better), or a score of the evaluations (higher is better).
     """
+    sign = 1 if metric == "loss" else -1
 
     def watch(record: Any) -> None:
         if not isinstance(record, Evaluation):
             return
-        losses = [row["eval_loss"] for row in history.evaluations]
-        finite = [i for i, loss in enumerate(losses) if loss == loss]  # noqa: PLR0124  NaN is not equal to itself
-        best = min(finite, key=lambda i: losses[i], default=-1)
-        waited = len(losses) - 1 - best
+        values = [sign * row[f"eval_{metric}"] for row in history.evaluations]
+        finite = [i for i, value in enumerate(values) if value == value]  # noqa: PLR0124  NaN is not equal to itself
+        best = min(finite, key=lambda i: values[i], default=-1)
+        waited = len(values) - 1 - best
         if waited >= patience:
-            lowest = numerals.significant(losses[best]) if finite else "infinity"
-            raise StopTraining(f"early stopping: no validation loss below {lowest} in {waited} evaluations")
+            named, way = metric.replace("_", " "), "below" if sign == 1 else "above"
+            reached = numerals.significant(sign * values[best]) if finite else "infinity"
+            raise StopTraining(f"early stopping: no validation {named} {way} {reached} in {waited} evaluations")
 
     return watch

@@ -13,7 +13,7 @@ from aitrain_nb.errors import ConfigError
 from aitrain_nb.run import resolve
 
 KNOBS = TrainConfig.knobs()
-NAMES = {"task", "data", "model"}
+NAMES = {"task", "data", "model", "text_column", "pair_column", "label_column"}
 COUNTS_NOTHING = {"seed"}
 FORMATS = {"yaml": (TrainConfig.to_yaml, TrainConfig.from_yaml), "json": (TrainConfig.to_json, TrainConfig.from_json)}
 

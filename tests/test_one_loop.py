@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import aitrain_nb as ai
+from aitrain_nb.bundled import BUNDLED
 
 CONFIGS = {
     "cnn-adamw": {"model": "small-cnn", "max_steps": 60},
@@ -16,7 +17,24 @@ CONFIGS = {
     "mlp-smoothed": {"label_smoothing": 0.1, "max_steps": 60},
     "mlp-accumulated": {"batch_size": 8, "gradient_accumulation_steps": 4, "max_steps": 60},
     "vit-dropout": {"model": "small-vit", "max_steps": 12},
+    "texts": {"data": "tickets", "vocabulary_size": 400, "batch_size": 8, "max_steps": 8},
+    "texts-accumulated": {
+        "data": "tickets",
+        "vocabulary_size": 400,
+        "batch_size": 4,
+        "gradient_accumulation_steps": 2,
+        "max_steps": 8,
+    },
+    "gpt": {"task": "text-generation", "max_length": 16, "batch_size": 4, "max_steps": 8},
 }
+
+
+def prepare(**fields):
+    """A trainer; text generation gets a short text of its own."""
+    if fields.get("task") == "text-generation":
+        tickets = BUNDLED["tickets"](ai.TrainConfig()).dataset.columns["text"]
+        fields["data"] = ai.Dataset({"text": ["\n".join(tickets[:60])]}).split(0.3)
+    return ai.prepare(**fields)
 
 
 def same_weights(one: ai.Trainer, other: ai.Trainer) -> bool:
@@ -54,14 +72,25 @@ def drive_by_hand_with_looking(trainer):
                 record.check()
                 record._repr_html_()
                 torch.rand(3)
-        if trainer.step % 10 == 0:
+        if trainer.step % 5 == 0:
             trainer.evaluate()
             trainer.evaluate("train")
-            trainer.predict(trainer.data.validation.columns["image"][:2])
-            trainer.tokenize(trainer.data.validation.columns["image"][:2], ["1", "2"])
+            own = own_examples(trainer)
+            if trainer.task.name != "text-generation":
+                trainer.predict(own)
+            trainer.tokenize(
+                own, None if trainer.task.name == "text-generation" else list(trainer.data.label_names[:2])
+            )
             with trainer.capture() as seen:
                 trainer.forward(trainer._turn.batch)
             assert seen.activations
+
+
+def own_examples(trainer):
+    """Two examples a person could have."""
+    if "image" in trainer.data.train.columns:
+        return trainer.data.validation.columns["image"][:2]
+    return ["Where is my parcel?", "It hums."]
 
 
 DRIVERS = [drive_fit, drive_by_hand, drive_phases, drive_run, drive_by_hand_with_looking]
@@ -70,7 +99,7 @@ DRIVERS = [drive_fit, drive_by_hand, drive_phases, drive_run, drive_by_hand_with
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_driver_trains_the_same_weights_and_history(name):
     fields = CONFIGS[name] | {"keep": "last"}
-    trainers = [ai.prepare(**fields) for _ in DRIVERS]
+    trainers = [prepare(**fields) for _ in DRIVERS]
     for trainer, drive in zip(trainers, DRIVERS, strict=True):
         drive(trainer)
     first = trainers[0].history.frame()
@@ -226,11 +255,11 @@ def test_the_mean_of_means_would_be_caught():
     assert error / gradients.norm > 0.02
 
 
-@pytest.mark.parametrize("name", ["cnn-adamw", "mlp-accumulated", "vit-dropout"])
-@pytest.mark.parametrize("stop_at", [1, 7, 11])
+@pytest.mark.parametrize("name", ["cnn-adamw", "mlp-accumulated", "vit-dropout", "texts", "gpt"])
+@pytest.mark.parametrize("stop_at", [1, 5, 7])
 def test_stop_and_go_on_equals_straight_through(name, stop_at):
     fields = CONFIGS[name] | {"keep": "last"}
-    straight, stopped = ai.prepare(**fields), ai.prepare(**fields)
+    straight, stopped = prepare(**fields), prepare(**fields)
     straight.fit(display="none")
 
     def stop(record):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from aitrain_nb.errors import DataError, ModelError
+from aitrain_nb.records.targets import join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,9 +98,7 @@ class Evaluator:
             labels.append(inputs["labels"].cpu())
             if outputs.ndim == 2:
                 logits.append(outputs.cpu())
-        return Answers(
-            _joined(predicted, 0), _joined(losses, 0), _joined(labels, -100), torch.cat(logits) if logits else None
-        )
+        return Answers(join(predicted, 0), join(losses, 0), join(labels, -100), torch.cat(logits) if logits else None)
 
     def check_model(self, class_names: Sequence[str]) -> None:
         """Send two training examples through the model, so that a misfit shows before the run; raises ModelError."""
@@ -146,13 +145,3 @@ class Evaluator:
         return pd.DataFrame(
             columns | {f"p({name})": probabilities[:, i].tolist() for i, name in enumerate(class_names)}
         )
-
-
-def _joined(parts: list[Tensor], filler: int) -> Tensor:
-    """Batches one after the other; where they have different lengths [B, T], the shorter ones are filled up."""
-    longest = max(part.shape[-1] for part in parts) if parts[0].ndim > 1 else 0
-    filled = [
-        torch.nn.functional.pad(part, (0, longest - part.shape[-1]), value=filler) if longest else part
-        for part in parts
-    ]
-    return torch.cat(filled)

@@ -15,6 +15,7 @@ class Kept(NamedTuple):
     """The best weights of the evaluations so far.
 
     Attributes:
+        score: what was compared; higher is better.
         loss: validation loss, nats.
         step: optimizer steps taken when they stood.
         epoch: epochs completed then.
@@ -22,6 +23,7 @@ class Kept(NamedTuple):
         buffers: buffer name -> copy.
     """
 
+    score: float
     loss: float
     step: int
     epoch: float
@@ -46,11 +48,12 @@ class Keeper:
         """The best weights, while the model holds them and the last ones are set aside."""
         return self.best if self._aside is not None else None
 
-    def offer(self, loss: float, step: int, epoch: float) -> bool:
-        """Keep the weights as they are now if no evaluation was better; says whether it did."""
-        if not self._enabled or not math.isfinite(loss) or (self.best is not None and loss >= self.best.loss):
+    def offer(self, score: float, loss: float, step: int, epoch: float) -> bool:
+        """Keep the weights as they are now if no evaluation had a higher score; says whether it did."""
+        if not self._enabled or not math.isfinite(score) or (self.best is not None and score <= self.best.score):
             return False
-        self.best = Kept(loss, step, epoch, snapshots.copy_weights(self._model), snapshots.copy_buffers(self._model))
+        weights, buffers = snapshots.copy_weights(self._model), snapshots.copy_buffers(self._model)
+        self.best = Kept(score, loss, step, epoch, weights, buffers)
         return True
 
     def show_best(self, step: int) -> Kept | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -104,7 +105,7 @@ class TrainingState:
         self._seconds = 0.0
         self._losses: list[Tensor] = []
         self._evaluator = Evaluator(
-            self.model, self.task, data, prepared, processor, self.config,
+            self.model, self.task, self.data, prepared, processor, self.config,
             device=self.device, random=self.random, threads=self.threads,
         )  # fmt: skip
         self._evaluator.check_model(self.class_names)
@@ -117,7 +118,21 @@ class TrainingState:
             for name, dataset in raw.items() if dataset is not None
         }  # fmt: skip
         self.task.check(self.data)
+        self._thin_out_validation(prepared, config.evaluation_examples or self.task.default_evaluation_examples)
         return prepared
+
+    def _thin_out_validation(self, prepared: dict[str, Dataset], limit: int | None) -> None:
+        """Leave at most `limit` validation examples, spread evenly over what there is."""
+        if limit is None or "validation" not in prepared or len(prepared["validation"]) <= limit:
+            return
+        assert self.data.validation is not None
+        total = len(prepared["validation"])
+        places = torch.linspace(0, total - 1, limit).round().to(torch.int64)
+        prepared["validation"] = prepared["validation"].subset(places)
+        if len(self.data.validation) == total:
+            indices = self.data.validation_indices
+            kept = indices[places] if indices is not None else None
+            self.data = replace(self.data, validation=self.data.validation.subset(places), validation_indices=kept)
 
     def _step_start(self) -> _StepStart:
         buffers = snapshots.copy_buffers(self.model) if self._has_buffers else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import numerals
 from aitrain_nb.records.base import Check, Fact, Record
-from aitrain_nb.records.targets import Targets
+from aitrain_nb.records.targets import Targets, join
 
 if TYPE_CHECKING:
     import weakref
@@ -76,11 +76,13 @@ class Batch(Record):
     @property
     def inputs(self) -> dict[str, Tensor]:
         """The model's inputs of all micro-batches together: name -> [B, ...]."""
-        import torch
-
         if len(self.parts) == 1:
             return self.parts[0].inputs
-        return {name: torch.cat([part.inputs[name] for part in self.parts]) for name in self.parts[0].inputs}
+        fillers = {"labels": -100} | self.trainer.task.fillers(self.trainer.processor)
+        return {
+            name: join([part.inputs[name] for part in self.parts], fillers.get(name, 0))
+            for name in self.parts[0].inputs
+        }
 
     @property
     def labels(self) -> Tensor:

@@ -70,6 +70,10 @@ class Evaluation(Record):
         found: dict[str, float] = self.trainer.task.baseline(self.labels, self.class_names)
         return found
 
+    def score(self, metric: str) -> float:
+        """How good it is by this metric, higher is better: the loss with its sign turned, or a score as it is."""
+        return -self.loss if metric == "loss" else self.metrics[metric]
+
     def row(self) -> dict[str, float]:
         """The numbers for the history: eval_loss, eval_accuracy and so on."""
         return {"eval_loss": self.loss} | {f"eval_{name}": value for name, value in self.metrics.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 
@@ -55,3 +57,13 @@ class Targets(NamedTuple):
     def named(self, names: Any) -> list[str]:
         """The class name of each row, "unknown" where there is none."""
         return [names[label] if label >= 0 else "unknown" for label in self.pick(self.labels).tolist()]
+
+
+def join(parts: Sequence[Tensor], filler: int) -> Tensor:
+    """Batches [B, ...] one after the other; where they have different lengths [B, T], the shorter ones are filled up."""
+    import torch
+
+    if parts[0].ndim != 2 or len({part.shape[-1] for part in parts}) == 1:
+        return torch.cat(list(parts))
+    longest = max(part.shape[-1] for part in parts)
+    return torch.cat([torch.nn.functional.pad(part, (0, longest - part.shape[-1]), value=filler) for part in parts])

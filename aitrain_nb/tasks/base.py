@@ -35,6 +35,7 @@ class Task(ABC):
     default_data: ClassVar[str]
     default_model: ClassVar[str]
     default_tokenizer: ClassVar[str] = "auto"
+    default_evaluation_examples: ClassVar[int | None] = None
 
     # data: raw -> prepared -> tensors
 
@@ -57,6 +58,11 @@ class Task(ABC):
     @abstractmethod
     def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
         """One batch of prepared columns as tensors, `labels` among them (-100 where not counted)."""
+
+    def fillers(self, processor: Any) -> dict[str, int]:
+        """What fills up the shorter rows of an input where batches are joined, by name; 0 for those not named."""
+        del processor
+        return {}
 
     @abstractmethod
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
@@ -132,10 +138,24 @@ class Task(ABC):
     # scores
 
     def metrics(self, predicted: Tensor, labels: Tensor) -> dict[str, float]:
-        """Scores of an evaluation by name; accuracy: the share of counted targets whose predicted class is the true one."""
+        """Scores of an evaluation by name, 0 to 1.
+
+        accuracy is the share of counted targets whose predicted class is the true one. macro_f1, where an example has
+        one target, is the mean over all classes that occur of 2 x right / (times true + times predicted): each class
+        counts the same however rare it is.
+        """
         counted = labels != -100
         right = (predicted == labels) & counted
-        return {"accuracy": float(right.sum()) / max(1, int(counted.sum()))}
+        scores = {"accuracy": float(right.sum()) / max(1, int(counted.sum()))}
+        if labels.ndim == 1:
+            size = int(torch.cat([predicted, labels]).max()) + 1
+            true, said, both = (
+                torch.bincount(values, minlength=size).double()
+                for values in (labels[counted], predicted[counted], labels[right])
+            )
+            occurs = (true + said) > 0
+            scores["macro_f1"] = float((2 * both / (true + said).clamp(min=1))[occurs].mean())
+        return scores
 
     def baseline(self, labels: Tensor, class_names: Sequence[str]) -> dict[str, float]:
         """What a model that knows nothing reaches.

@@ -83,6 +83,10 @@ class TextClassification(Task):
             inputs["token_type_ids"] = torch.tensor([row + [0] * (longest - len(row)) for row in types])
         return inputs | {"labels": columns["labels"]}
 
+    def fillers(self, processor: Any) -> dict[str, int]:
+        """The padding token."""
+        return {"input_ids": processor.pad_token_id}
+
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
         """A text, a list of texts, or a list of pairs of texts; labels as numbers or names."""
         given = [examples] if isinstance(examples, str) else list(examples)

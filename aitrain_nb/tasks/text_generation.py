@@ -41,6 +41,7 @@ class TextGeneration(Task):
     default_data: ClassVar[str] = "speeches"
     default_model: ClassVar[str] = "small-gpt"
     default_tokenizer: ClassVar[str] = "characters"
+    default_evaluation_examples: ClassVar[int | None] = 256
 
     def load_processor(self, config: TrainConfig, splits: Splits) -> Any:
         """The pretrained model's tokenizer, or one trained on the training texts."""
