@@ -12,6 +12,7 @@ from aitrain_nb import overfitting, plots
 from aitrain_nb.displays import find_display
 from aitrain_nb.engine.capture import capture
 from aitrain_nb.engine.evaluating import Stopped
+from aitrain_nb.engine.generating import generate
 from aitrain_nb.engine.interrupts import deferred_interrupt
 from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
@@ -252,6 +253,24 @@ class Trainer(Phases):
             DataError: the examples don't fit the model.
         """
         return self._evaluator.predict(examples, self.class_names)
+
+    def generate(
+        self, prompt: str, tokens: int = 200, temperature: float = 0.8, top_k: int | None = None, seed: int = 0
+    ) -> str:
+        """The prompt and what a language model goes on with.
+
+        Args:
+            prompt: what to go on from.
+            tokens: how many to add.
+            temperature: below 1 safer, above 1 wilder, 0 always the most probable token.
+            top_k: choose among this many most probable tokens only.
+            seed: the same seed gives the same text.
+
+        Raises:
+            ConfigError: the task doesn't generate, or a number is out of range.
+            DataError: the prompt is empty.
+        """
+        return prompt + "".join(generate(self, prompt, tokens, temperature, top_k, seed))
 
     def capture(self, *patterns: str) -> AbstractContextManager[Seen]:
         """`with trainer.capture("conv*") as seen:` keeps what matching modules take and give while the block runs.

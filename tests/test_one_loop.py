@@ -76,8 +76,9 @@ def drive_by_hand_with_looking(trainer):
             trainer.evaluate()
             trainer.evaluate("train")
             own = own_examples(trainer)
-            if trainer.task.name != "text-generation":
-                trainer.predict(own)
+            trainer.predict(own)
+            if trainer.task.name == "text-generation":
+                trainer.generate("Where", tokens=3)
             trainer.tokenize(
                 own, None if trainer.task.name == "text-generation" else list(trainer.data.label_names[:2])
             )

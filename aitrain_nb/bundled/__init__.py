@@ -131,7 +131,7 @@ def two_sentences(text: str) -> list[str]:
     >>> two_sentences("We met in 1790 in the city of New York. It was a cold day, and we were glad of the fire.")
     ['We met in 0000 in the city of New York. It was a cold day, and we were glad of the fire.']
     """
-    sentences = re.split(r"(?<=[a-z][.!?])\s+(?=[A-Z])", re.sub(r"\d", "0", re.sub(r"\s+", " ", text)))
+    sentences = re.split(r"(?<=[a-z0][.!?])\s+(?=[A-Z])", re.sub(r"\d", "0", re.sub(r"\s+", " ", text)))
     pieces = [" ".join(sentences[i : i + 2]) for i in range(0, len(sentences) - 1, 2)]
     return [piece for piece in pieces if 60 <= len(piece) <= 600]
 

@@ -131,17 +131,38 @@ class Evaluator:
         return getattr(self._data, split), self.answers(self._prepared[split], stop)
 
     def predict(self, examples: Any, class_names: Sequence[str]) -> pd.DataFrame:
-        """Predicted class, its probability, and the probability of each class, one row an example."""
+        """Predicted class, its probability, and the probability of each class, one row an example.
+
+        A language model predicts the token that comes next after each text; the five most probable get a column each.
+        """
         import pandas as pd
 
         own = self._task.own_examples(examples, None, self._data)
-        answers = self.answers(self._task.prepare_own(own, self._data, self._processor, self._config))
-        assert answers.logits is not None
-        probabilities = answers.logits.float().softmax(-1)
+        prepared = self._task.prepare_own(own, self._data, self._processor, self._config)
+        answers = self.answers(prepared)
+        if answers.logits is not None:
+            probabilities = answers.logits.float().softmax(-1)
+            shown: dict[str, Any] = {f"p({name})": probabilities[:, i].tolist() for i, name in enumerate(class_names)}
+        else:
+            probabilities = self._next_token(own)
+            values, places = probabilities.topk(min(5, probabilities.shape[-1]))
+            texts = [
+                [f"{class_names[place]} {value:.1%}" for place, value in zip(*row, strict=True)]
+                for row in zip(places.tolist(), values.tolist(), strict=True)
+            ]
+            shown = {f"{rank + 1}. choice": list(column) for rank, column in enumerate(zip(*texts, strict=True))}
+        sure, best = probabilities.max(-1)
         columns: dict[str, Any] = {
-            "predicted": [class_names[i] for i in answers.predicted.tolist()],
-            "probability": probabilities.amax(-1).tolist(),
+            "predicted": [class_names[i] for i in best.tolist()],
+            "probability": sure.tolist(),
         }
-        return pd.DataFrame(
-            columns | {f"p({name})": probabilities[:, i].tolist() for i, name in enumerate(class_names)}
-        )
+        return pd.DataFrame(columns | shown)
+
+    def _next_token(self, own: Dataset) -> Tensor:
+        """Probability of each token to come next after each text [n, V]; one text at a time, so that none is padded."""
+        found = []
+        for i in range(len(own)):
+            alone = self._task.prepare_own(own.subset(torch.tensor([i])), self._data, self._processor, self._config)
+            ((outputs, _),) = self._outputs(alone)
+            found.append(outputs[0, -1].float().softmax(-1).cpu())
+        return torch.stack(found)

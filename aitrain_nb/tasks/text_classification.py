@@ -216,7 +216,7 @@ def _encode(processor: Any, columns: dict[str, Any], limit: int | None) -> dict[
     pair = list(columns["text_pair"]) if "text_pair" in columns else None
     encoded = processor(
         list(columns["text"]), pair, truncation=limit is not None, max_length=limit, add_special_tokens=True,
-        return_attention_mask=False, verbose=False,
+        return_attention_mask=False, return_token_type_ids=pair is not None, verbose=False,
     )  # fmt: skip
     names = ["input_ids", "token_type_ids"] if pair is not None else ["input_ids"]
     return {name: encoded[name] for name in names if name in encoded}
