@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
+    from aitrain_nb.saving import load_run, save_run
     from aitrain_nb.trainer import Trainer
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "prepare": "run",
+    "save_run": "saving",
+    "load_run": "saving",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Dataset": "data",
@@ -47,8 +50,10 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "Update",
+    "load_run",
     "plots",
     "prepare",
+    "save_run",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The command line: aitrain-nb lab, notebooks, demo."""
+"""The command line: aitrain-nb lab, train, predict, notebooks, demo."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from aitrain_nb import __version__, lessons
-from aitrain_nb.errors import AitrainError
+from aitrain_nb.config import TrainConfig
+from aitrain_nb.errors import AitrainError, ConfigError, DataError
 
 app = typer.Typer(
     help="See a neural network train, one step at a time, in Jupyter.", no_args_is_help=True, add_completion=False
@@ -82,6 +83,88 @@ def demo(seeds: Annotated[int, typer.Option(min=1, help="How many runs.")] = 5) 
     typer.echo(f"{first.name}: every cell ran, {seconds:.1f} s\n")
     typer.echo("small-cnn on 1,437 digits, 10 epochs, validated on 360 others")
     typer.echo(demonstration.table(list(demonstration.train(seeds))))
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A YAML or JSON file with the fields of a run.")],
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="A field and its value: --set learning_rate=1e-3.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME-OF-THE-FILE by default.")] = None,
+) -> None:
+    """Train what the file describes, and keep config, history and weights in a folder."""
+    from aitrain_nb.run import prepare
+    from aitrain_nb.saving import save_run
+
+    read = TrainConfig.from_json if config.suffix.lower() == ".json" else TrainConfig.from_yaml
+    trainer = prepare(read(config), **_changes(change or []))
+    if trainer.data.note:
+        typer.echo(trainer.data.note)
+    if trainer.data.guess is not None:
+        typer.echo(trainer.data.guess.text())
+    trainer.fit()
+    folder = save_run(trainer, to or Path("runs") / config.stem)
+    typer.echo(f"saved in {folder}")
+
+
+def _changes(given: list[str]) -> dict[str, Any]:
+    """`name=value` pairs as fields; values are read as in YAML."""
+    import yaml
+
+    changes = {}
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise ConfigError(f"--set {pair} has no value.", "It is written name=value.", f"--set {pair}=...")
+        changes[name.strip()] = yaml.safe_load(value)
+    return changes
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    what: Annotated[
+        str, typer.Argument(help="A text, or a .csv or .tsv file with the column of texts the run was trained on.")
+    ],
+    to: Annotated[Path | None, typer.Option(help="File for the predictions of a table; printed by default.")] = None,
+) -> None:
+    """Ask a trained model."""
+    import pandas as pd
+
+    from aitrain_nb.saving import load_run
+
+    trainer = load_run(run)
+    if Path(what).suffix.lower() not in {".csv", ".tsv"}:
+        best = trainer.predict([what]).iloc[0]
+        typer.echo(f"{best['predicted']} ({best['probability']:.1%})")
+        return
+    if not Path(what).is_file():
+        raise DataError(f"There is no file {Path(what).name!r}.", "It was not found.", "Check the path.")
+    table = pd.read_csv(what, sep="\t" if what.lower().endswith(".tsv") else ",", dtype=str, keep_default_na=False)
+    column = _text_column(table, trainer)
+    answers = trainer.predict(table[column].tolist())
+    table[["predicted", "probability"]] = answers[["predicted", "probability"]].round(4).to_numpy()
+    text = table.to_csv(index=False)
+    if to is None:
+        typer.echo(text, nl=False)
+    else:
+        to.write_text(text, encoding="utf-8")
+        typer.echo(f"{len(table)} rows in {to}")
+
+
+def _text_column(table: Any, trainer: Any) -> str:
+    """The column with the texts: the one the run was trained on, or the one that is called text, or the only one."""
+    trained_on = [trainer.config.text_column, "text"]
+    if trainer.data.guess is not None:
+        trained_on.insert(1, trainer.data.guess.columns.get("text"))
+    wanted = [name for name in trained_on if name in table.columns]
+    if wanted or len(table.columns) == 1:
+        return str(wanted[0] if wanted else table.columns[0])
+    raise DataError(
+        "It isn't clear which column holds the texts.", f"The columns are: {', '.join(table.columns)}.",
+        f"Call it {next(name for name in trained_on if name)!r}, as when the run was trained.",
+    )  # fmt: skip
 
 
 def _copy(to: Path) -> None:

@@ -1,0 +1,112 @@
+"""A run on disk: what it was, how it went, and the weights it kept. Only YAML, JSON lines and safetensors; never pickle."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb.config import TrainConfig
+from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.run import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aitrain_nb.trainer import Trainer
+
+FORMAT = 1
+"""Number of the folder's format; a newer one is refused with a sentence."""
+_CONFIG, _HISTORY, _WEIGHTS, _FACTS = "config.yaml", "history.jsonl", "model.safetensors", "run.json"
+
+
+def save_run(trainer: Trainer, folder: str | Path) -> Path:
+    """Write the run into a folder: config.yaml, history.jsonl, model.safetensors (the weights the model holds), run.json.
+
+    Each file is written under another name, synced and renamed, so that a reader never sees half of one.
+
+    Raises:
+        DataError: the folder can't be written, or it holds something that isn't a run.
+    """
+    from safetensors.torch import save_model
+
+    folder = Path(folder)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _FACTS).is_file():
+        raise DataError(
+            f"The folder {folder.name!r} holds other things.", "A run's folder has a run.json.", "Name an empty folder."
+        )
+    ending = trainer.ending
+    facts = {
+        "format": FORMAT, "step": trainer.step, "kept": ending.kept if ending else "the last weights",
+        "labels": list(trainer.data.label_names), "fingerprint": trainer.fingerprint(),
+    }  # fmt: skip
+    rows = "".join(json.dumps({name: _plain(value) for name, value in row.items()}) + "\n" for row in trainer.history)
+    texts = {_CONFIG: trainer.config.to_yaml(), _HISTORY: rows, _FACTS: json.dumps(facts, indent=1) + "\n"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / _WEIGHTS, lambda path: save_model(trainer.model, str(path)))
+        for name, text in texts.items():
+            _replace(folder / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+    except OSError as error:
+        raise DataError(
+            f"Can't write the run to {str(folder)!r}.", str(error), "Free some space, or name another folder."
+        ) from error
+    return folder
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    write(draft)
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def load_run(folder: str | Path) -> Trainer:
+    """The trainer of a saved run with the weights it kept: it predicts and evaluates.
+
+    The data are read again as the config says, since the examples themselves are not in the folder.
+
+    Raises:
+        ConfigError: the folder holds no run, or one of a newer version.
+        DataError: the data or the weights are no longer what they were.
+    """
+    from safetensors.torch import load_model
+
+    folder = Path(folder)
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The folder {folder.name!r} holds no run.", "It has no run.json that can be read.",
+            "Name a folder that `aitrain-nb train` or save_run(...) has written.",
+        ) from error  # fmt: skip
+    if not isinstance(facts, dict) or facts.get("format", 0) > FORMAT:
+        raise ConfigError(
+            f"The run in {folder.name!r} was written by a newer version.",
+            f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
+        )  # fmt: skip
+    trainer = prepare(TrainConfig.from_yaml(folder / _CONFIG))
+    if list(trainer.data.label_names) != facts.get("labels"):
+        raise DataError(
+            "The data have other classes than when the run was made.",
+            f"Then: {facts.get('labels')}; now: {list(trainer.data.label_names)}.", "Bring the data back as they were.",
+        )  # fmt: skip
+    try:
+        load_model(trainer.model, str(folder / _WEIGHTS))
+    except Exception as error:
+        raise DataError(
+            f"Can't load the weights of {folder.name!r}.", str(error).split("\n", maxsplit=1)[0],
+            "Bring the data back as they were, or train again.",
+        ) from error  # fmt: skip
+    if trainer.fingerprint() != facts.get("fingerprint"):
+        raise DataError(
+            f"The weights in {folder.name!r} are not those the run kept.", "Their fingerprint differs.", "Train again."
+        )
+    return trainer

@@ -1,0 +1,189 @@
+"""A run on disk comes back as it was, by code and by command; what doesn't fit gets its sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import aitrain_nb as ai
+from aitrain_nb import cli
+from aitrain_nb.bundled import BUNDLED
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A person's own file."""
+    tickets = BUNDLED["tickets"](ai.TrainConfig()).dataset
+    names = [tickets.label_names[i] for i in tickets.columns["label"].tolist()]
+    path = tmp_path / "mine.csv"
+    frame = pd.DataFrame({"message": tickets.columns["text"], "topic": names})
+    frame[frame["topic"].isin(["billing", "delivery"])].head(120).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path, table):
+    """The same run as a file."""
+    made = ai.TrainConfig(data=str(table), model="small-encoder", vocabulary_size=200, batch_size=8, max_steps=6)
+    path = tmp_path / "mine.yaml"
+    path.write_text(made.to_yaml(), encoding="utf-8")
+    return path
+
+
+def saved(folder, **fields):
+    trainer = ai.prepare(**({"model": "mlp", "max_steps": 12, "evaluate_every": 4} | fields))
+    trainer.fit(display="none")
+    ai.save_run(trainer, folder)
+    return trainer
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"model": "small-vit"}, {"data": "tickets", "vocabulary_size": 200, "batch_size": 8}]
+)
+def test_a_run_comes_back_with_the_weights_it_kept(tmp_path, fields):
+    trainer = saved(tmp_path / "run", **fields)
+    again = ai.load_run(tmp_path / "run")
+    assert again.fingerprint() == trainer.fingerprint()
+    assert again.evaluate().loss == trainer.evaluate().loss
+    assert again.config == trainer.config
+
+
+def test_tied_weights_come_back_tied(tmp_path):
+    text = tmp_path / "mine.txt"
+    text.write_text("To be, or not to be, that is the question. " * 60, encoding="utf-8")
+    trainer = saved(tmp_path / "run", model=None, task="text-generation", data=str(text), max_length=16, batch_size=4)
+    again = ai.load_run(tmp_path / "run")
+    assert again.fingerprint() == trainer.fingerprint()
+    assert again.generate("To ", tokens=9) == trainer.generate("To ", tokens=9)
+    assert again.model.lm_head.weight is again.model.transformer.wte.weight
+
+
+def test_the_history_is_lines_of_json_with_nan_kept(tmp_path):
+    trainer = ai.prepare(model="mlp", max_steps=4)
+    with torch.no_grad():
+        trainer.model.output.bias[0] = float("nan")
+    trainer.fit(display="none")
+    ai.save_run(trainer, tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert rows[0]["loss"] == "nan"
+
+
+def test_no_draft_and_no_machine_path_is_left(tmp_path):
+    saved(tmp_path / "run")
+    files = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert files == ["config.yaml", "history.jsonl", "model.safetensors", "run.json"]
+    assert not any(str(tmp_path).encode() in path.read_bytes() for path in (tmp_path / "run").iterdir())
+
+
+def test_saving_again_replaces_the_run(tmp_path):
+    saved(tmp_path / "run")
+    trainer = saved(tmp_path / "run", seed=1)
+    assert ai.load_run(tmp_path / "run").fingerprint() == trainer.fingerprint()
+
+
+def relabel(run):
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(facts | {"labels": ["a", "b"]}))
+
+
+def swap(run):
+    (run.parent / "other" / "model.safetensors").replace(run / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "says"),
+    [
+        (lambda run: (run / "run.json").unlink(), ai.ConfigError, "holds no run"),
+        (lambda run: (run / "run.json").write_text("{"), ai.ConfigError, "holds no run"),
+        (lambda run: (run / "run.json").write_text('{"format": 99}'), ai.ConfigError, "newer version"),
+        (lambda run: (run / "config.yaml").unlink(), ai.ConfigError, "no config file"),
+        (lambda run: (run / "model.safetensors").write_bytes(b"spoilt"), ai.DataError, "Can't load the weights"),
+        (lambda run: (run / "model.safetensors").unlink(), ai.DataError, "Can't load the weights"),
+        (relabel, ai.DataError, "other classes"),
+        (lambda run: saved(run.parent / "other", seed=1) and swap(run), ai.DataError, "fingerprint differs"),
+    ],
+    ids=[
+        "no facts",
+        "half facts",
+        "newer",
+        "no config",
+        "spoilt weights",
+        "no weights",
+        "other classes",
+        "other weights",
+    ],
+)
+def test_a_folder_that_is_not_whole_gets_its_sentence(tmp_path, spoil, kind, says):
+    saved(tmp_path / "run")
+    spoil(tmp_path / "run")
+    with pytest.raises(kind) as caught:
+        ai.load_run(tmp_path / "run")
+    assert says in str(caught.value)
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"precious")
+    with pytest.raises(ai.DataError, match="holds other things"):
+        saved(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+# the command line
+
+
+def run(*arguments):
+    result = runner.invoke(cli.app, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_a_run_by_command_has_the_loss_of_the_run_by_code_to_the_last_digit(tmp_path, config):
+    output = run("train", config, "--set", "seed=3", "--to", tmp_path / "run").output
+    assert "text: column 'message'" in output
+    trainer = ai.prepare(ai.TrainConfig.from_yaml(config), seed=3)
+    trainer.fit(display="none")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert [row["loss"] for row in rows] == trainer.history.frame()["loss"].tolist()
+    assert ai.load_run(tmp_path / "run").fingerprint() == trainer.fingerprint()
+
+
+def test_a_run_answers_a_text_and_a_table(tmp_path, config, table):
+    run("train", config, "--to", tmp_path / "run")
+    assert run("predict", tmp_path / "run", "Where is it?").output.split(" ")[0] in {"billing", "delivery"}
+    run("predict", tmp_path / "run", table, "--to", tmp_path / "out.csv")
+    answers = pd.read_csv(tmp_path / "out.csv")
+    assert len(answers) == 120
+    expected = ai.load_run(tmp_path / "run").predict(answers["message"].tolist())
+    assert answers["predicted"].tolist() == expected["predicted"].tolist()
+    assert list(answers.columns) == ["message", "topic", "predicted", "probability"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--set", "learning_rate"), "name=value"),
+        (("--set", "learning_rte=1"), "Did you mean 'learning_rate'"),
+        (("--set", "epochs=many"), "epochs can't be 'many'"),
+    ],
+)
+def test_a_wrong_change_gets_its_sentence(config, arguments, says):
+    with pytest.raises(ai.ConfigError) as caught:
+        run("train", config, *arguments)
+    assert says in str(caught.value)
+
+
+def test_a_table_without_the_texts_gets_its_sentence(tmp_path, config):
+    run("train", config, "--to", tmp_path / "run")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(ai.DataError, match="which column holds the texts"):
+        run("predict", tmp_path / "run", tmp_path / "other.csv")
+    with pytest.raises(ai.DataError, match=r"no file 'gone\.csv'"):
+        run("predict", tmp_path / "run", "gone.csv")
