@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
+    from aitrain_nb.looking import quick_look
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
     from aitrain_nb.saving import load_run, save_run
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "prepare": "run",
+    "quick_look": "looking",
     "save_run": "saving",
     "load_run": "saving",
     "Trainer": "trainer",
@@ -53,6 +55,7 @@ __all__ = [
     "load_run",
     "plots",
     "prepare",
+    "quick_look",
     "save_run",
 ]
 

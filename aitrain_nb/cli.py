@@ -1,4 +1,4 @@
-"""The command line: aitrain-nb lab, train, predict, notebooks, demo."""
+"""The command line: aitrain-nb lab, look, train, predict, notebooks, doctor, demo."""
 
 from __future__ import annotations
 
@@ -83,6 +83,33 @@ def demo(seeds: Annotated[int, typer.Option(min=1, help="How many runs.")] = 5) 
     typer.echo(f"{first.name}: every cell ran, {seconds:.1f} s\n")
     typer.echo("small-cnn on 1,437 digits, 10 epochs, validated on 360 others")
     typer.echo(demonstration.table(list(demonstration.train(seeds))))
+
+
+@app.command()
+def look(
+    source: Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a bundled data set.")],
+    seconds: Annotated[float, typer.Option(min=1, help="About how long it may take.")] = 60.0,
+    save: Annotated[Path | None, typer.Option("--config", help="Write the suggested run into this YAML file.")] = None,
+) -> None:
+    """A first look at data: what they are, what is odd, what simple methods reach, what fine-tuning would take."""
+    from aitrain_nb.looking import quick_look
+
+    found = quick_look(source, seconds=seconds, progress=lambda sentence: typer.echo(f"... {sentence}", err=True))
+    typer.echo(repr(found))
+    if save is not None:
+        save.write_text(found.config.to_yaml(), encoding="utf-8")
+        typer.echo(f"aitrain-nb train {save}")
+
+
+@app.command()
+def doctor(seconds: Annotated[float, typer.Option(min=0.5, help="How long the trial run takes.")] = 5.0) -> None:
+    """Examine this installation: one line and one fix a problem; exit code 1 where something must be mended."""
+    from aitrain_nb import doctor as examination
+
+    findings = examination.examine(seconds=seconds)
+    typer.echo(examination.report(findings))
+    if not examination.is_ready(findings):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -15,37 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.knobs import Knob, describe, knob
+from aitrain_nb.old_names import ALIASES, old_name
 from aitrain_nb.schedules import ScheduleName  # noqa: TC001  pydantic reads the annotation
-
-ALIASES = {
-    "lr": "learning_rate",
-    "bs": "batch_size",
-    "num_epochs": "epochs",
-    "num_train_epochs": "epochs",
-    "per_device_train_batch_size": "batch_size",
-    "per_device_eval_batch_size": "evaluation_batch_size",
-    "lr_scheduler_type": "schedule",
-    "warmup_ratio": "warmup_steps",
-    "eval_strategy": "evaluate_every",
-    "evaluation_strategy": "evaluate_every",
-    "eval_steps": "evaluate_every",
-    "logging_steps": "log_every",
-    "adam_beta1": "beta1",
-    "adam_beta2": "beta2",
-    "adam_epsilon": "epsilon",
-    "eps": "epsilon",
-    "optim": "optimizer",
-    "clip": "max_grad_norm",
-    "label_smoothing_factor": "label_smoothing",
-    "no_cuda": "device",
-    "use_cpu": "device",
-    "random_state": "seed",
-    "val_split": "validation_fraction",
-    "test_size": "validation_fraction",
-    "patience": "early_stopping_patience",
-    "load_best_model_at_end": "keep",
-}
-"""What other libraries call a field -> what it is called here."""
 
 
 class TrainConfig(BaseModel):
@@ -311,6 +282,19 @@ class TrainConfig(BaseModel):
             name: value for name, value in self.model_dump().items() if value != type(self).model_fields[name].default
         }
 
+    def to_training_arguments(self, **options: Any) -> Any:
+        """The same run as `transformers.TrainingArguments`; see `aitrain_nb.hugging_face.to_training_arguments`."""
+        from aitrain_nb import hugging_face  # it is made from this class: the one import upwards
+
+        return hugging_face.to_training_arguments(self, **options)
+
+    @classmethod
+    def from_training_arguments(cls, arguments: Any) -> TrainConfig:
+        """The config that these arguments describe; `hugging_face.not_taken(arguments)` lists what it leaves out."""
+        from aitrain_nb import hugging_face
+
+        return hugging_face.from_training_arguments(arguments)
+
     def to_json(self) -> str:
         """All fields as JSON."""
         return self.model_dump_json(indent=2)
@@ -393,7 +377,8 @@ def _problem(entry: Any, fields: dict[str, Any]) -> tuple[str, str, str]:
         return "These fields don't fit together.", str(entry["ctx"]["error"]) + ".", "Change one of them."
     name = location[0]
     if entry["type"] == "extra_forbidden":
-        return unknown_name("field", name, TrainConfig.model_fields, ALIASES.get(name))
+        what, why, fix = unknown_name("field", name, TrainConfig.model_fields, ALIASES.get(name))
+        return what, why, fix if name in ALIASES else old_name(name) or fix
     described = TrainConfig.knobs()[name]
     what = f"{name} can't be {_written(fields.get(name))}."
     if described.choices:

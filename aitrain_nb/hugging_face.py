@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.old_names import BEST, FILES, old_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,17 +26,17 @@ PLAIN = {
 """Arguments that mean the same in the same unit here: transformers' name -> ours."""
 
 UNTRANSLATED = {
-    "data text_column pair_column label_column max_length validation_fraction": "Hand datasets to transformers' Trainer.",
-    "task model method tokenizer vocabulary_size": "Hand a loaded model and tokenizer to transformers' Trainer.",
+    "data text_column pair_column label_column max_length validation_fraction evaluation_examples": "Hand datasets to its Trainer.",
+    "task model method tokenizer vocabulary_size": "Hand a loaded model and tokenizer to its Trainer.",
     "early_stopping early_stopping_patience": "There it is EarlyStoppingCallback(early_stopping_patience=...).",
     "threads": "Call torch.set_num_threads(...) before training.",
     "inspect_every snapshot_every snapshot_memory_bytes": "transformers' Trainer can't do it.",
 }
-"""Our fields that no argument can say -> what to do instead."""
+"""Our fields that no argument can say -> what to do with transformers instead."""
 
 _ADAMW = ("adamw_torch_fused", "adamw_torch", "adamw_torch_xla", "adamw_torch_npu_fused")
 _SCHEDULES = {"constant": "constant", "constant_with_warmup": "constant", "linear": "linear", "cosine": "cosine"}
-_OFF: tuple[Any, ...] = (None, False, "", "no", "none", [], {}, "<HUB_TOKEN>")
+_OFF: tuple[Any, ...] = ("", "no", "none", "<HUB_TOKEN>", [], {})
 _READ = (
     "output_dir num_train_epochs max_steps lr_scheduler_type optim optim_args eval_strategy eval_steps save_strategy "
     "save_steps save_total_limit load_best_model_at_end metric_for_best_model greater_is_better logging_strategy "
@@ -43,56 +44,16 @@ _READ = (
 )
 """Arguments that `_take` looks at by name, or that say nothing about the training."""
 
-_FILES = "It is not here yet: a run writes no files, and the model holds the kept weights."
-_BEST = "The lowest validation loss says which weights are best here; keep='best' holds them."
-SENTENCES = {
-    "learning_rate max_steps warmup_steps weight_decay max_grad_norm gradient_accumulation_steps seed": "It has the same name here.",
-    "per_gpu_train_batch_size train_batch_size": "It is called batch_size here.",
-    "per_gpu_eval_batch_size eval_batch_size": "It is called evaluation_batch_size here.",
-    "warmup_ratio": "It is warmup_steps here, where a value below 1 is a share of the run.",
-    "eval_strategy evaluation_strategy eval_steps evaluate_during_training eval_delay eval_on_start": "It is evaluate_every here: "
-    "None is the end of each epoch, 0 is never, n is every n steps.",
-    "logging_strategy logging_steps logging_first_step": "It is log_every here, steps between lines; the history has every step.",
-    "no_cuda use_cpu use_mps_device": "It is device here: 'cpu', 'cuda', 'mps', or 'auto', which takes a GPU where there is one.",
-    "load_best_model_at_end metric_for_best_model greater_is_better": _BEST,
-    "optim_args optim_target_modules adafactor": "The optimizer is adamw, adam or sgd here, and only sgd's momentum has a field.",
-    "lr_scheduler_kwargs": "The schedule is constant, linear or cosine here, without further settings.",
-    "data_seed full_determinism": "It isn't needed: seed decides the order of the examples, too.",
-    "fp16 bf16 tf32 bf16_full_eval fp16_full_eval fp16_opt_level fp16_backend half_precision_backend mixed_precision": "It is not "
-    "here yet: every run computes in 32 bits.",
-    "gradient_checkpointing gradient_checkpointing_kwargs activation_checkpointing activation_checkpointing_kwargs": "It is not here "
-    "yet: a smaller batch_size with gradient_accumulation_steps saves memory.",
-    "torch_compile torch_compile_backend torch_compile_mode torchdynamo use_liger_kernel liger_kernel_config jit_mode_eval use_ipex "
-    "use_cache neftune_noise_alpha": "It isn't here: the model runs as it is, so that each phase can be seen.",
-    "do_train do_eval do_predict resume_from_checkpoint restore_callback_states_from_checkpoint ignore_data_skip": "It isn't "
-    "needed: call trainer.fit(), which also goes on, trainer.evaluate() or trainer.predict(...).",
-    "output_dir overwrite_output_dir logging_dir save_strategy save_steps save_total_limit save_only_model save_safetensors "
-    "save_on_each_node enable_jit_checkpoint": _FILES,
-    "push_to_hub hub_token hub_private_repo hub_model_id hub_strategy hub_always_push hub_revision push_to_hub_model_id "
-    "push_to_hub_organization push_to_hub_token": "It isn't here: nothing is uploaded.",
-    "report_to run_name project disable_tqdm trackio_space_id trackio_bucket_id trackio_static_space_id log_level log_level_replica "
-    "log_on_each_node logging_nan_inf_filter debug skip_memory_metrics include_num_input_tokens_seen include_tokens_per_second": "It "
-    "isn't here: trainer.history and trainer.plot() show the run, fit(display='none') is silent.",
-    "local_rank deepspeed fsdp fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap ddp_find_unused_parameters "
-    "ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph ddp_backend ddp_timeout sharded_ddp accelerator_config split_batches "
-    "dispatch_batches parallelism_config average_tokens_across_devices mp_parameters ray_scope xpu_backend tpu_num_cores "
-    "tpu_metrics_debug": "It isn't here: a run uses one process and one device.",
-    "dataloader_drop_last dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
-    "dataloader_multiprocessing_context dataloader_in_order remove_unused_columns train_sampling_strategy group_by_length "
-    "length_column_name": "It isn't needed: the data lie in memory, and each example comes once an epoch, in random order.",
-    "auto_find_batch_size torch_empty_cache_steps eval_accumulation_steps": "It isn't here: say batch_size and evaluation_batch_size.",
-    "label_names prediction_loss_only past_index include_for_metrics include_inputs_for_metrics batch_eval_metrics compute_metrics "
-    "eval_do_concat_batches eval_use_gather_object use_legacy_prediction_loop": "It isn't needed: the task knows labels and scores.",
-    "tokenizer processing_class data_collator args model_init optimizers compute_loss_func preprocess_logits_for_metrics": "It isn't "
-    "needed: the task brings its own; hand your own objects to Trainer(model, task, data, config, processor).",
-    "train_dataset eval_dataset": "It is data here, which validation_fraction splits; Splits holds two of your own.",
-    "callbacks": "It isn't a field: append a function that takes records to trainer.watchers.",
-}
-"""Names of transformers, of 4 and before too -> what they are called here, or why they aren't. Plain renames are in `ALIASES`."""
-
 
 def settled(config: TrainConfig, steps_per_epoch: int | None = None) -> TrainConfig:
-    """The config with what arguments must know filled in where it was left empty, as a run of a large model would."""
+    """The config with what arguments must know filled in where it was left empty, as a run of a large model would.
+
+    Raises:
+        ConfigError: `steps_per_epoch` isn't a whole number from 1.
+    """
+    if steps_per_epoch is not None and (type(steps_per_epoch) is not int or steps_per_epoch < 1):
+        why = "It is the number of optimizer steps in one pass over the data."
+        raise ConfigError(f"steps_per_epoch can't be {steps_per_epoch!r}.", why, "Give trainer.steps_per_epoch.")
     at_once = config.evaluation_batch_size or max(32, config.batch_size)
     log_every = config.log_every or (-(-steps_per_epoch // 5) if steps_per_epoch else None)
     return config.replace(learning_rate=config.peak_learning_rate, evaluation_batch_size=at_once, log_every=log_every)
@@ -105,7 +66,7 @@ def training_fields(
 
     The same are the rate of each step, the batches' sizes, the optimizer, clipping, label smoothing, when it evaluates
     and which weights it keeps. Its own stay the order of the examples and the names by which biases and norms are left
-    out of weight decay. It puts a batch on each GPU that it sees.
+    out of weight decay. It puts a batch on each GPU that it sees, and needs `compute_metrics` for a `best_metric` but the loss.
 
     Args:
         config: the run.
@@ -115,12 +76,10 @@ def training_fields(
     Raises:
         ConfigError: `steps_per_epoch` isn't a whole number from 1.
     """
-    if steps_per_epoch is not None and (type(steps_per_epoch) is not int or steps_per_epoch < 1):
-        why = "It is the number of optimizer steps in one pass over the data."
-        raise ConfigError(f"steps_per_epoch can't be {steps_per_epoch!r}.", why, "Give trainer.steps_per_epoch.")
     config = settled(config, steps_per_epoch)
     every = {None: "epoch", 0: "no"}.get(config.evaluate_every, "steps")
     best, sgd = config.keep == "best", config.optimizer == "sgd"
+    metric = config.best_metric if best or config.best_metric != "loss" else None
     warm = config.schedule == "constant" and config.warmup_steps > 0
     return {name: getattr(config, ours) for name, ours in PLAIN.items()} | {
         "output_dir": str(output_dir),
@@ -134,10 +93,9 @@ def training_fields(
         "save_strategy": "best" if best else "no",
         "save_total_limit": 1 if best else None,
         "load_best_model_at_end": best,
-        "metric_for_best_model": "loss" if best else None,
-        "greater_is_better": False if best else None,
-        "logging_strategy": "steps" if config.log_every else "epoch",
-        **({"logging_steps": config.log_every} if config.log_every else {}),
+        "metric_for_best_model": metric,
+        "greater_is_better": metric and metric != "loss",
+        **({"logging_steps": config.log_every} if config.log_every else {"logging_strategy": "epoch"}),
         "use_cpu": config.device == "cpu",
         "report_to": "none",
     }
@@ -223,13 +181,11 @@ def _values(arguments: Any) -> dict[str, tuple[Any, Any]]:
 def _take(values: dict[str, tuple[Any, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
     """Our fields, and a reason for each argument that is left out."""
     plain = {name: value for name, (value, _) in values.items()}
+    others = values.keys() - PLAIN.keys() - set(_READ.split())
     notes = {
         name: old_name(name) or "It isn't one of transformers' own; nothing here is called so."
-        for name, (value, default) in values.items()
-        if name not in PLAIN
-        and name not in _READ.split()
-        and value != default
-        and not (value in _OFF and default in _OFF)
+        for name in values
+        if name in others and _differs(*values[name])
     }
     fields = {ours: plain[name] for name, ours in PLAIN.items()} | {"device": "cpu" if plain["use_cpu"] else "auto"}
     for part in (_length, _schedule, _optimizer, _evaluating, _logging):
@@ -237,8 +193,17 @@ def _take(values: dict[str, tuple[Any, Any]]) -> tuple[dict[str, Any], dict[str,
     return fields, notes
 
 
+def _differs(value: Any, default: Any) -> bool:
+    """Whether a value says something else than the default; None, False and empty ones all say "off"."""
+    off = [
+        item is None or item is False or any(type(item) is type(o) and item == o for o in _OFF)
+        for item in (value, default)
+    ]
+    return bool(value != default) and not all(off)
+
+
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
         raise ConfigError(f"{name} can't be {value!r}.", "It is a number.", f"Give {name} a finite number.")
     return value
 
@@ -276,6 +241,8 @@ def _schedule(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
 
 def _optimizer(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
     name, extra = _choice(plain, "optim"), plain["optim_args"]
+    if not isinstance(extra, (str, type(None))):
+        raise ConfigError(f"optim_args can't be {extra!r}.", "It is a text there.", "Write optim_args='momentum=0.9'.")
     settings = dict(part.partition("=")[::2] for part in (extra or "").replace(" ", "").split(",") if part)
     momentum = settings.pop("momentum", 0.0) if name == "sgd" else 0.0
     if settings:
@@ -291,11 +258,14 @@ def _evaluating(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
         notes["eval_steps"] = "Here it is whole steps, not a share of the run; it is the end of each epoch."
         strategy = "epoch"
     best = bool(plain["load_best_model_at_end"])
-    if best and (plain["metric_for_best_model"] not in {None, "loss", "eval_loss"} or plain["greater_is_better"]):
-        notes["metric_for_best_model"] = _BEST
+    metric = str(plain["metric_for_best_model"] or "loss").removeprefix("eval_")
+    known = metric in {"loss", "accuracy", "macro_f1"} and plain["greater_is_better"] in (None, metric != "loss")
+    if not known:
+        notes["metric_for_best_model"] = BEST
     if not best and (plain["save_strategy"] not in {"no", "steps"} or plain["save_total_limit"] is not None):
-        notes["save_strategy"] = _FILES
-    return {"evaluate_every": {"epoch": None, "no": 0}.get(strategy, every), "keep": "best" if best else "last"}
+        notes["save_strategy"] = FILES
+    every = {"epoch": None, "no": 0}.get(strategy, every)
+    return {"evaluate_every": every, "keep": "best" if best else "last", "best_metric": metric if known else "loss"}
 
 
 def _logging(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
@@ -306,18 +276,3 @@ def _logging(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
         notes["logging_steps"] = "Here it is whole steps, not a share of the run; it is five lines an epoch."
         strategy = "no"
     return {"log_every": plain["logging_steps"] if strategy == "steps" else None}
-
-
-def old_name(name: str) -> str | None:
-    """What a name of transformers (5 or before) or another library is called here, or why it isn't; None where it is unknown.
-
-    >>> old_name("lr_scheduler_type")
-    'It is called schedule here.'
-    """
-    from aitrain_nb.config import ALIASES
-
-    name = name.lstrip("-").replace("-", "_").lower()
-    for names, sentence in SENTENCES.items():
-        if name in names.split():
-            return sentence
-    return f"It is called {ALIASES[name]} here." if name in ALIASES else None

@@ -33,7 +33,7 @@ def test_the_version():
 
 def test_without_a_command_the_help_lists_them():
     output = runner.invoke(cli.app, []).output
-    assert all(name in output for name in ("lab", "notebooks", "demo"))
+    assert all(name in output for name in ("lab", "look", "train", "predict", "notebooks", "doctor", "demo"))
 
 
 def test_in_a_checkout_the_lab_opens_the_lessons_where_they_lie(called):

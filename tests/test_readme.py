@@ -19,7 +19,7 @@ def pattern(line: str) -> str:
 
 
 def test_the_examples_run_and_print_what_the_readme_shows():
-    assert len(SHOWN) == 2
+    assert len(SHOWN) == 3
     names: dict = {}
     for code, expected in SHOWN:
         out = io.StringIO()

@@ -146,7 +146,7 @@ class Batch(Record):
 
     def text(self) -> str:
         """What the model really receives, in sentences."""
-        answers = ", ".join(self.targets[:8]) + (" ..." if len(self.targets) > 8 else "")
+        answers = ", ".join(self.targets[:8]) + (" and so on" if len(self.targets) > 8 else "")
         said: str = self.trainer.task.batch_text(self)
         return f"{said} The right answers are {answers}. No weight has changed."
 

@@ -44,9 +44,7 @@ def duplicates(texts: Sequence[str], labels: Sequence[str]) -> pd.DataFrame:
     """The rows that repeat an earlier one exactly: row, the first row with this text, label, text."""
     import pandas as pd
 
-    found = [
-        (row, first, labels[row], texts[row]) for row, first in enumerate(first_places(texts)) if first != row
-    ]
+    found = [(row, first, labels[row], texts[row]) for row, first in enumerate(first_places(texts)) if first != row]
     return pd.DataFrame(found, columns=["row", "first_row", "label", "text"])
 
 

@@ -1,22 +1,21 @@
 """`quick_look`: an honest first picture of a person's own data in about a minute.
 
 What was read, what is odd about it, what simple methods reach on the split a run would use, how long fine-tuning would
-take here, and which labels look wrong. The module can be called itself, because importing it puts it where the lazy
-public name `aitrain_nb.quick_look` would be: `ai.quick_look("tickets.csv")` works whichever came first.
+take here, and which labels look wrong.
 """
 
 from __future__ import annotations
 
-import sys
-import types
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.quick_look import labelled_images, labelled_texts, plain_texts
-from aitrain_nb.quick_look.looks import Look
-from aitrain_nb.quick_look.mislabelled import likely_mislabelled
-from aitrain_nb.quick_look.opening import open_source
+from aitrain_nb.looking.labelled_images import look_at_images
+from aitrain_nb.looking.labelled_texts import look_at_texts
+from aitrain_nb.looking.looks import Look
+from aitrain_nb.looking.mislabelled import likely_mislabelled
+from aitrain_nb.looking.opening import open_source
+from aitrain_nb.looking.plain_texts import look_at_plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Look", "likely_mislabelled", "quick_look"]
 
 _KINDS = {
-    "text-classification": labelled_texts.look_at,
-    "image-classification": labelled_images.look_at,
-    "text-generation": plain_texts.look_at,
+    "text-classification": look_at_texts,
+    "image-classification": look_at_images,
+    "text-generation": look_at_plain_text,
 }
 """Task -> what looks at its data."""
 
@@ -87,14 +86,3 @@ def quick_look(
 
 def _silence(_sentence: str) -> None:
     """The default watcher: nothing is printed."""
-
-
-class _CallableModule(types.ModuleType):
-    """A module that is called like its main function."""
-
-    def __call__(self, source: Any, **options: Any) -> Look:
-        """See `quick_look`."""
-        return quick_look(source, **options)
-
-
-sys.modules[__name__].__class__ = _CallableModule

@@ -103,7 +103,7 @@ def stratified(places: NDArray[Any], labels: NDArray[Any], share: float, seed: i
 
 def one_thread() -> Any:
     """A `with` block in which BLAS uses one thread: small regressions are then up to 100 times quicker on busy cores."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
     return threadpool_limits(limits=1, user_api="blas")
 
@@ -144,7 +144,9 @@ def words_score(texts: Sequence[str], rows: Rows) -> Score:
     validation = transform([texts[place] for place in rows.validation])
     with one_thread():
         predicted = regression().fit(train, rows.labels[rows.train]).predict(validation)
-    return score(WORDS, rows.labels[rows.validation], predicted, perf_counter() - began, "Counts words; knows no meaning.")
+    return score(
+        WORDS, rows.labels[rows.validation], predicted, perf_counter() - began, "Counts words; knows no meaning."
+    )
 
 
 def features_score(method: str, features: NDArray[Any], rows: Rows, seconds: float, note: str) -> Score:
@@ -178,9 +180,9 @@ def sentences(scores: Sequence[Score], rows: Rows) -> list[str]:
     ran = [entry for entry in scores if not math.isnan(entry.accuracy)]
     best = max(ran, key=lambda entry: entry.accuracy)
     half = 50 * (best.high - best.low)
+    interval = f"the 95 % interval of the best accuracy is about ±{half:.1f} points (binomial, Wilson)"
     return [
         f"The scores use {which}: {len(rows.train):,} to learn from, {validation:,} to answer.",
-        f"With {validation:,} validation rows the 95 % interval of the best accuracy is about ±{half:.1f} points wide (binomial, "
-        "Wilson), so a smaller difference means little.",
+        f"With {validation:,} validation rows {interval}, so a smaller difference means little.",
         KIND_WORD,
     ]

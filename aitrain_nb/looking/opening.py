@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +48,14 @@ class Opened:
         found: NDArray[Any] = self.dataset.columns["label"].numpy()
         return found
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """Each example as one text: of a pair, both with a line between."""
         texts = [str(text) for text in self.dataset.columns["text"]]
         pairs = self.dataset.columns.get("text_pair")
         return texts if pairs is None else [f"{one}\n{other}" for one, other in zip(texts, pairs, strict=True)]
 
-    @property
+    @cached_property
     def class_names(self) -> list[str]:
         """Name of each example's class [n]."""
         return [self.splits.label_names[number] for number in self.labels.tolist()]
