@@ -13,9 +13,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.errors import ConfigError
+from aitrain_nb.explaining import config_error, read_text
 from aitrain_nb.knobs import Knob, describe, knob
-from aitrain_nb.old_names import ALIASES, old_name
 from aitrain_nb.schedules import ScheduleName  # noqa: TC001  pydantic reads the annotation
 
 
@@ -226,7 +226,7 @@ class TrainConfig(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise _config_error(error, fields) from error
+            raise config_error(error, fields, type(self).knobs()) from error
 
     @field_validator("*", mode="before")
     @classmethod
@@ -319,7 +319,7 @@ class TrainConfig(BaseModel):
         text = str(source)
         if isinstance(source, Path) or ("\n" not in text and text.lower().endswith((".yaml", ".yml", ".json"))):
             where = str(source)
-            text = _read(Path(source))
+            text = read_text(Path(source))
         try:
             fields = load(text)
         except (
@@ -339,56 +339,3 @@ class TrainConfig(BaseModel):
                 "Write one 'name: value' a line, as TrainConfig().to_yaml() does.",
             )
         return cls(**{str(name): value for name, value in fields.items()})
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"There is no config file {path.name!r}.", f"Looked in {path.parent}.", "Check the path."
-        ) from error
-    except (OSError, ValueError) as error:  # not there to be read, not UTF-8, or no path at all
-        raise ConfigError(
-            f"Can't read the config file {path.name!r}.", str(error), "Save it as a UTF-8 text file."
-        ) from error
-
-
-def _config_error(error: ValidationError, fields: dict[str, Any]) -> ConfigError:
-    """The first problem as what, why and fix; the others are listed in the reason."""
-    problems = [_problem(entry, fields) for entry in error.errors()]
-    what, why, fix = problems[0]
-    others = [f"Also: {more[0]} {more[1]}" for more in problems[1:]]
-    return ConfigError(what, " ".join([why, *others]), fix)
-
-
-def _written(value: Any) -> str:
-    """The value as code, cut where it is long."""
-    try:
-        text = repr(value)
-    except ValueError:  # python refuses to print whole numbers of more than 4,300 digits
-        return "a number of thousands of digits"
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _problem(entry: Any, fields: dict[str, Any]) -> tuple[str, str, str]:
-    location = [str(part) for part in entry["loc"]]
-    if not location:
-        return "These fields don't fit together.", str(entry["ctx"]["error"]) + ".", "Change one of them."
-    name = location[0]
-    if entry["type"] == "extra_forbidden":
-        what, why, fix = unknown_name("field", name, TrainConfig.model_fields, ALIASES.get(name))
-        return what, why, fix if name in ALIASES else old_name(name) or fix
-    described = TrainConfig.knobs()[name]
-    what = f"{name} can't be {_written(fields.get(name))}."
-    if described.choices:
-        value = fields.get(name)
-        return what, *unknown_name(name.replace("_", " "), value, described.choices)[1:]
-    bounds = f"between {described.minimum:g} and {described.maximum:g}" if described.maximum is not None else "a text"
-    unit = f" ({described.unit})" if described.unit else ""
-    message = entry["msg"].removeprefix("Value error, ")
-    return (
-        what,
-        f"{message[:1].upper()}{message[1:]}.",
-        f"Give {name} {bounds}{unit}; the default is {described.default!r}.",
-    )
