@@ -75,7 +75,7 @@ def test_links_between_lessons_lead_somewhere(path):
 
 @every_lesson
 def test_a_lesson_imports_nothing_that_the_package_does_not_bring(path):
-    allowed = {"aitrain_nb", "torch", "math", "collections", "pandas", "matplotlib", "numpy"}
+    allowed = {"aitrain_nb", "torch", "math", "collections", "pandas", "matplotlib", "numpy", "pathlib", "tempfile"}
     source = "\n".join(cell.source for cell in code_cells(path) if not cell.source.startswith(("%", "!")))
     for node in ast.walk(ast.parse(source)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
