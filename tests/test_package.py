@@ -33,6 +33,7 @@ def test_the_lessons_and_their_settings_travel_in_the_wheel(wheel):
     assert {f"aitrain_nb/notebooks/{name}" for name in lessons_here} <= names
     assert "aitrain_nb/lessons/jupyter/labconfig/page_config.json" in names
     assert "aitrain_nb/py.typed" in names
+    assert {"aitrain_nb/bundled/tickets.tsv", "aitrain_nb/bundled/tickets.md"} <= names
 
 
 def test_nothing_else_travels_in_the_wheel(wheel):
