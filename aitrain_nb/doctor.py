@@ -5,10 +5,8 @@ A new examination is one new function in `EXAMINATIONS`. No line names a person,
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +15,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from aitrain_nb.privacy import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,27 +111,7 @@ def _safely(examination: Callable[[Room], Iterator[Finding]], room: Room) -> Ite
 
 def _without_secrets(finding: Finding) -> Finding:
     """The finding without absolute paths, the user's name and what looks like a token."""
-    return finding._replace(what=_plain(finding.what), fix=_plain(finding.fix))
-
-
-def _plain(text: str) -> str:
-    known = [str(place) for place in (Path.cwd(), sys.prefix, tempfile.gettempdir(), Path.home())]
-    for place in sorted(known, key=len, reverse=True):  # longest first, they may lie in each other
-        text = text.replace(place, "(path)") if len(place) > 1 else text
-    text = re.sub(r"(['\"])[^'\"]*[/\\][^'\"]*\1", "(path)", text)
-    text = re.sub(r"\b[A-Za-z][\w+.-]*://\S+", "(address)", text)
-    text = re.sub(r"\b(hf|sk|ghp|glpat|pypi)[_-][\w-]{6,}|(?<=token=)\S+|\b[0-9a-fA-F]{32,}\b", "(token)", text)
-    text = re.sub(r"(?<![\w.])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+-]+)+[/\\]?", "(path)", text)
-    return re.sub(rf"\b{re.escape(_user())}\b", "(user)", text) if _user() else text
-
-
-def _user() -> str:
-    """The user's name where it could be one: two letters are too likely to be another word."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""
-    return name if len(name) > 2 else ""
+    return finding._replace(what=without_secrets(finding.what), fix=without_secrets(finding.fix))
 
 
 def _python(_: Room) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ import torch
 
 from aitrain_nb import doctor
 from aitrain_nb.doctor import EXAMINATIONS, EXTRAS, FIXED, Finding, Room, examine, is_ready, report
+from aitrain_nb.privacy import without_secrets
 
 GOOD, WARN, BAD = (
     Finding("disk", "good", "50 GB free"),
@@ -331,14 +332,14 @@ def test_no_line_names_a_person_a_place_or_a_token(monkeypatch, text):
 def test_a_home_with_a_space_is_left_out(monkeypatch, tmp_path):
     home = tmp_path / "Jane Doe"
     monkeypatch.setattr(Path, "home", lambda: home)
-    assert "Doe" not in doctor._plain(f"{home}/x is missing")
+    assert "Doe" not in without_secrets(f"{home}/x is missing")
 
 
 @pytest.mark.parametrize(
     "text", ['pip install "aitrain-nb[hub]"', "296 steps/s for 1.0 s", "2.13.0+cpu", "see pytorch.org."]
 )
 def test_a_plain_line_stays_as_it_is(text):
-    assert doctor._plain(text) == text
+    assert without_secrets(text) == text
 
 
 def test_a_machine_without_a_user_name_is_no_problem(monkeypatch):
@@ -346,7 +347,7 @@ def test_a_machine_without_a_user_name_is_no_problem(monkeypatch):
         raise KeyError("uid not found")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    assert doctor._plain("fine") == "fine"
+    assert without_secrets("fine") == "fine"
 
 
 def test_the_report_is_aligned_ascii_with_fixes_and_a_verdict():
