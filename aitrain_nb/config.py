@@ -301,7 +301,11 @@ class TrainConfig(BaseModel):
 
     def to_yaml(self) -> str:
         """All fields as YAML, in the order of a form."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+        fields = self.model_dump()
+        text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+        if yaml.safe_load(text) != fields:  # a name with a rare line break, which YAML folds unless it is escaped
+            text = yaml.safe_dump(fields, sort_keys=False)
+        return text
 
     @classmethod
     def from_json(cls, source: str | Path) -> TrainConfig:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
 import torch
+from hypothesis import settings
 
 import aitrain_nb as ai
 
 torch.set_num_threads(1)
+settings.register_profile("ci", derandomize=True)  # the same examples each time; elsewhere new ones are tried
+settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(autouse=True)

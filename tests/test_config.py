@@ -243,6 +243,17 @@ def test_a_config_survives_its_file(kind, as_type, tmp_path):
     assert read(as_type(path)) == config
 
 
+@pytest.mark.parametrize("name", ["\x85", "a\u2028b", "é 漢 🙂", " blank ", "a\nb", "null", "1e3", "yes", "'\""])
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_name_of_any_letters_survives_its_text(kind, name):
+    write, read = FORMATS[kind]
+    assert read(write(TrainConfig(data=name))).data == name
+
+
+def test_letters_of_other_scripts_stay_readable():
+    assert "data: 漢字.csv" in TrainConfig(data="漢字.csv").to_yaml()
+
+
 def test_a_text_has_all_fields_in_the_order_of_a_form():
     names = [line.split(":")[0] for line in TrainConfig().to_yaml().splitlines()]
     assert names == list(KNOBS)
