@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
     from aitrain_nb.saving import load_run, save_run
+    from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
 
 __version__ = "0.1.0"
@@ -29,6 +30,8 @@ _HOMES = {
     "load_run": "saving",
     "Trainer": "trainer",
     "TrainConfig": "config",
+    "Task": "tasks",
+    "add_task": "tasks",
     "Dataset": "data",
     "Splits": "data",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
@@ -49,9 +52,11 @@ __all__ = [
     "PhaseError",
     "Splits",
     "StopTraining",
+    "Task",
     "TrainConfig",
     "Trainer",
     "Update",
+    "add_task",
     "load_run",
     "plots",
     "prepare",

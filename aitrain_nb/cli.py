@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 
 HERE = Path("aitrain-nb-lessons")
+OWN_TASK = typer.Option(help="A Python file with a task of your own; it is run.")
 
 
 @app.callback(invoke_without_command=True)
@@ -119,11 +120,13 @@ def train(
         list[str] | None, typer.Option("--set", help="A field and its value: --set learning_rate=1e-3.")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME-OF-THE-FILE by default.")] = None,
+    task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
     """Train what the file describes, and keep config, history and weights in a folder."""
     from aitrain_nb.run import prepare
     from aitrain_nb.saving import save_run
 
+    _add_task(task_file)
     read = TrainConfig.from_json if config.suffix.lower() == ".json" else TrainConfig.from_yaml
     trainer = prepare(read(config), **_changes(change or []))
     if trainer.data.note:
@@ -133,6 +136,13 @@ def train(
     trainer.fit()
     folder = save_run(trainer, to or Path("runs") / config.stem)
     typer.echo(f"saved in {folder}")
+
+
+def _add_task(file: Path | None) -> None:
+    if file is not None:
+        from aitrain_nb.tasks import add_task
+
+        add_task(file)
 
 
 def _changes(given: list[str]) -> dict[str, Any]:
@@ -155,12 +165,14 @@ def predict(
         str, typer.Argument(help="A text, or a .csv or .tsv file with the column of texts the run was trained on.")
     ],
     to: Annotated[Path | None, typer.Option(help="File for the predictions of a table; printed by default.")] = None,
+    task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
     """Ask a trained model."""
     import pandas as pd
 
     from aitrain_nb.saving import load_run
 
+    _add_task(task_file)
     trainer = load_run(run)
     if Path(what).suffix.lower() not in {".csv", ".tsv"}:
         best = trainer.predict([what]).iloc[0]

@@ -126,10 +126,11 @@ class Dataset:
         return Dataset(self.take(indices), self.label_names)
 
     def split(
-        self, fraction: float = 0.2, seed: int = 0, *, name: str = "your data", scale: float = 1.0, note: str = ""
-    ) -> Splits:
-        """Training and validation examples; see `split`."""
-        return split(self, fraction, seed, name=name, scale=scale, note=note)
+        self, fraction: float = 0.2, seed: int = 0, *, test_fraction: float = 0.0, name: str = "your data",
+        scale: float = 1.0, note: str = "",
+    ) -> Splits:  # fmt: skip
+        """Training, validation and perhaps test examples; see `split`."""
+        return split(self, fraction, seed, test_fraction=test_fraction, name=name, scale=scale, note=note)
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n} {tuple(c.shape[1:])}" if hasattr(c, "shape") else n for n, c in self.columns.items())
@@ -162,16 +163,18 @@ def _column(name: str, values: Any) -> Any:
 
 @dataclass(frozen=True)
 class Splits:
-    """What a run trains on and what it is tested on.
+    """What a run trains on and what it is judged by.
 
     Attributes:
         train: training examples.
-        validation: examples the weights never see; None turns evaluation off.
+        validation: examples the weights never see, by which a run chooses its best weights; None turns evaluation off.
         name: what the data is called.
         scale: what a raw value is multiplied by before the model sees it.
         note: where the data comes from and under which licence.
         train_indices: position of each training example in the original data, or None.
         validation_indices: the same for validation.
+        test: examples that are used for nothing at all until you ask for `evaluate("test")`, or None.
+        test_indices: the same for test.
         guess: what was decided about columns, delimiters and the like when a person's own data were read, or None.
     """
 
@@ -183,6 +186,8 @@ class Splits:
     train_indices: Tensor | None = field(default=None, repr=False)
     validation_indices: Tensor | None = field(default=None, repr=False)
     guess: Any = field(default=None, repr=False)
+    test: Dataset | None = None
+    test_indices: Tensor | None = field(default=None, repr=False)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -191,78 +196,131 @@ class Splits:
 
 
 def split(
-    dataset: Dataset, fraction: float, seed: int, *, name: str = "your data", scale: float = 1.0, note: str = ""
-) -> Splits:
-    """Training and validation examples, every class in the same share on both sides, equal examples on the same side.
+    dataset: Dataset, fraction: float, seed: int, *, test_fraction: float = 0.0, name: str = "your data",
+    scale: float = 1.0, note: str = "",
+) -> Splits:  # fmt: skip
+    """Training, validation and perhaps test examples: every class in the same share on each side, equal examples on the same.
 
     Args:
         dataset: with a column "label" of int64 class numbers, or without one; a column "group" of whole numbers keeps
             examples together (sentences of one speech, say) and is left out of the result.
         fraction: share of the examples kept for validation.
         seed: decides which ones; the user's generators are not used.
+        test_fraction: share kept for a test at the very end; 0 for none.
         name: what the data is called.
         scale: what a raw value is multiplied by before the model sees it.
         note: source and licence.
 
     Raises:
-        DataError: a class has too few examples to be on both sides.
+        DataError: a class has too few different examples to be on each side.
     """
     import torch
-    from sklearn.model_selection import train_test_split
 
+    _check_shares(fraction, test_fraction)
+    if len(dataset) == 1 and "text" in dataset.columns and "label" not in dataset.columns:
+        return _cut_one_text(str(dataset.columns["text"][0]), fraction, test_fraction, name, note)
+    groups = _groups(dataset)
+    kept, first = groups.unique(return_inverse=True)
+    representative = torch.full((len(kept),), len(dataset)).scatter_reduce(0, first, torch.arange(len(dataset)), "amin")
+    classes = None
+    if "label" in dataset.columns or dataset.label_names:
+        classes = _labels_to_split(dataset)[representative]
+        _check_counts(classes, dataset, fraction, test_fraction)
+    rest, test = torch.arange(len(kept)), None
+    if test_fraction:
+        rest, test = _draw(rest, classes, test_fraction, seed)
+    train, validation = _draw(rest, classes, fraction / (1 - test_fraction), seed)
+    # all members of a group go where its first one went
+    one, two, three = (
+        side if side is None else torch.isin(first, side).nonzero()[:, 0] if len(kept) < len(dataset) else representative[side]
+        for side in (train, validation, test)
+    )  # fmt: skip
+    plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
+    return Splits(
+        plain.subset(one), plain.subset(two), name, scale, note, one, two,
+        test=None if three is None else plain.subset(three), test_indices=three,
+    )  # fmt: skip
+
+
+def _check_shares(fraction: float, test_fraction: float) -> None:
     if not (isinstance(fraction, float) and 0 < fraction < 1):
         raise DataError(
             f"A share of {fraction!r} can't be kept for validation.",
             "It lies between 0 and 1.",
             "split(0.2) keeps a fifth.",
         )
-    if len(dataset) == 1 and "text" in dataset.columns and "label" not in dataset.columns:
-        return _cut_one_text(str(dataset.columns["text"][0]), fraction, name, note)
-    labels = _labels_to_split(dataset, fraction) if "label" in dataset.columns or dataset.label_names else None
-    groups = _groups(dataset)
-    kept, first = groups.unique(return_inverse=True)
-    representative = torch.full((len(kept),), len(dataset)).scatter_reduce(0, first, torch.arange(len(dataset)), "amin")
+    if not (isinstance(test_fraction, (int, float)) and 0 <= test_fraction < 1 and fraction + test_fraction < 1):
+        raise DataError(
+            f"A share of {test_fraction!r} can't be kept for the test.",
+            f"With {fraction!r} for validation nothing is left to train on, or it isn't a share.",
+            "split(0.2, test_fraction=0.2) leaves three fifths.",
+        )
+
+
+def _draw(places: Tensor, classes: Tensor | None, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """The places cut in two at random, every class in the same share on both sides: the larger part, and `share` of them."""
+    import torch
+    from sklearn.model_selection import train_test_split
+
     try:
-        train, validation = train_test_split(
-            representative.numpy(), test_size=fraction, random_state=seed,
-            stratify=labels[representative].numpy() if labels is not None and len(kept) == len(dataset) else None,
+        larger, smaller = train_test_split(
+            places.numpy(), test_size=share, random_state=seed,
+            stratify=None if classes is None else classes[places].numpy(),
         )  # fmt: skip
     except ValueError as error:
         raise DataError(
             "The data can't be split.", f"{error}", "Give more different examples, or change validation_fraction."
         ) from error
-    sides = [torch.from_numpy(side) for side in (train, validation)]
-    if len(kept) < len(dataset):  # all members of a group go where its first one went
-        sides = [torch.isin(first, first[side]).nonzero()[:, 0] for side in sides]
-    plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
-    return Splits(plain.subset(sides[0]), plain.subset(sides[1]), name, scale, note, sides[0], sides[1])
+    return torch.from_numpy(larger), torch.from_numpy(smaller)
 
 
-def _cut_one_text(text: str, fraction: float, name: str, note: str) -> Splits:
-    """The end of one long text is kept for validation, cut at the nearest end of a line or a word."""
-    place = round(len(text) * (1 - fraction))
-    place = next((cut + 1 for cut in (text.rfind(mark, 0, place) for mark in ("\n", " ")) if cut > place // 2), place)
-    return Splits(Dataset({"text": [text[:place]]}), Dataset({"text": [text[place:]]}), name, 1.0, note)
+def _cut_one_text(text: str, fraction: float, test_fraction: float, name: str, note: str) -> Splits:
+    """The end of one long text is kept for validation and test, cut at the nearest end of a line or a word."""
+    ends = [
+        _nearest_gap(text, round(len(text) * share)) for share in (1 - fraction - test_fraction, 1 - test_fraction)
+    ]
+    train, validation, test = text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
+    return Splits(
+        Dataset({"text": [train]}), Dataset({"text": [validation]}), name, 1.0, note,
+        test=Dataset({"text": [test]}) if test_fraction else None,
+    )  # fmt: skip
 
 
-def _labels_to_split(dataset: Dataset, fraction: float) -> Tensor:
-    import torch
+def _nearest_gap(text: str, place: int) -> int:
+    """The last end of a line before this place, or of a word, in its second half; the place itself where there is none."""
+    if place >= len(text):
+        return len(text)
+    return next((cut + 1 for cut in (text.rfind(mark, 0, place) for mark in ("\n", " ")) if cut > place // 2), place)
 
+
+def _labels_to_split(dataset: Dataset) -> Tensor:
     labels = checked_labels(dataset)
     if (labels < 0).any():
         raise DataError("The data can't be split.", "Some examples have no label.", "Drop them, or give them one.")
-    counts = torch.bincount(labels, minlength=len(dataset.label_names))
-    rare = [dataset.label_names[i] for i, count in enumerate(counts.tolist()) if count < 2]
-    classes, kept = len(counts), math.ceil(len(dataset) * fraction)
-    if rare or kept < classes or len(dataset) - kept < classes:
-        why = (
-            f"Too few examples of {', '.join(rare)}." if rare
-            else f"{len(dataset)} examples at validation_fraction={fraction} leave {kept} for validation, for {classes} classes."
-        )  # fmt: skip
-        raise DataError(
-            "The data can't be split.", why, "Give every class at least two examples, or change validation_fraction."
-        )
     return labels
+
+
+def _check_counts(classes: Tensor, dataset: Dataset, fraction: float, test_fraction: float) -> None:
+    """Raise DataError where a class can't be on each side: `classes` [n] holds the class of each different example."""
+    import torch
+
+    counts = torch.bincount(classes, minlength=len(dataset.label_names))
+    sides = 3 if test_fraction else 2
+    rare = [dataset.label_names[i] for i, count in enumerate(counts.tolist()) if count < sides]
+    smallest = min(fraction, 1 - fraction - test_fraction, test_fraction or 1.0)
+    kept = math.ceil(len(classes) * smallest)
+    if rare or kept < len(counts):
+        different = "" if len(classes) == len(dataset) else " different"
+        why = (
+            f"Too few{different} examples of {', '.join(rare)}." if rare
+            else f"{len(classes)}{different} examples at validation_fraction={fraction} leave {kept} on the smallest side, "
+            f"for {len(counts)} classes."
+        )  # fmt: skip
+        need = "three" if test_fraction else "two"
+        raise DataError(
+            "The data can't be split.", why,
+            f"Give every class at least {need}{different} examples, or change validation_fraction.",
+        )  # fmt: skip
 
 
 def _groups(dataset: Dataset) -> Tensor:

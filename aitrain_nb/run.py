@@ -110,9 +110,9 @@ def load_data(config: TrainConfig, source: Any = None) -> Splits:
         ConfigError: the package of a bundled data set isn't installed.
         DataError: the data can't be found or used.
     """
-    name = str(config.data)
+    name, read_as = str(config.data), find_task(str(config.task)).read_as
     if source is None and name in BUNDLED:
-        found = BUNDLED[name](config)
+        found = BUNDLED[name](read_as)
         return split(
             found.dataset, config.validation_fraction, config.seed, name=name, scale=found.scale, note=found.note
         )
@@ -120,7 +120,7 @@ def load_data(config: TrainConfig, source: Any = None) -> Splits:
         raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
     raw = read(
         name if source is None else source,
-        str(config.task),
+        read_as,
         config.text_column,
         config.pair_column,
         config.label_column,

@@ -31,7 +31,7 @@ minilm = pytest.mark.skipif(
 
 def small_tickets(rows: int = 200) -> pd.DataFrame:
     """Every sixth of the tickets."""
-    bundle = BUNDLED["tickets"](TrainConfig()).dataset
+    bundle = BUNDLED["tickets"]("text-classification").dataset
     names = [bundle.label_names[number] for number in bundle.columns["label"].tolist()]
     return pd.DataFrame({"message": bundle.columns["text"], "class": names}).iloc[::6][:rows].reset_index(drop=True)
 

@@ -32,7 +32,7 @@ CONFIGS = {
 def prepare(**fields):
     """A trainer; text generation gets a short text of its own."""
     if fields.get("task") == "text-generation":
-        tickets = BUNDLED["tickets"](ai.TrainConfig()).dataset.columns["text"]
+        tickets = BUNDLED["tickets"]("text-classification").dataset.columns["text"]
         fields["data"] = ai.Dataset({"text": ["\n".join(tickets[:60])]}).split(0.3)
     return ai.prepare(**fields)
 

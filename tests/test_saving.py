@@ -19,7 +19,7 @@ runner = CliRunner()
 @pytest.fixture
 def table(tmp_path):
     """A person's own file."""
-    tickets = BUNDLED["tickets"](ai.TrainConfig()).dataset
+    tickets = BUNDLED["tickets"]("text-classification").dataset
     names = [tickets.label_names[i] for i in tickets.columns["label"].tolist()]
     path = tmp_path / "mine.csv"
     frame = pd.DataFrame({"message": tickets.columns["text"], "topic": names})

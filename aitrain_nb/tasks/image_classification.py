@@ -29,6 +29,7 @@ class ImageClassification(Task):
     """One of C classes for a picture [Cin, h, w]; cross-entropy in nats."""
 
     name: ClassVar[str] = "image-classification"
+    read_as: ClassVar[str] = name
     default_data: ClassVar[str] = "digits"
     default_model: ClassVar[str] = "small-cnn"
 

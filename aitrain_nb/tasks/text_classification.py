@@ -34,6 +34,7 @@ class TextClassification(Task):
     """One of C classes for a text; cross-entropy in nats. Texts of a batch are padded to its longest."""
 
     name: ClassVar[str] = "text-classification"
+    read_as: ClassVar[str] = name
     default_data: ClassVar[str] = "tickets"
     default_model: ClassVar[str] = "small-encoder"
     default_tokenizer: ClassVar[str] = "subwords"
