@@ -134,6 +134,8 @@ def train(
     if trainer.data.guess is not None:
         typer.echo(trainer.data.guess.text())
     trainer.fit()
+    if trainer.data.test is not None:
+        typer.echo(trainer.evaluate("test").text())
     folder = save_run(trainer, to or Path("runs") / config.stem)
     typer.echo(f"saved in {folder}")
 

@@ -150,6 +150,10 @@ class TrainConfig(BaseModel):
         unit="share of the probability", minimum=0.0, maximum=0.9, level="advanced",
     )  # fmt: skip
 
+    class_weights: Literal["none", "balanced"] = knob(
+        "none", "Class weights", "balanced: a rare class counts as much in all as a frequent one.", level="advanced"
+    )
+
     max_steps: int | None = knob(
         None,
         "Most steps",
@@ -162,6 +166,10 @@ class TrainConfig(BaseModel):
     validation_fraction: float = knob(
         0.2, "Validation share", "Share of the examples that is kept for validation.",
         unit="share of the examples", minimum=0.01, maximum=0.9, level="advanced",
+    )  # fmt: skip
+    test_fraction: float = knob(
+        0.0, "Test share", "Share of the examples that nothing looks at until you ask for evaluate('test'); 0: none.",
+        unit="share of the examples", minimum=0.0, maximum=0.5, level="advanced",
     )  # fmt: skip
     evaluate_every: int | None = knob(
         None, "Evaluate every", "Steps between evaluations; empty: at the end of each epoch and of the run; 0: never.",
@@ -236,12 +244,16 @@ class TrainConfig(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _warmup_is_whole_or_a_share(self) -> TrainConfig:
+    def _fields_fit_together(self) -> TrainConfig:
         if self.warmup_steps >= 1 and self.warmup_steps != int(self.warmup_steps):
             raise ValueError(f"warmup_steps={self.warmup_steps} is neither a whole number of steps nor a share below 1")
         if self.max_steps is not None and self.warmup_steps >= 1 and self.warmup_steps > self.max_steps:
             raise ValueError(
                 f"warmup_steps={int(self.warmup_steps)} is longer than the run of max_steps={self.max_steps}"
+            )
+        if self.validation_fraction + self.test_fraction > 0.98:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} and test_fraction={self.test_fraction} leave nothing to train on"
             )
         return self
 

@@ -230,11 +230,12 @@ def split(
     if test_fraction:
         rest, test = _draw(rest, classes, test_fraction, seed)
     train, validation = _draw(rest, classes, fraction / (1 - test_fraction), seed)
-    # all members of a group go where its first one went
-    one, two, three = (
-        side if side is None else torch.isin(first, side).nonzero()[:, 0] if len(kept) < len(dataset) else representative[side]
-        for side in (train, validation, test)
-    )  # fmt: skip
+
+    def members(side: Tensor) -> Tensor:
+        """All members of a group go where its first one went."""
+        return torch.isin(first, side).nonzero()[:, 0] if len(kept) < len(dataset) else representative[side]
+
+    one, two, three = members(train), members(validation), None if test is None else members(test)
     plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
     return Splits(
         plain.subset(one), plain.subset(two), name, scale, note, one, two,
@@ -276,9 +277,7 @@ def _draw(places: Tensor, classes: Tensor | None, share: float, seed: int) -> tu
 
 def _cut_one_text(text: str, fraction: float, test_fraction: float, name: str, note: str) -> Splits:
     """The end of one long text is kept for validation and test, cut at the nearest end of a line or a word."""
-    ends = [
-        _nearest_gap(text, round(len(text) * share)) for share in (1 - fraction - test_fraction, 1 - test_fraction)
-    ]
+    ends = [_nearest_gap(text, round(len(text) * share)) for share in (1 - fraction - test_fraction, 1 - test_fraction)]
     train, validation, test = text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
     return Splits(
         Dataset({"text": [train]}), Dataset({"text": [validation]}), name, 1.0, note,

@@ -27,6 +27,7 @@ ALIASES = {
     "random_state": "seed",
     "val_split": "validation_fraction",
     "test_size": "validation_fraction",
+    "test_split": "test_fraction",
     "patience": "early_stopping_patience",
     "load_best_model_at_end": "keep",
 }

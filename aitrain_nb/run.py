@@ -8,7 +8,7 @@ from typing import Any
 
 from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.data import Splits, split
+from aitrain_nb.data import Dataset, Splits, split
 from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.sources import read
 from aitrain_nb.tasks import find_task
@@ -20,8 +20,8 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
 
     Args:
         config: the run; `TrainConfig()` by default.
-        fields: fields of the config to set or change. `data` may also be a pandas DataFrame, a `datasets.Dataset`, or
-            `Splits` of your own.
+        fields: fields of the config to set or change. `data` may also be a pandas DataFrame, a `datasets.Dataset`, a
+            `Dataset` of your own, which is split as the config says, or `Splits`.
 
     Raises:
         ConfigError: a name or value in the config isn't valid.
@@ -45,7 +45,10 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
     else:
         fields["data"] = f"a {type(source).__name__} in memory"
     _only_names(fields)
-    config = resolve((config or TrainConfig()).replace(**fields))
+    config = (config or TrainConfig()).replace(**fields)
+    if config.task is None and isinstance(source, (Dataset, Splits)):
+        config = config.replace(task=_task_of_columns(source.train if isinstance(source, Splits) else source))
+    config = resolve(config)
     task = find_task(str(config.task))
     data = source if isinstance(source, Splits) else load_data(config, source)
     processor = task.load_processor(config, data)
@@ -99,6 +102,13 @@ def _task_of(data: str | None) -> str:
     return "text-generation" if path.suffix.lower() in {".txt", ".text"} else "text-classification"
 
 
+def _task_of_columns(dataset: Dataset) -> str:
+    """The task that examples in memory are most likely for."""
+    if "image" in dataset.columns:
+        return "image-classification"
+    return "text-classification" if "label" in dataset.columns else "text-generation"
+
+
 def load_data(config: TrainConfig, source: Any = None) -> Splits:
     """The examples of a resolved config, split into training and validation.
 
@@ -114,8 +124,11 @@ def load_data(config: TrainConfig, source: Any = None) -> Splits:
     if source is None and name in BUNDLED:
         found = BUNDLED[name](read_as)
         return split(
-            found.dataset, config.validation_fraction, config.seed, name=name, scale=found.scale, note=found.note
-        )
+            found.dataset, config.validation_fraction, config.seed, test_fraction=config.test_fraction, name=name,
+            scale=found.scale, note=found.note,
+        )  # fmt: skip
+    if isinstance(source, Dataset):
+        return split(source, config.validation_fraction, config.seed, test_fraction=config.test_fraction)
     if source is None and not Path(name).exists() and "/" not in name and "." not in name:
         raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
     raw = read(
@@ -125,5 +138,8 @@ def load_data(config: TrainConfig, source: Any = None) -> Splits:
         config.pair_column,
         config.label_column,
     )
-    splits = split(raw.dataset, config.validation_fraction, config.seed, name=raw.name, scale=raw.scale, note=raw.note)
+    splits = split(
+        raw.dataset, config.validation_fraction, config.seed, test_fraction=config.test_fraction, name=raw.name,
+        scale=raw.scale, note=raw.note,
+    )  # fmt: skip
     return replace(splits, guess=raw.guess)

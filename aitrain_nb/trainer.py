@@ -229,7 +229,7 @@ class Trainer(Phases):
         """Loss and scores of the model as it is, in evaluation mode, without gradients; changes nothing.
 
         Args:
-            split: "validation" or "train".
+            split: "validation", "train", or "test" where the data have one (`test_fraction`).
 
         Raises:
             DataError: there is no such split.

@@ -11,12 +11,14 @@ from torch import nn
 import aitrain_nb as ai
 from aitrain_nb.bundled import BUNDLED
 from aitrain_nb.engine import snapshots
+from aitrain_nb.tasks.base import PLAIN
 
 CONFIGS = [
     {"model": "mlp"},
     {"model": "small-cnn", "optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.1},
     {"model": "mlp", "optimizer": "adam", "label_smoothing": 0.1},
     {"model": "mlp", "batch_size": 8, "gradient_accumulation_steps": 4},
+    {"model": "mlp", "class_weights": "balanced", "label_smoothing": 0.2},
     {"model": "small-vit"},
     {"model": "mlp", "max_grad_norm": 0.05},
     {"model": "mlp", "max_grad_norm": 0.0, "weight_decay": 0.0, "schedule": "linear", "warmup_steps": 3},
@@ -156,8 +158,8 @@ def infinite_loss(trainer, r):
 
 def wrong_loss_function(trainer, r):
     class Wrong(type(trainer.task)):
-        def loss(self, logits, inputs, label_smoothing=0.0):
-            return super().loss(logits, inputs, label_smoothing) * 2
+        def loss(self, logits, inputs, options=PLAIN):
+            return super().loss(logits, inputs, options) * 2
 
     trainer.task = Wrong()
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import typing
 
 import pytest
 from hypothesis import given, settings
@@ -11,41 +10,15 @@ from hypothesis import strategies as st
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.run import resolve
+from tests.configs import KNOBS, configs, kinds
 
-KNOBS = TrainConfig.knobs()
 NAMES = {"task", "data", "model", "text_column", "pair_column", "label_column"}
 COUNTS_NOTHING = {"seed"}
 FORMATS = {"yaml": (TrainConfig.to_yaml, TrainConfig.from_yaml), "json": (TrainConfig.to_json, TrainConfig.from_json)}
 
 
-def kinds(name):
-    """The types a field takes: {int}, {float}, {int, NoneType}, {str} or the literals."""
-    annotation = TrainConfig.model_fields[name].annotation
-    return set(typing.get_args(annotation)) or {annotation}
-
-
 NUMBERS = [name for name in KNOBS if kinds(name) & {int, float}]
 CHOICES = [name for name, knob in KNOBS.items() if knob.choices]
-
-
-def values(name):
-    """Every valid value of one field taken by itself."""
-    knob = KNOBS[name]
-    if knob.choices:
-        return st.sampled_from(knob.choices)
-    if name == "warmup_steps":
-        return st.one_of(st.floats(0, 1, exclude_max=True), st.integers(1, 1000).map(float))
-    if name == "max_steps":
-        return st.one_of(st.none(), st.integers(1000, int(knob.maximum)))
-    if int in kinds(name):
-        numbers = st.integers(int(knob.minimum), int(knob.maximum))
-        return st.one_of(st.none(), numbers) if type(None) in kinds(name) else numbers
-    return st.floats(knob.minimum, knob.maximum) if float in kinds(name) else st.text(max_size=20)
-
-
-configs = st.fixed_dictionaries({}, optional={name: values(name) for name in KNOBS}).map(
-    lambda fields: TrainConfig(**fields)
-)
 
 
 def refused(**fields):

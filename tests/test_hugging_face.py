@@ -28,11 +28,11 @@ from aitrain_nb.hugging_face import (
     untranslated,
 )
 from aitrain_nb.old_names import ALIASES, old_name
+from tests.configs import KNOBS, configs
 
 HAS_ACCELERATE = importlib.util.find_spec("accelerate") is not None
 ARGUMENTS = [field.name for field in dataclasses.fields(TrainingArguments) if field.init]
 NO_ARGUMENT = {name for names in UNTRANSLATED for name in names.split()}
-KNOBS = TrainConfig.knobs()
 OF_4 = (
     "warmup_ratio evaluation_strategy gradient_checkpointing no_cuda tokenizer per_gpu_train_batch_size fp16 bf16 tf32 do_train "
     "per_gpu_eval_batch_size do_eval do_predict overwrite_output_dir logging_dir group_by_length adafactor sharded_ddp tpu_num_cores "
@@ -40,26 +40,6 @@ OF_4 = (
     "push_to_hub_token torchdynamo save_safetensors use_ipex jit_mode_eval mp_parameters ray_scope dispatch_batches split_batches "
     "model_init optimizers compute_metrics train_dataset eval_dataset callbacks data_collator processing_class report_to"
 )
-
-
-def values(name):
-    """Valid values of one field taken by itself."""
-    knob, default = KNOBS[name], TrainConfig.model_fields[name].default
-    optional = [st.none()] if default is None else []
-    if knob.choices:
-        return st.sampled_from(knob.choices)
-    if name == "warmup_steps":
-        return st.one_of(st.floats(0, 1, exclude_max=True), st.integers(1, 1000).map(float))
-    if name == "max_steps":
-        return st.one_of(st.none(), st.integers(1000, int(knob.maximum)))
-    if knob.minimum is None:
-        return st.one_of(*optional, st.text(max_size=5))
-    if isinstance(default, float) or name == "learning_rate":
-        return st.one_of(*optional, st.floats(knob.minimum, knob.maximum))
-    return st.one_of(*optional, st.integers(int(knob.minimum), int(knob.maximum)))
-
-
-configs = st.fixed_dictionaries({}, optional={name: values(name) for name in KNOBS}).map(lambda f: TrainConfig(**f))
 
 
 def made(build=to_training_arguments, /, *given, **fields):

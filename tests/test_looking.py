@@ -14,7 +14,6 @@ import torch
 import aitrain_nb as ai
 from aitrain_nb import quick_look as package
 from aitrain_nb.bundled import BUNDLED
-from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset, split
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.looking import Look, likely_mislabelled, quick_look, scoring

@@ -15,6 +15,7 @@ CONFIGS = {
     "mlp-sgd-momentum": {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.05, "max_steps": 60},
     "mlp-adam-cosine": {"optimizer": "adam", "schedule": "cosine", "warmup_steps": 5, "max_steps": 60},
     "mlp-smoothed": {"label_smoothing": 0.1, "max_steps": 60},
+    "mlp-weighted": {"class_weights": "balanced", "max_steps": 60},
     "mlp-accumulated": {"batch_size": 8, "gradient_accumulation_steps": 4, "max_steps": 60},
     "vit-dropout": {"model": "small-vit", "max_steps": 12},
     "texts": {"data": "tickets", "vocabulary_size": 400, "batch_size": 8, "max_steps": 8},

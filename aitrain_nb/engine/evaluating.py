@@ -117,7 +117,7 @@ class Evaluator:
         self._task.check_outputs(outputs, inputs["labels"], class_names)
 
     def ask(self, split: str, stop: Callable[[], bool] = lambda: False) -> tuple[Dataset, Answers]:
-        """The raw examples of "validation" or "train" and the model's answers on them.
+        """The raw examples of "validation", "train" or "test" and the model's answers on them.
 
         Raises:
             DataError: there is no such split.
@@ -125,9 +125,8 @@ class Evaluator:
         """
         if split not in self._prepared:
             have = ", ".join(self._prepared)
-            raise DataError(
-                f"There is no split {split!r} to evaluate.", f"The data has: {have}.", "Choose one of them."
-            )
+            fix = "Set test_fraction=0.1, which keeps some." if split == "test" else "Choose one of them."
+            raise DataError(f"There is no split {split!r} to evaluate.", f"The data has: {have}.", fix)
         return getattr(self._data, split), self.answers(self._prepared[split], stop)
 
     def predict(self, examples: Any, class_names: Sequence[str]) -> pd.DataFrame:

@@ -64,9 +64,13 @@ class Inspector(Replay):
     def forward_checks(self, records: StepRecords, forward: Forward) -> Iterator[Check]:
         """Shapes, repeatability, independence of examples, untouched weights."""
         weights, number = self.weights_before(records), forward.number
-        with torch.enable_grad():  # some kernels differ in the last bit without, or where the weights ask for no gradient
+        with (
+            torch.enable_grad()
+        ):  # some kernels differ in the last bit without, or where the weights ask for no gradient
             trained = dict(self._trainer.model.named_parameters())
-            asking = {name: weight.detach().requires_grad_(trained[name].requires_grad) for name, weight in weights.items()}
+            asking = {
+                name: weight.detach().requires_grad_(trained[name].requires_grad) for name, weight in weights.items()
+            }
             again = self.replay(records, number, asking).detach()
         yield Check(
             "the same forward again gives the same scores",
@@ -116,7 +120,7 @@ class Inspector(Replay):
         with torch.no_grad():
             logits = self.replay(records, number, self.weights_before(records))
         logits.requires_grad_()
-        objective = trainer.task.loss(logits, part.inputs, trainer.config.label_smoothing).sum() / records.batch.counted
+        objective = trainer.task.loss(logits, part.inputs, trainer.loss_options).sum() / records.batch.counted
         return torch.autograd.grad(objective, logits)[0]
 
     def gradient_checks(self, records: StepRecords, gradients: Gradients) -> Iterator[Check]:
@@ -124,9 +128,13 @@ class Inspector(Replay):
         trainer = self._trainer
         part = records.batch.parts[gradients.number]
         forward = records.forwards[gradients.number]
-        target = trainer.task.one_hot(forward.logits, part.inputs, trainer.config.label_smoothing)
+        target = trainer.task.one_hot(forward.logits, part.inputs, trainer.loss_options)
         counted = (part.inputs["labels"] != -100)[..., None]
-        expected = (forward.logits.softmax(-1) - target) * counted / max(1, records.batch.counted)
+        expected = (
+            (forward.logits.softmax(-1) * target.sum(-1, keepdim=True) - target)
+            * counted
+            / max(1, records.batch.counted)
+        )
         error = float((gradients.dloss_dlogits - expected).abs().max())
         yield Check(
             "d loss / d logits = (probability - truth) / counted",

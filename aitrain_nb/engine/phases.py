@@ -89,11 +89,11 @@ class Phases(TrainingState):
                 "These examples have no labels.",
                 "Pass them: tokenize(examples, labels).",
             )
-        part, smoothing = batch.parts[forward.number], self.config.label_smoothing
+        part, options = batch.parts[forward.number], self.loss_options
         with self.threads:
-            per_target = self.task.loss(forward.outputs, part.inputs, smoothing)
+            per_target = self.task.loss(forward.outputs, part.inputs, options)
             objective = _mean(per_target, batch.counted)
-            if smoothing:
+            if not options.is_plain:
                 per_target = self.task.loss(forward.outputs.detach(), part.inputs)
                 plain = _mean(per_target, batch.counted)
             else:

@@ -86,7 +86,7 @@ class Replay:
         total: Tensor | None = None
         for part in batch.parts[:done]:
             logits = self.replay(records, part.number, weights, dtype=dtype)
-            contribution = trainer.task.loss(logits, part.inputs, trainer.config.label_smoothing).sum() / batch.counted
+            contribution = trainer.task.loss(logits, part.inputs, trainer.loss_options).sum() / batch.counted
             total = contribution if total is None else total + contribution
         assert total is not None
         return total

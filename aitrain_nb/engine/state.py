@@ -56,6 +56,7 @@ class TrainingState:
         plan: how long the run is, and the learning rate of each step.
         step: optimizer steps taken.
         optimizer: the torch optimizer.
+        loss_options: what is minimised where it isn't plain cross-entropy.
         records: of the step that is being taken by hand; None in `fit`.
         ending: how the last run ended and which weights the model holds since; None while it trains.
         snapshots: states of earlier steps, for `undo`.
@@ -84,6 +85,9 @@ class TrainingState:
         self.model = model.to(self.device)
         self.optimizer = build_optimizer(self.model, self.config)
         self.random = OwnRandom(config.seed, self.device)
+        options = self.task.loss_options(config, prepared["train"].columns["labels"], len(self.class_names))
+        weights = options.class_weights
+        self.loss_options = options if weights is None else options._replace(class_weights=weights.to(self.device))
         self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
@@ -112,7 +116,7 @@ class TrainingState:
 
     def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
         """Split name -> examples as model inputs, checked."""
-        raw = {"train": self.data.train, "validation": self.data.validation}
+        raw = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
         prepared = {
             name: self.task.prepare(dataset, self.data, self.processor, config)
             for name, dataset in raw.items() if dataset is not None

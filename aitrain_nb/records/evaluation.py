@@ -25,7 +25,7 @@ class Evaluation(Record):
     """Loss and scores on a split, in evaluation mode, without gradients. Letters: n examples, T positions, C classes.
 
     Attributes:
-        split: "validation" or "train".
+        split: "validation", "train" or "test".
         loss: nats, the sum over counted targets divided by their number, as in training.
         metrics: score by name; accuracy is a share from 0 to 1.
         training_loss: training loss since the last evaluation (nats), in training mode; NaN where no step was taken.
@@ -153,9 +153,13 @@ class Evaluation(Record):
             f"Always naming the most frequent class would get {majority}.",
         ]
         if self.split == "validation":
+            instead = "evaluate('test') has" if self.trainer.data.test is not None else "test_fraction keeps"
             sentences.append(
-                "Validation was used to choose the weights, so a fresh test set would be a little less kind."
+                "Validation was used to choose the weights, so this number is a little too kind; "
+                f"{instead} examples that chose nothing."
             )
+        if self.split == "test":
+            sentences.append("These examples taught nothing and chose nothing: look at them once, at the very end.")
         if self.training_loss > self.loss:
             dropout = any(type(module).__name__.startswith("Dropout") for module in self._model.modules())
             sentences.append(
@@ -182,6 +186,9 @@ class Evaluation(Record):
         right = int((self.predicted == self.labels).sum())
         yield agree("accuracy = right / counted", self.accuracy, right / max(1, self.counted), 1e-9)
         data = self.trainer.data
-        if self.split == "validation" and data.train_indices is not None and data.validation_indices is not None:
-            shared = set(data.train_indices.tolist()) & set(data.validation_indices.tolist())
+        own = {"validation": data.validation_indices, "test": data.test_indices}.get(self.split)
+        if own is not None and data.train_indices is not None:
+            others = {"validation": [data.train_indices], "test": [data.train_indices, data.validation_indices]}
+            used = {place for indices in others[self.split] for place in indices.tolist()}
+            shared = used & set(own.tolist())
             yield Check("no example is on both sides", not shared, f"{len(shared)} shared")

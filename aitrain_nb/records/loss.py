@@ -28,8 +28,8 @@ class Loss(Record):
         number: 0-based place of the micro-batch in the step.
         counted: targets counted in this micro-batch.
         objective: what is differentiated: the sum over this micro-batch divided by the targets of the whole step
-            (nats). It carries the graph until `backward`.
-        per_target: loss of each target [B] or [B, T], nats, without label smoothing; 0 where not counted.
+            (nats), with label smoothing and class weights. It carries the graph until `backward`.
+        per_target: loss of each target [B] or [B, T], nats, without smoothing and weights; 0 where not counted.
     """
 
     phase = "loss"
@@ -190,6 +190,11 @@ class Loss(Record):
             f"The mean loss is {numerals.step_loss(self.value)} nats, the surprise of a fair die with {self.perplexity:.3g} sides.",
             f"A model that knows nothing has ln {len(self.trainer.class_names)} = {numerals.step_loss(self.baseline)}.",
         ]
+        if self.trainer.loss_options.class_weights is not None:
+            sentences.append(
+                "What is minimised weighs rare classes more, so that each class counts the same: "
+                f"{numerals.step_loss(float(self.objective.detach()))} nats for this batch."
+            )
         if self._current:
             sentences.append(f"{int(self.correct.sum())} of {self.counted} predictions are right.")
             sentences.append(self.example(int(self._targets.pick(self.per_target).argmax())))
@@ -197,8 +202,10 @@ class Loss(Record):
 
     def code(self) -> str:
         """The phase in plain PyTorch."""
-        smoothing = self.trainer.config.label_smoothing
-        extra = f", label_smoothing={smoothing!r}" if smoothing else ""
+        smoothing, weights = self.trainer.loss_options
+        extra = ("" if weights is None else ", weight=class_weights") + (
+            f", label_smoothing={smoothing!r}" if smoothing else ""
+        )
         flat = ".flatten(0, 1)" if self.per_target.ndim > 1 else ""
         lines = [
             f"per_target = torch.nn.functional.cross_entropy(logits{flat}, labels{flat}, reduction='none'{extra})",
@@ -254,12 +261,13 @@ class Loss(Record):
         )
 
     def _second_opinion(self, torch: Any, forward: Any, labels: Tensor) -> Iterator[Check]:
-        """The objective against torch's own mean cross-entropy over this micro-batch."""
-        smoothing = self.trainer.config.label_smoothing
-        mean = torch.nn.functional.cross_entropy(
-            forward.logits.double().flatten(0, -2), labels.flatten(), label_smoothing=smoothing
-        )
-        expected = float(mean) * self.counted / max(1, self._records.batch.counted)
+        """The objective against torch's own summed cross-entropy over this micro-batch."""
+        smoothing, weights = self.trainer.loss_options
+        total = torch.nn.functional.cross_entropy(
+            forward.logits.double().flatten(0, -2), labels.flatten(), None if weights is None else weights.double(),
+            reduction="sum", label_smoothing=smoothing,
+        )  # fmt: skip
+        expected = float(total) / max(1, self._records.batch.counted)
         yield agree(
             "the objective = torch's cross-entropy, by its share of the step",
             float(self.objective.detach()),

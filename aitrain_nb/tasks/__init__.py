@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from aitrain_nb.errors import ConfigError, unknown_name
-from aitrain_nb.tasks.base import Task
+from aitrain_nb.tasks.base import LossOptions, Task
 
-__all__ = ["Task", "add_task", "find_task", "task_names"]
+__all__ = ["LossOptions", "Task", "add_task", "find_task", "task_names"]
 
 ENTRY_POINTS = "aitrain_nb.tasks"
 """Group of the entry points by which an installed package brings tasks: `my-task = "my_package.my_task:TASK"`."""
@@ -76,7 +76,9 @@ def _task_in(path: Path) -> Any:
     """What a Python file calls TASK."""
     if path.suffix != ".py" or not path.is_file():
         raise ConfigError(
-            f"There is no Python file {path.name!r}.", "A task is added from a file that ends in .py.", "Check the path."
+            f"There is no Python file {path.name!r}.",
+            "A task is added from a file that ends in .py.",
+            "Check the path.",
         )
     spec = importlib.util.spec_from_file_location(f"aitrain_nb_task_{path.stem}", path)
     assert spec is not None
@@ -94,5 +96,7 @@ def _load(run: Any, what: str) -> Any:
         return run()
     except Exception as error:
         raise ConfigError(
-            f"{what} can't be loaded.", f"{type(error).__name__}: {error}", "Mend it; it runs when the task is asked for."
+            f"{what} can't be loaded.",
+            f"{type(error).__name__}: {error}",
+            "Mend it; it runs when the task is asked for.",
         ) from error

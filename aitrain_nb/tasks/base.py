@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
+from torch import Tensor
 
-from aitrain_nb.errors import DataError, ModelError
+from aitrain_nb.errors import ConfigError, DataError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
-    from torch import Tensor, nn
+    from torch import nn
 
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
@@ -22,6 +23,26 @@ if TYPE_CHECKING:
     from aitrain_nb.html import Markup
     from aitrain_nb.records import Batch
     from aitrain_nb.records.base import Check, Fact
+
+
+class LossOptions(NamedTuple):
+    """What is minimised where it isn't plain cross-entropy.
+
+    Attributes:
+        label_smoothing: share of the target probability spread evenly over all classes.
+        class_weights: [C] how much a target of each class counts, 1 on average over the training targets, or None.
+    """
+
+    label_smoothing: float = 0.0
+    class_weights: Tensor | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is plain cross-entropy."""
+        return not self.label_smoothing and self.class_weights is None
+
+
+PLAIN = LossOptions()
 
 
 class Task(ABC):
@@ -104,18 +125,24 @@ class Task(ABC):
     def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
         """The model's logits [..., C] for these inputs, without their labels."""
 
-    def loss(self, logits: Tensor, inputs: dict[str, Tensor], label_smoothing: float = 0.0) -> Tensor:
-        """Cross-entropy per target in the shape of the labels, nats, never reduced; 0 where the target isn't counted."""
+    def loss(self, logits: Tensor, inputs: dict[str, Tensor], options: LossOptions = PLAIN) -> Tensor:
+        """Cross-entropy per target in the shape of the labels, nats, never reduced; 0 where the target isn't counted.
+
+        A target's weight multiplies its own loss; the step divides by the number of targets, not by the sum of their
+        weights, so that accumulated micro-batches add up to the one big batch.
+        """
         labels = inputs["labels"]
         if logits.dtype.itemsize < 4:
             logits = logits.float()  # 16 bits are enough for a layer, not for a sum of logarithms
+        weights = None if options.class_weights is None else options.class_weights.to(logits.dtype)
         if labels.ndim == 1:
             return torch.nn.functional.cross_entropy(
-                logits, labels, reduction="none", ignore_index=-100, label_smoothing=label_smoothing
-            )
+                logits, labels, weights, reduction="none", ignore_index=-100,
+                label_smoothing=options.label_smoothing,
+            )  # fmt: skip
         flat = torch.nn.functional.cross_entropy(
-            logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), reduction="none", ignore_index=-100,
-            label_smoothing=label_smoothing,
+            logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), weights, reduction="none",
+            ignore_index=-100, label_smoothing=options.label_smoothing,
         )  # fmt: skip
         return flat.view(labels.shape)
 
@@ -137,11 +164,32 @@ class Task(ABC):
         """The tensor that goes into the model."""
         return next(value for name, value in inputs.items() if name != "labels")
 
-    def one_hot(self, logits: Tensor, inputs: dict[str, Tensor], label_smoothing: float = 0.0) -> Tensor:
-        """The distribution the loss asks for: shape of `logits`, rows that sum to 1."""
-        classes = logits.shape[-1]
+    def one_hot(self, logits: Tensor, inputs: dict[str, Tensor], options: LossOptions = PLAIN) -> Tensor:
+        """What the loss asks for: shape of `logits`, rows that sum to 1, or to the weight of the target's class."""
+        classes, smoothing = logits.shape[-1], options.label_smoothing
         exact = torch.nn.functional.one_hot(inputs["labels"].clamp(min=0), classes).to(logits.dtype)
-        return exact * (1 - label_smoothing) + label_smoothing / classes
+        asked = exact * (1 - smoothing) + smoothing / classes
+        return asked if options.class_weights is None else asked * options.class_weights
+
+    def loss_options(self, config: TrainConfig, labels: Tensor, classes: int) -> LossOptions:
+        """What the config asks to minimise, for these training labels [n] or [n, T].
+
+        Balanced weights are n / (classes that occur x examples of the class), as in King and Zeng, Logistic Regression in
+        Rare Events Data (2001).
+
+        Raises:
+            ConfigError: class weights where an example has many targets.
+        """
+        if config.class_weights == "none":
+            return LossOptions(config.label_smoothing)
+        if labels.ndim != 1:
+            raise ConfigError(
+                f"class_weights={config.class_weights!r} doesn't fit {self.name}.", "An example has many targets there.",
+                "Use class_weights='none'.",
+            )  # fmt: skip
+        counts = torch.bincount(labels[labels >= 0], minlength=classes).float()
+        weights = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
+        return LossOptions(config.label_smoothing, torch.where(counts > 0, weights, 1.0))
 
     # scores
 
