@@ -93,6 +93,15 @@ class TrainConfig(BaseModel):
         unit="tokens", minimum=8, maximum=200_000, scale="log", level="advanced",
     )  # fmt: skip
 
+    augmentation: Literal["none", "shift", "affine", "flip", "affine+flip"] = knob(
+        "none", "Augmentation", "How training images are changed at random, anew in each epoch: moved by whole pixels; moved, "
+        "turned and zoomed; mirrored left to right.", level="advanced",
+    )  # fmt: skip
+    normalization: Literal["auto", "none", "data"] = knob(
+        "auto", "Normalization", "data: each channel of the images gets mean 0 and standard deviation 1; auto: as a pretrained "
+        "model was trained, else the scaled pixels.", level="advanced",
+    )  # fmt: skip
+
     optimizer: Literal["adamw", "adam", "sgd"] = knob(
         "adamw", "Optimizer", "How gradients become weight changes.", level="advanced"
     )

@@ -20,6 +20,8 @@ CONFIGS = [
     {"model": "mlp", "batch_size": 8, "gradient_accumulation_steps": 4},
     {"model": "mlp", "class_weights": "balanced", "label_smoothing": 0.2},
     {"model": "small-vit"},
+    {"model": "small-cnn", "augmentation": "affine", "normalization": "data"},
+    {"model": "mlp", "augmentation": "shift", "batch_size": 8, "gradient_accumulation_steps": 2},
     {"model": "mlp", "max_grad_norm": 0.05},
     {"model": "mlp", "max_grad_norm": 0.0, "weight_decay": 0.0, "schedule": "linear", "warmup_steps": 3},
     {"data": "tickets", "vocabulary_size": 500, "batch_size": 16},

@@ -127,12 +127,12 @@ def test_a_sample_has_every_class_and_is_the_same_again():
 def test_frozen_features_beat_words_on_tickets_and_the_features_are_those_by_hand(look):
     from transformers import AutoModel, AutoTokenizer
 
-    from aitrain_nb.models.texts import find_pretrained
+    from aitrain_nb.models.pretrained import find_pretrained
 
     found = look[0]
     accuracy = found.scores.set_index("method")["accuracy"]
     assert accuracy["frozen minilm + logistic regression"] > accuracy[scoring.WORDS] > accuracy[scoring.MAJORITY]
-    place = find_pretrained("minilm", "text-classification")
+    place = find_pretrained("minilm")
     model, tokenizer = AutoModel.from_pretrained(place).eval(), AutoTokenizer.from_pretrained(place)
     for row in (0, 17):
         inputs = tokenizer(found.doubts.shown[row], return_tensors="pt")

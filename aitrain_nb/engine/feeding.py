@@ -9,6 +9,10 @@ import torch
 from aitrain_nb.records import MicroBatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
     from aitrain_nb.data import Dataset
     from aitrain_nb.engine.order import DataOrder
     from aitrain_nb.records.batch import StepIndices
@@ -24,11 +28,15 @@ class Feed:
         order: which of them come next.
         processor: what the task needs besides, such as a tokenizer.
         device: where the tensors go.
+        augment: changes the tensors of a training batch at random, or None.
     """
 
-    def __init__(self, task: Task, dataset: Dataset, order: DataOrder, processor: Any, device: torch.device) -> None:
+    def __init__(
+        self, task: Task, dataset: Dataset, order: DataOrder, processor: Any, device: torch.device,
+        augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
+    ) -> None:  # fmt: skip
         self._task, self._dataset, self._order = task, dataset, order
-        self._processor, self._device = processor, device
+        self._processor, self._device, self._augment = processor, device, augment
         labels = dataset.columns["labels"]
         self._all_count = bool((labels != -100).all()) if isinstance(labels, torch.Tensor) else False
         self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
@@ -38,24 +46,29 @@ class Feed:
         taken = self._order.take()
         parts = tuple(
             [
-                self.micro_batch(self._columns(taken, number), number, all_count=self._all_count)
+                self.micro_batch(self._columns(taken, number), number, all_count=self._all_count, training=True)
                 for number in range(len(taken.parts))
             ]
         )
         return taken, parts
 
-    def micro_batch(self, columns: dict[str, Any], number: int, *, all_count: bool = False) -> MicroBatch:
+    def micro_batch(
+        self, columns: dict[str, Any], number: int, *, all_count: bool = False, training: bool = False
+    ) -> MicroBatch:
         """Prepared examples as tensors on the device, with the targets counted before they go there.
 
         Args:
             columns: prepared examples.
             number: 0-based place in the batch.
             all_count: every target counts, which spares counting them (29 microseconds a step).
+            training: augment them, where the run does.
         """
         inputs = self._task.collate(columns, self._processor)
         counted = inputs["labels"].numel() if all_count else self._task.counted(inputs)
         if self._device.type != "cpu":
             inputs = {name: value.to(self._device, non_blocking=True) for name, value in inputs.items()}
+        if training and self._augment is not None:
+            inputs = self._augment(inputs)
         return MicroBatch(inputs, counted, number)
 
     def _columns(self, taken: StepIndices, number: int) -> dict[str, Any]:

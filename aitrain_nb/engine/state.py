@@ -70,6 +70,7 @@ class TrainingState:
         self.task = find_task(task) if isinstance(task, str) else task
         self.data, self.processor = data, processor
         self.class_names = self.task.class_names(data, processor)
+        self.task.check_config(config)
         prepared = self._prepare(config)
         examples = len(prepared["train"])
         if config.batch_size > examples:
@@ -88,7 +89,8 @@ class TrainingState:
         options = self.task.loss_options(config, prepared["train"].columns["labels"], len(self.class_names))
         weights = options.class_weights
         self.loss_options = options if weights is None else options._replace(class_weights=weights.to(self.device))
-        self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device)
+        augment = None if config.augmentation == "none" else self._augment
+        self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, augment)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
@@ -124,6 +126,11 @@ class TrainingState:
         self.task.check(self.data)
         self._thin_out_validation(prepared, config.evaluation_examples or self.task.default_evaluation_examples)
         return prepared
+
+    def _augment(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A training batch changed at random, with the run's own random numbers."""
+        with self.random:
+            return self.task.augment(inputs, self.config)
 
     def _thin_out_validation(self, prepared: dict[str, Dataset], limit: int | None) -> None:
         """Leave at most `limit` validation examples, spread evenly over what there is."""

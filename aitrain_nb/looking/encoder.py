@@ -78,12 +78,12 @@ def load_encoder(config: TrainConfig) -> Encoder:
     from transformers import AutoModel
 
     from aitrain_nb.engine.device import find_device
-    from aitrain_nb.models.texts import find_pretrained, pretrained
+    from aitrain_nb.models.pretrained import find_pretrained, load_pretrained
     from aitrain_nb.tokenizing import load_tokenizer
 
-    place = find_pretrained(str(config.model), str(config.task))
+    place = find_pretrained(str(config.model))
     tokenizer = load_tokenizer(place)
-    model: Any = pretrained(AutoModel, config.replace(method="fine-tune"), str(config.task)).eval()
+    model: Any = load_pretrained(AutoModel, config.replace(method="fine-tune")).eval()
     positions = getattr(model.config, "max_position_embeddings", None) or LONGEST
     return Encoder(model.to(find_device("auto")), tokenizer, int(min(tokenizer.model_max_length, positions, 100_000)))
 

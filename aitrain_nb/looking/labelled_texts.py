@@ -14,6 +14,7 @@ from aitrain_nb.looking import fine_tuning, repeats, scoring, suspects
 from aitrain_nb.looking.looks import Look, class_table
 from aitrain_nb.looking.mislabelled import Doubts
 from aitrain_nb.models import texts as text_models
+from aitrain_nb.models.pretrained import PACKAGED, find_pretrained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,8 +70,8 @@ def _load(opened: Opened) -> _Model:
     name = str(opened.config.model)
     if text_models.is_small(name):
         return _Model(None, f"{name} has random first weights, so there are no features to freeze.")
-    if name not in text_models.PACKAGED:
-        text_models.find_pretrained(name, opened.task)
+    if name not in PACKAGED:
+        find_pretrained(name, text_models.small_for(opened.task))
     try:
         return _Model(encoders.load_encoder(opened.config))
     except ConfigError as error:

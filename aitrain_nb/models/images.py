@@ -1,4 +1,4 @@
-"""Small image models, with first weights that depend on the seed alone."""
+"""Image models: small ones with first weights that depend on the seed alone, and pretrained ones with a head for classes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.errors import ConfigError
+from aitrain_nb.models.pretrained import find_pretrained, freeze_body, label_names, load_pretrained, quiet_transformers
+from aitrain_nb.pixels import Pretrained
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aitrain_nb.config import TrainConfig
 
@@ -26,14 +28,52 @@ class ImageShape(NamedTuple):
     classes: int
 
 
-def load_model(config: TrainConfig, shape: ImageShape) -> nn.Module:
-    """The model a config names, with random first weights.
+def is_small(name: str) -> bool:
+    """Whether the model is made from a description, hence has no pretrained weights."""
+    return name in MODELS
+
+
+def classifier(config: TrainConfig, class_names: Sequence[str]) -> nn.Module:
+    """A pretrained image model with a new head for these classes; `method="head"` freezes all but the head.
 
     Raises:
-        ConfigError: the name isn't known, or the images are too small for it.
+        ConfigError: the model can't be loaded.
     """
-    if config.model not in MODELS:
-        raise ConfigError(*unknown_name("model", config.model, MODELS))
+    from transformers import AutoModelForImageClassification
+
+    labels = label_names(class_names) | {"num_labels": len(class_names)}
+    model = load_pretrained(AutoModelForImageClassification, config, MODELS, **labels)
+    if config.method == "head":
+        freeze_body(model)
+    return model
+
+
+def load_image_processor(name: str) -> Pretrained:
+    """What the pretrained model of this name wants done to its images.
+
+    Raises:
+        ConfigError: it can't be loaded.
+    """
+    from transformers import AutoImageProcessor
+
+    try:
+        with quiet_transformers():
+            return Pretrained(
+                AutoImageProcessor.from_pretrained(find_pretrained(name, MODELS), trust_remote_code=False)
+            )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ConfigError(
+            f"Can't load how {name!r} wants its images.", str(error).split("\n", maxsplit=1)[0],
+            "The model's folder needs its preprocessor_config.json.",
+        ) from error  # fmt: skip
+
+
+def load_model(config: TrainConfig, shape: ImageShape) -> nn.Module:
+    """The small model a config names, with random first weights.
+
+    Raises:
+        ConfigError: the images are too small for it.
+    """
     with OwnRandom(config.seed):
         return MODELS[str(config.model)](shape)
 

@@ -52,6 +52,7 @@ class Task(ABC):
         name: what a config calls it, unlike that of any other task.
         read_as: rows of data are read as for this task, one of the three that `aitrain_nb.sources` knows: texts with
             classes, images with classes, or texts alone.
+        augmentations: what `augment` knows besides "none".
         default_data, default_model, default_tokenizer, default_evaluation_examples: what an empty field of the config
             stands for.
 
@@ -63,6 +64,7 @@ class Task(ABC):
     default_data: ClassVar[str]
     default_model: ClassVar[str]
     read_as: ClassVar[str]
+    augmentations: ClassVar[tuple[str, ...]] = ()
     default_tokenizer: ClassVar[str] = "auto"
     default_evaluation_examples: ClassVar[int | None] = None
 
@@ -87,6 +89,10 @@ class Task(ABC):
     @abstractmethod
     def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
         """One batch of prepared columns as tensors, `labels` among them (-100 where not counted)."""
+
+    def augment(self, inputs: dict[str, Tensor], config: TrainConfig) -> dict[str, Tensor]:
+        """A training batch changed at random; called only where the config asks for one of `augmentations`."""
+        raise NotImplementedError(f"{self.name} names augmentations and has no augment")
 
     def fillers(self, processor: Any) -> dict[str, int]:
         """What fills up the shorter rows of an input where batches are joined, by name; 0 for those not named."""
@@ -170,6 +176,14 @@ class Task(ABC):
         exact = torch.nn.functional.one_hot(inputs["labels"].clamp(min=0), classes).to(logits.dtype)
         asked = exact * (1 - smoothing) + smoothing / classes
         return asked if options.class_weights is None else asked * options.class_weights
+
+    def check_config(self, config: TrainConfig) -> None:
+        """Raise ConfigError where the config asks for what this task doesn't do."""
+        if config.augmentation != "none" and config.augmentation not in self.augmentations:
+            raise ConfigError(
+                f"augmentation={config.augmentation!r} doesn't fit {self.name}.", "It changes images.",
+                "Use augmentation='none'.",
+            )  # fmt: skip
 
     def loss_options(self, config: TrainConfig, labels: Tensor, classes: int) -> LossOptions:
         """What the config asks to minimise, for these training labels [n] or [n, T].

