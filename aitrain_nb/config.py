@@ -81,7 +81,7 @@ class TrainConfig(BaseModel):
         None, "Label column", "The column with the classes; empty: guessed, and the guess is shown.", level="advanced"
     )
     max_length: int | None = knob(
-        None, "Longest text", "Most tokens of a text, or tokens of a block for text generation; empty: 512 or 128.",
+        None, "Longest text", "Most tokens of a text, or tokens of a block for text generation; empty: 512, or 128 (small-gpt: 64).",
         unit="tokens", minimum=2, maximum=100_000, level="advanced",
     )  # fmt: skip
     tokenizer: Literal["auto", "subwords", "words", "characters"] = knob(
@@ -235,7 +235,7 @@ class TrainConfig(BaseModel):
         "auto", "Device", "Where the numbers are computed; auto takes a GPU where there is one.", level="advanced"
     )
     threads: int | None = knob(
-        None, "Threads", "Processor threads for torch; empty: one for models under a million weights, else all.",
+        None, "Threads", "Processor threads for torch; empty: one for under 150,000 weights, up to 4 for under a million, else all.",
         unit="threads", minimum=1, maximum=1024, level="advanced",
     )  # fmt: skip
 
