@@ -464,3 +464,13 @@ def test_a_small_model_has_no_features_but_a_run():
     assert "random first weights" in found.scores["note"].iloc[-1]
     assert (found.config.method, found.config.learning_rate) == ("scratch", None)
     assert "Train: about" in found.text()
+
+
+def test_classes_of_unequal_size_are_said_and_weighed(words_only):
+    frame = small_tickets()
+    names = sorted(set(frame["class"]))
+    rare = frame[frame["class"] == names[0]].head(8)
+    found = quick_look(pd.concat([frame[frame["class"] != names[0]], rare]))
+    assert (found.config.class_weights, found.config.best_metric) == ("balanced", "macro_f1")
+    assert f"as many examples as {names[0]}" in found.text()
+    assert quick_look(frame).config.class_weights == "none"

@@ -52,9 +52,9 @@ def look_at_images(opened: Opened, seconds: float, rows: int | None, say: Callab
         near_duplicates=pd.DataFrame(), suspicious=pd.DataFrame(),
         sentences=(f"Every image has {height} x {width} pixels and {channels} {'channel' if channels == 1 else 'channels'}.",
                    "Lengths, near-duplicates and frozen features are computed for texts only.",
-                   *scoring.sentences(scores, used)),
+                   *opened.balance.sentences, *scoring.sentences(scores, used)),
         config=TrainConfig(task=found.task, data=found.data, model=found.model, method=found.method, seed=seed,
-                      validation_fraction=found.validation_fraction),
+                      validation_fraction=found.validation_fraction, **opened.balance.fields),
         source=opened.source, fine_tune_seconds=None,
         doubts=Doubts(pixels[everything], shown, everything, opened.labels[everything], names, seed),
     )  # fmt: skip

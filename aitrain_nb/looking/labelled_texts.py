@@ -59,7 +59,7 @@ def look_at_texts(opened: Opened, seconds: float, rows: int | None, say: Callabl
         scores=scoring.as_frame(scores), classes=class_table(opened.labels, splits.label_names), lengths=lengths,
         duplicates=repeats.duplicates(texts, opened.class_names),
         contradictions=repeats.contradictions(texts, opened.class_names), near_duplicates=near, suspicious=suspicious,
-        sentences=(*told, near_note, *([suspicious_note] if suspicious_note else []), *_across(near),
+        sentences=(*told, *opened.balance.sentences, near_note, *([suspicious_note] if suspicious_note else []), *_across(near),
                    *scoring.sentences(scores, used), measured_note),
         config=config, source=opened.source, doubts=doubts, fine_tune_seconds=measured,
     )  # fmt: skip

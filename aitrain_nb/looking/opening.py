@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aitrain_nb.data import Splits
+
+
+_UNEQUAL = 4
+"""A class with this many times the examples of another counts as much larger."""
+
+
+class Balance(NamedTuple):
+    """What to do about classes of unequal size.
+
+    Attributes:
+        fields: of the config.
+        sentences: why.
+    """
+
+    fields: dict[str, Any]
+    sentences: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +63,23 @@ class Opened:
         """Class number of each example [n] int64."""
         found: NDArray[Any] = self.dataset.columns["label"].numpy()
         return found
+
+    @property
+    def balance(self) -> Balance:
+        """What to do about classes of unequal size."""
+        import numpy as np
+
+        names, counts = self.splits.label_names, np.bincount(self.labels, minlength=len(self.splits.label_names))
+        there = np.flatnonzero(counts)
+        least, most = there[counts[there].argmin()], there[counts[there].argmax()]
+        times = counts[most] / counts[least]
+        if times < _UNEQUAL:
+            return Balance({}, [])
+        said = (
+            f"{names[most]} has {times:.3g} times as many examples as {names[least]} ({counts[most]:,} and {counts[least]:,}), so a "
+            "good accuracy can hide a class that is never found: the config weighs classes and keeps the best macro-F1."
+        )
+        return Balance({"class_weights": "balanced", "best_metric": "macro_f1"}, [said])
 
     @cached_property
     def texts(self) -> list[str]:
