@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import os
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+WHOLE = "AITRAIN_NB_TRACEBACK"
+"""Set this environment variable to see whole tracebacks in a notebook."""
+_PACKAGE = str(Path(__file__).parent)
 
 
 class AitrainError(Exception):
@@ -29,6 +36,24 @@ class AitrainError(Exception):
         if self.fix:
             lines.append(f"Fix: {self.fix}")
         return "\n".join(lines)
+
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """What IPython shows in place of a traceback; it asks for this name."""
+        if os.environ.get(WHOLE):
+            raise AttributeError(WHOLE)
+        return self._shown
+
+    def _shown(self) -> list[str]:
+        """The kind, the person's own line that led here, and the sentences."""
+        frames = traceback.extract_tb(self.__traceback__)
+        own = [
+            frame
+            for frame in frames
+            if not frame.filename.startswith(_PACKAGE) and "site-packages" not in frame.filename
+        ]
+        place = f" in line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else ""
+        return [f"\x1b[31m{type(self).__name__}\x1b[0m{place}", *str(self).split("\n")]
 
 
 class ConfigError(AitrainError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import html as standard_html
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -59,15 +60,16 @@ def join(parts: Iterable[object]) -> Markup:
 
 
 def bar(fraction: float, text: str, colour: str = BLUE, width: int = 120) -> Markup:
-    """A horizontal bar of `fraction` (0 to 1) of `width` pixels, with its value as text behind it."""
-    length = round(width * min(1.0, max(0.0, fraction)))
-    block = element(
-        "span", style=f"display:inline-block;width:{length}px;height:10px;background-color:rgba({colour},0.7)"
-    )
-    rest = element(
-        "span", style=f"display:inline-block;width:{width - length}px;height:10px;background-color:rgba({GREY},0.15)"
-    )
-    return Markup(f'<span style="white-space:nowrap">{block}{rest} {escape(text)}</span>')
+    """A horizontal bar of `fraction` (0 to 1) of at most `width` pixels, with its value as text behind it."""
+    share = 100 * min(1.0, max(0.0, fraction))
+    block = element("span", style=f"display:block;width:{share:.4g}%;height:10px;background-color:rgba({colour},0.7)")
+    style = f"display:inline-block;width:min({width}px,16vw);height:10px;background-color:rgba({GREY},0.15)"
+    return Markup(f'<span style="white-space:nowrap">{element("span", block, style=style)} {escape(text)}</span>')
+
+
+def dotted(name: str) -> Markup:
+    """A name with dots, which may go on in the next line after each of them."""
+    return Markup("<wbr>".join(escape(part) for part in re.split(r"(?<=\.)", name)))
 
 
 def chip(text: object, colour: str = GREY) -> Markup:
@@ -90,6 +92,13 @@ def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: 
     return Markup(
         f'<table style="border-collapse:collapse;margin:4px 0">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     )
+
+
+def folded_table(headers: Sequence[object], rows: Sequence[Sequence[object]], first: int = 16) -> Markup:
+    """A table of the first rows; the others open behind a line that counts them."""
+    if len(rows) <= first + 4:
+        return table(headers, rows)
+    return table(headers, rows[:first]) + details(f"{len(rows) - first:,} more", table(headers, rows[first:]))
 
 
 def grid(values: Sequence[Sequence[float]], low: float, high: float, caption: str = "") -> Markup:

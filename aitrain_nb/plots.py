@@ -212,7 +212,7 @@ def surprise(p_true: Sequence[float], losses: Sequence[float]) -> Picture:
     figure.description = "The curve -ln p: the smaller the probability of the right answer, the larger the loss."
     if len(losses):
         figure.description += (
-            f" {len(losses)} examples got probabilities from {min(p_true):.3g} to {max(p_true):.3g} and losses from "
+            f" {len(losses)} answers got probabilities from {min(p_true):.3g} to {max(p_true):.3g} and losses from "
             f"{max(losses):.3g} to {min(losses):.3g} nats."
         )
     return figure

@@ -1,6 +1,9 @@
 """Errors: what, why and fix in the text; the nearest valid name first."""
 
+import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -75,3 +78,31 @@ def test_an_unknown_name_is_answered_with_the_valid_ones():
     assert what == "There is no model named 'smal-cnn'."
     assert why == "The valid names are: small-cnn, mlp."
     assert fix == "Did you mean 'small-cnn'?"
+
+
+def shown_by_ipython(cell, **environment):
+    """What a notebook shows where this cell raises."""
+    code = f"from IPython.core.interactiveshell import InteractiveShell as Shell; Shell.instance(colors='nocolor').run_cell({cell!r})"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    return run.stdout + run.stderr
+
+
+CELL = "import aitrain_nb as ai\nai.TrainConfig(\n    learning_rte=3)\n"
+
+
+def test_a_notebook_shows_the_persons_line_and_the_sentences_and_no_traceback():
+    shown = shown_by_ipython(CELL)
+    assert "in line 2: ai.TrainConfig(" in shown
+    assert "Why:" in shown
+    assert "Fix:" in shown
+    assert "learning_rate" in shown
+    assert "pydantic" not in shown
+    assert "Traceback" not in shown
+
+
+def test_the_whole_traceback_is_there_for_who_asks_for_it():
+    shown = shown_by_ipython(CELL, AITRAIN_NB_TRACEBACK="1")
+    assert "Traceback" in shown
+    assert "pydantic" in shown

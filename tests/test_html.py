@@ -154,12 +154,12 @@ def test_text_added_to_markup_is_escaped_again():
 
 
 @pytest.mark.parametrize(
-    ("fraction", "width"), [(0.0, 0), (0.5, 60), (1.0, 120), (-3.0, 0), (7.0, 120), (float("nan"), 0)]
+    ("fraction", "width"), [(0.0, 0), (0.5, 50), (1.0, 100), (-3.0, 0), (7.0, 100), (float("nan"), 0)]
 )
 def test_a_bar_is_as_long_as_its_fraction_and_stays_inside(fraction, width):
     bar = html.bar(fraction, "half")
-    assert f"width:{width}px" in bar
-    assert f"width:{120 - width}px" in bar
+    assert f"width:{width}%" in bar
+    assert "width:min(120px,16vw)" in bar
     assert "half" in Page(bar).text
 
 
@@ -195,3 +195,16 @@ def test_details_open_with_their_summary():
     page = Page(html.details("more", html.element("p", "inside")))
     assert page.tags == ["details", "summary", "p"]
     assert page.text == "moreinside"
+
+
+def test_a_long_name_may_go_on_after_each_dot_and_is_escaped():
+    assert str(html.dotted("a.b<i>.weight")) == "a.<wbr>b&lt;i&gt;.<wbr>weight"
+
+
+def test_many_rows_are_folded_and_all_are_there():
+    rows = [[f"row {i}"] for i in range(60)]
+    page = str(html.folded_table(["name"], rows))
+    assert page.index("<details>") > page.index("row 15")
+    assert "44 more" in page
+    assert all(f"row {i}<" in page for i in range(60))
+    assert "<details>" not in str(html.folded_table(["name"], rows[:20]))

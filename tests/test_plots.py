@@ -240,7 +240,7 @@ DESCRIPTIONS = {
     "schedule": ["4 steps", "highest at step 3 with 1", "ends at 0.5"],
     "dials": ["3 weights in 2 groups", "from -2.5 to 1.5", "in weight, by 0.5"],
     "images": ["2 pictures of 8x8 pixels: 3; 5"],
-    "surprise": ["2 examples", "from 0.1 to 0.9", "2.3 to 0.105 nats"],
+    "surprise": ["2 answers", "from 0.1 to 0.9", "2.3 to 0.105 nats"],
     "bars": ["Most: output, 2", "Least: conv1, 0.5"],
     "probabilities": ["2 examples, 2 classes", "cat with 90.0 %", "first"],
     "confusion": ["9 of 10", "cat taken for dog, once"],

@@ -198,11 +198,12 @@ class Gradients(Record):
             return html.Markup("")
         top = max([row["grad_norm"] for row in self._rows if row["has_grad"]] or [1.0]) or 1.0
         cells = [
-            [row["name"], row["shape"], html.bar(row["grad_norm"] / top, f"{row['grad_norm']:.3g}") if row["has_grad"] else row["why_none"],
+            [html.dotted(row["name"]), row["shape"],
+             html.bar(row["grad_norm"] / top, f"{row['grad_norm']:.3g}") if row["has_grad"] else row["why_none"],
              numerals.share(row["zeros"]) if row["has_grad"] else ""]
-            for row in self._rows[:40]
+            for row in self._rows
         ]  # fmt: skip
-        return html.table(["weights", "shape", "gradient norm (nats per unit)", "exactly 0"], cells)
+        return html.folded_table(["weights", "shape", "gradient norm (nats per unit)", "exactly 0"], cells)
 
     def _checks(self) -> Iterator[Check]:
         trainer, records = self.trainer, self._records

@@ -141,10 +141,11 @@ class Loss(Record):
     def example(self, i: int) -> str:
         """Row i of `table()` in a sentence."""
         row = self.table().iloc[i]
+        true, guess = (f"{name!r}" if "position" in row else name for name in (row["true"], row["predicted"]))
         who = f"Example {i}" if "position" not in row else f"Position {row['position']} of example {row['example']}"
         return (
-            f"{who} is {row['true']}. The model gave that {numerals.share(row['p_true'])}, so its loss is "
-            f"-ln {row['p_true']:.3g} = {numerals.step_loss(row['loss'])} nats. Its own guess was {row['predicted']} "
+            f"{who} is {true}. The model gave that {numerals.share(row['p_true'])}, so its loss is "
+            f"-ln {row['p_true']:.3g} = {numerals.step_loss(row['loss'])} nats. Its own guess was {guess} "
             f"with {numerals.share(row['p_predicted'])}."
         )
 

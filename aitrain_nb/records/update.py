@@ -169,15 +169,15 @@ class Update(Record):
             return html.Markup("")
         top = max([row["update_per_weight"] for row in self._rows]) or 1.0
         cells = [
-            [row["name"], f"{row['weight_norm_before']:.4g}", f"{row['update_norm']:.3g}", f"{row['weight_norm_after']:.4g}",
+            [html.dotted(row["name"]), f"{row['weight_norm_before']:.4g}", f"{row['update_norm']:.3g}", f"{row['weight_norm_after']:.4g}",
              html.bar(row["update_per_weight"] / top, f"{row['update_per_weight']:.1e}", html.GREEN)]
-            for row in self._rows[:40]
+            for row in self._rows
         ]  # fmt: skip
         dials = (
             sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self.trainer.step == self.step
         )
         picture = self.plot().to_html(self.text()) if dials else html.Markup("")
-        return picture + html.table(
+        return picture + html.folded_table(
             ["weights", "norm before", "norm of the change", "norm after", "change / weights"], cells
         )
 
