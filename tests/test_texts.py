@@ -373,3 +373,14 @@ def test_other_weights_than_those_that_were_tested_are_not_taken(tmp_path, monke
     )
     with pytest.raises(ai.ConfigError, match="not those that were tested"):
         ai.prepare(data=frame(), model="minilm")
+
+
+def test_the_worst_rows_bring_their_texts():
+    trainer = ai.prepare(data=frame(), vocabulary_size=200, batch_size=8, max_steps=2)
+    evaluation = trainer.evaluate()
+    worst = evaluation.worst(4)
+    validation = trainer.data.validation
+    assert worst["loss"].is_monotonic_decreasing
+    for place, row in worst.iterrows():
+        assert row["text"] == validation.columns["text"][place]
+        assert row["true"] == validation.label_names[validation.columns["label"][place]]

@@ -114,7 +114,7 @@ class Evaluation(Record):
         return pd.DataFrame(counts, index=names, columns=names)
 
     def worst(self, k: int = 5) -> pd.DataFrame:
-        """The k targets with the highest loss (nats): index of the example in the split, true and predicted class."""
+        """The k targets with the highest loss (nats): index of the example in the split, true and predicted class, its text."""
         import pandas as pd
 
         losses = self._targets.pick(self.per_target)
@@ -127,6 +127,9 @@ class Evaluation(Record):
             "predicted": [self.class_names[predicted[row]] for row in rows.tolist()],
             "loss": top.tolist(),
         }
+        if not self._targets.many:
+            texts = [name for name in ("text", "text_pair") if name in self._dataset.columns]
+            columns |= {name: [self._dataset.columns[name][place] for place in places[:, 0].tolist()] for name in texts}
         return pd.DataFrame(columns, index=places[:, 0].tolist())
 
     def facts(self) -> dict[str, Fact]:
