@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
+from aitrain_nb.sides import check_shares, choose_sides, cut_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -214,28 +214,14 @@ def split(
     Raises:
         DataError: a class has too few different examples to be on each side.
     """
-    import torch
-
-    _check_shares(fraction, test_fraction)
+    check_shares(fraction, test_fraction)
     if len(dataset) == 1 and "text" in dataset.columns and "label" not in dataset.columns:
-        return _cut_one_text(str(dataset.columns["text"][0]), fraction, test_fraction, name, note)
-    groups = _groups(dataset)
-    kept, first = groups.unique(return_inverse=True)
-    representative = torch.full((len(kept),), len(dataset)).scatter_reduce(0, first, torch.arange(len(dataset)), "amin")
-    classes = None
-    if "label" in dataset.columns or dataset.label_names:
-        classes = _labels_to_split(dataset)[representative]
-        _check_counts(classes, dataset, fraction, test_fraction)
-    rest, test = torch.arange(len(kept)), None
-    if test_fraction:
-        rest, test = _draw(rest, classes, test_fraction, seed)
-    train, validation = _draw(rest, classes, fraction / (1 - test_fraction), seed)
-
-    def members(side: Tensor) -> Tensor:
-        """All members of a group go where its first one went."""
-        return torch.isin(first, side).nonzero()[:, 0] if len(kept) < len(dataset) else representative[side]
-
-    one, two, three = members(train), members(validation), None if test is None else members(test)
+        parts = cut_text(str(dataset.columns["text"][0]), fraction, test_fraction)
+        train, validation, test = (Dataset({"text": [part]}) for part in parts)
+        return Splits(train, validation, name, 1.0, note, test=test if test_fraction else None)
+    labelled = "label" in dataset.columns or bool(dataset.label_names)
+    classes = _labels_to_split(dataset) if labelled else None
+    one, two, three = choose_sides(_groups(dataset), classes, dataset.label_names, fraction, test_fraction, seed)
     plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
     return Splits(
         plain.subset(one), plain.subset(two), name, scale, note, one, two,
@@ -243,83 +229,11 @@ def split(
     )  # fmt: skip
 
 
-def _check_shares(fraction: float, test_fraction: float) -> None:
-    if not (isinstance(fraction, float) and 0 < fraction < 1):
-        raise DataError(
-            f"A share of {fraction!r} can't be kept for validation.",
-            "It lies between 0 and 1.",
-            "split(0.2) keeps a fifth.",
-        )
-    if not (isinstance(test_fraction, (int, float)) and 0 <= test_fraction < 1 and fraction + test_fraction < 1):
-        raise DataError(
-            f"A share of {test_fraction!r} can't be kept for the test.",
-            f"With {fraction!r} for validation nothing is left to train on, or it isn't a share.",
-            "split(0.2, test_fraction=0.2) leaves three fifths.",
-        )
-
-
-def _draw(places: Tensor, classes: Tensor | None, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """The places cut in two at random, every class in the same share on both sides: the larger part, and `share` of them."""
-    import torch
-    from sklearn.model_selection import train_test_split
-
-    try:
-        larger, smaller = train_test_split(
-            places.numpy(), test_size=share, random_state=seed,
-            stratify=None if classes is None else classes[places].numpy(),
-        )  # fmt: skip
-    except ValueError as error:
-        raise DataError(
-            "The data can't be split.", f"{error}", "Give more different examples, or change validation_fraction."
-        ) from error
-    return torch.from_numpy(larger), torch.from_numpy(smaller)
-
-
-def _cut_one_text(text: str, fraction: float, test_fraction: float, name: str, note: str) -> Splits:
-    """The end of one long text is kept for validation and test, cut at the nearest end of a line or a word."""
-    ends = [_nearest_gap(text, round(len(text) * share)) for share in (1 - fraction - test_fraction, 1 - test_fraction)]
-    train, validation, test = text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
-    return Splits(
-        Dataset({"text": [train]}), Dataset({"text": [validation]}), name, 1.0, note,
-        test=Dataset({"text": [test]}) if test_fraction else None,
-    )  # fmt: skip
-
-
-def _nearest_gap(text: str, place: int) -> int:
-    """The last end of a line before this place, or of a word, in its second half; the place itself where there is none."""
-    if place >= len(text):
-        return len(text)
-    return next((cut + 1 for cut in (text.rfind(mark, 0, place) for mark in ("\n", " ")) if cut > place // 2), place)
-
-
 def _labels_to_split(dataset: Dataset) -> Tensor:
     labels = checked_labels(dataset)
     if (labels < 0).any():
         raise DataError("The data can't be split.", "Some examples have no label.", "Drop them, or give them one.")
     return labels
-
-
-def _check_counts(classes: Tensor, dataset: Dataset, fraction: float, test_fraction: float) -> None:
-    """Raise DataError where a class can't be on each side: `classes` [n] holds the class of each different example."""
-    import torch
-
-    counts = torch.bincount(classes, minlength=len(dataset.label_names))
-    sides = 3 if test_fraction else 2
-    rare = [dataset.label_names[i] for i, count in enumerate(counts.tolist()) if count < sides]
-    smallest = min(fraction, 1 - fraction - test_fraction, test_fraction or 1.0)
-    kept = math.ceil(len(classes) * smallest)
-    if rare or kept < len(counts):
-        different = "" if len(classes) == len(dataset) else " different"
-        why = (
-            f"Too few{different} examples of {', '.join(rare)}." if rare
-            else f"{len(classes)}{different} examples at validation_fraction={fraction} leave {kept} on the smallest side, "
-            f"for {len(counts)} classes."
-        )  # fmt: skip
-        need = "three" if test_fraction else "two"
-        raise DataError(
-            "The data can't be split.", why,
-            f"Give every class at least {need}{different} examples, or change validation_fraction.",
-        )  # fmt: skip
 
 
 def _groups(dataset: Dataset) -> Tensor:
