@@ -29,13 +29,12 @@ class Trouble(NamedTuple):
 class History:
     """One row an optimizer step.
 
-    Columns: step (1-based), epoch (epochs completed, a float), loss (nats, training mode, without label smoothing),
-        lr, grad_norm
-    (L2 over all gradients before clipping), seconds (wall time of the step), targets (how many the loss averages
-    over); a step
-    that ended in an evaluation also has eval_loss, eval_accuracy and so on. NaN and infinity are kept as they are.
+    Columns: step (1-based), epoch (epochs completed, a float), loss (nats, training mode, without label smoothing and class
+    weights), lr, grad_norm (L2 over all gradients before clipping), seconds (wall time of the step), targets (how many the loss
+    averages over); a step that ended in an evaluation also has eval_loss, eval_accuracy and so on. NaN and infinity are kept as
+    they are.
 
-    Adding a row reads nothing from the device: losses and norms stay tensors until somebody looks.
+    Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
 
     def __init__(self) -> None:

@@ -97,6 +97,7 @@ class Trainer(Phases):
         A step that was left unfinished is dropped and begun again. However the run ends, also when whoever drives it lets
         go of it, the model then holds the best weights (`keep="last"` turns that off) and `ending` says so.
         """
+        self._check_trained_weights()
         self._drop_unfinished_step()
         self.resume()
         self._running, began = True, self.step

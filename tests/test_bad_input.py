@@ -259,3 +259,31 @@ def test_a_bug_in_a_watcher_loses_nothing():
     other.fit(display="none")
     assert one.fingerprint() == other.fingerprint()
     assert one.history.frame()["loss"].tolist() == other.history.frame()["loss"].tolist()
+
+
+def test_batch_normalisation_says_which_batch_size_would_do():
+    data = ai.prepare(data="digits", model="mlp").data
+    data = ai.Dataset({"image": data.train.columns["image"][:26], "label": data.train.columns["label"][:26] % 2}).split(
+        0.34
+    )
+    assert len(data.train) == 17
+    model = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2)
+    )
+    trainer = ai.Trainer(model, "image-classification", data, ai.TrainConfig(batch_size=4, epochs=1))
+    with pytest.raises(ai.ModelError, match="can't train on a batch of 1") as caught:
+        trainer.fit(display="none")
+    assert "batch_size=5" in caught.value.fix
+    assert trainer.step == 4
+    assert trainer.ending.state == "failed"
+
+
+def test_weights_that_were_unfrozen_later_are_said_not_to_be_trained():
+    data = ai.prepare(data="digits", model="mlp").data
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.Linear(8, 10))
+    model[1].requires_grad_(False)
+    trainer = ai.Trainer(model, "image-classification", data, ai.TrainConfig(max_steps=2))
+    trainer.fit(display="none")
+    model[1].requires_grad_(True)
+    with pytest.raises(ai.ModelError, match="would not be trained"):
+        trainer.fit(display="none", max_steps=4)

@@ -12,7 +12,7 @@ from aitrain_nb.engine import snapshots
 from aitrain_nb.engine.interrupts import whole
 from aitrain_nb.engine.optim import clip_gradients
 from aitrain_nb.engine.state import TrainingState
-from aitrain_nb.errors import PhaseError
+from aitrain_nb.errors import ModelError, PhaseError
 from aitrain_nb.records import Batch, Forward, Gradients, Loss, StepRecords, Update
 
 if TYPE_CHECKING:
@@ -57,14 +57,20 @@ class Phases(TrainingState):
 
         Raises:
             PhaseError: another phase comes next, or the batch holds several micro-batches.
+            ModelError: batch normalisation got a single example.
         """
         part = self._turn.next_part(batch)
         began = perf_counter()
         if not self.model.training:
             self.model.train()
         before = self.random.state
-        with self.threads, self._chance:
-            outputs = self.task.outputs(self.model, part.inputs)
+        try:
+            with self.threads, self._chance:
+                outputs = self.task.outputs(self.model, part.inputs)
+        except ValueError as error:
+            if "more than 1 value per channel" in str(error):
+                raise ModelError(*self._one_example(part)) from error
+            raise
         forward = Forward(self._reference, self.step + 1, self._turn.epoch, part.number, outputs, before)
         if self.records is not None:
             self.records.forwards.append(forward)
@@ -183,6 +189,16 @@ class Phases(TrainingState):
         return update
 
     # what the phases lean on
+
+    def _one_example(self, part: MicroBatch) -> tuple[str, str, str]:
+        """Why batch normalisation can't train on this micro-batch, and what to do."""
+        examples, size = self.order.examples, self.config.batch_size
+        better = next(larger for larger in range(size + 1, size + examples + 2) if examples % larger != 1)
+        return (
+            f"Batch normalisation can't train on a batch of {len(part.inputs['labels'])}.",
+            f"{examples:,} examples in batches of {size} leave one for the last, and a mean of one value says nothing.",
+            f"Set batch_size={max(2, better)}.",
+        )
 
     def _tokenize_own(self, examples: Any, labels: Any) -> Batch:
         began = perf_counter()

@@ -162,6 +162,20 @@ class TrainingState:
         self.records = None
         self._turn.between_steps()
 
+    def _check_trained_weights(self) -> None:
+        """Raise ModelError where weights were unfrozen after the optimizer had been given those to train."""
+        known = set(map(id, self._trained))
+        names = [
+            name for name, weight in self.model.named_parameters() if weight.requires_grad and id(weight) not in known
+        ]
+        if names:
+            raise ModelError(
+                "Some weights would not be trained.",
+                f"They were unfrozen, or put into the model, after the trainer was made: {', '.join(names[:3])}"
+                + (f" and {len(names) - 3} more." if len(names) > 3 else "."),
+                "Make another trainer: ai.Trainer(model, task, data, config).",
+            )
+
     def resume(self) -> None:
         """Put the last training weights back where the model holds the best ones; going on does it by itself."""
         self._keeper.show_last()
