@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import html, numerals, plots
+from aitrain_nb.control import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,8 @@ class History:
     averages over); a step that ended in an evaluation also has eval_loss, eval_accuracy and so on. NaN and infinity are kept as
     they are.
 
+    `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run.
+
     Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
 
@@ -42,6 +45,17 @@ class History:
         self._waiting: list[list[Any]] = []
         self._evaluations: dict[int, dict[str, float]] = {}
         self.troubles: list[Trouble] = []
+        self.changes: list[Change] = []
+
+    def add_change(self, change: Change) -> None:
+        """Keep what was changed while the run was going on."""
+        self.changes.append(Change(*change))
+
+    def changed(self, name: str, step: int) -> float | None:
+        """The value that a live change has given this lever for the 1-based step, or None where nobody has touched it."""
+        return next(
+            (change.value for change in reversed(self.changes) if change.name == name and change.step <= step), None
+        )
 
     def add_step(self, row: list[Any]) -> None:
         """Take the values of COLUMNS for one step; loss and grad_norm may be tensors of any device."""
@@ -123,6 +137,7 @@ class History:
         self._rows = [row for row in self._rows if row[0] <= step]
         self._evaluations = {key: values for key, values in self._evaluations.items() if key <= step}
         self.troubles = [trouble for trouble in self.troubles if trouble.step <= step]
+        self.changes = [change for change in self.changes if change.step <= step]
 
     def frame(self) -> pd.DataFrame:
         """All rows as a DataFrame; columns as described above, NaN where a step wasn't evaluated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb import overfitting, plots
+from aitrain_nb.control import Change
 from aitrain_nb.displays import find_display
 from aitrain_nb.engine.capture import capture
 from aitrain_nb.engine.evaluating import Stopped
@@ -17,11 +19,12 @@ from aitrain_nb.engine.interrupts import deferred_interrupt
 from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
+from aitrain_nb.history import History
 from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.watchers import early_stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from aitrain_nb.displays import Display
     from aitrain_nb.engine.capture import Seen
     from aitrain_nb.figures import Picture
-    from aitrain_nb.history import History
     from aitrain_nb.records import Record
     from aitrain_nb.tasks import Task
 
@@ -126,13 +128,34 @@ class Trainer(Phases):
                 self._announce(evaluation, watchers)
                 yield evaluation
             elif self.step < self.total_steps:
+                if not self._obey():
+                    return
                 for record in self.phases():
                     self._announce(record, watchers)
                     yield record
             else:
                 return
 
-    def fit(self, display: str = "text", **changes: int) -> History:
+    def _obey(self) -> bool:
+        """Take at a step's edge what was asked of the run meanwhile, and keep it in the history; whether the run goes on."""
+        if not self._keeps_records:  # in fit; whoever drives the run by hand waits by himself
+            waited = self.control.wait(lambda: bool(self._stop_reason))
+            if waited:
+                self.history.add_change(Change(self.step + 1, "paused", waited))
+        rate = self.history.changed("learning_rate", self.step + 1)
+        pace = self.history.changed("pace", self.step + 1) or 0.0
+        for change in self.control.asked(self.step + 1, self.plan.peak if rate is None else rate, pace):
+            self.history.add_change(change)
+        return not self._stop_reason
+
+    def fit(
+        self,
+        display: str = "text",
+        *,
+        pace: float = 0.0,
+        replay: History | Iterable[Change] | None = None,
+        **changes: int,
+    ) -> History:
         """Train to the end of the run, or go on with it; blocks until it is over. It drains `run` and shows it.
 
         An interrupt is a normal ending: the step that runs is finished, and the next `fit` goes on as if nothing had been.
@@ -140,6 +163,8 @@ class Trainer(Phases):
 
         Args:
             display: "text" for the monitor lines, "none" for silence.
+            pace: steps a second at most, so that one can watch; 0 for full speed.
+            replay: a history, or its `changes`: what was changed while that run was going on is repeated at the same steps.
             changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3.
 
         Returns:
@@ -150,6 +175,7 @@ class Trainer(Phases):
         """
         show = find_display(display)(self)
         self._lengthen(changes)
+        self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
         show.begin()
@@ -291,7 +317,9 @@ class Trainer(Phases):
     def _lengthen(self, changes: dict[str, int]) -> None:
         for name in changes:
             if name not in {"epochs", "max_steps"}:
-                raise ConfigError(*unknown_name("option of fit", name, ["epochs", "max_steps", "display"]))
+                raise ConfigError(
+                    *unknown_name("option of fit", name, ["epochs", "max_steps", "display", "pace", "replay"])
+                )
         lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
         if not changes:
             return
@@ -309,3 +337,9 @@ class Trainer(Phases):
         weights = sum(weight.numel() for weight in self.model.parameters())
         where = f"step {self.step} of {self.total_steps}" + (f"; {self.ending.kept}" if self.ending is not None else "")
         return f"Trainer: {self.task.name} on {self.data.name}, {weights:,} weights on {self.device.type}, {where}"
+
+
+def _checked_pace(pace: Any) -> float:
+    if isinstance(pace, (int, float)) and not isinstance(pace, bool) and 0 <= pace < math.inf:
+        return float(pace)
+    raise ConfigError(f"A pace of {pace!r} can't be kept.", "It is steps a second, 0 for full speed.", "fit(pace=20)")

@@ -157,7 +157,7 @@ class Phases(TrainingState):
             )
         began = perf_counter()
         before = self._weights_before()
-        lr = self.plan.learning_rate(self.step)
+        lr = self.learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         with (

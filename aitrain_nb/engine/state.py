@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.control import Control
 from aitrain_nb.data import Dataset, Splits
 from aitrain_nb.engine import device, snapshots
 from aitrain_nb.engine.evaluating import Evaluator
@@ -52,6 +53,7 @@ class TrainingState:
         class_names: what the model chooses between.
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
+        control: the levers of a run that is going on; any thread may move them.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         plan: how long the run is, and the learning rate of each step.
         step: optimizer steps taken.
@@ -98,6 +100,7 @@ class TrainingState:
         self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]
 
         self.history = History()
+        self.control = Control()
         self.step = 0
         self.records: StepRecords | None = None
         self.inspector = Inspector(weakref.proxy(self))
@@ -182,6 +185,13 @@ class TrainingState:
         self.ending = None
 
     # time
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the optimizer step that follows `step` steps, live changes of its peak included."""
+        if not self.history.changes:
+            return self.plan.learning_rate(step)
+        peak = self.history.changed("learning_rate", step + 1)
+        return (self.plan if peak is None else self.plan._replace(peak=peak)).learning_rate(step)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -57,7 +57,7 @@ class Update(Record):
     @property
     def next_lr(self) -> float:
         """Learning rate of the step that follows."""
-        rate: float = self.trainer.plan.learning_rate(self.step)
+        rate: float = self.trainer.learning_rate(self.step)
         return rate
 
     @property

@@ -1,0 +1,107 @@
+"""What a person asks of a run that is going on: any thread may ask, the run looks once a step, at the step's edge."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from aitrain_nb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_LOOK_EVERY_SECONDS = 0.02
+"""How often a paused run looks whether it may go on."""
+
+
+class Change(NamedTuple):
+    """Something that was changed while a run was going on.
+
+    Attributes:
+        step: the first step it holds for, 1-based.
+        name: "learning_rate", "pace" or "paused".
+        value: the new peak rate, the new steps a second, or the seconds that the run waited.
+    """
+
+    step: int
+    name: str
+    value: float
+
+
+class Control:
+    """The levers of a run. Setting one only keeps the wish; the run takes it at the next step's edge.
+
+    Attributes:
+        learning_rate: the peak of the schedule from now on, or None for what the plan says.
+        pace: steps a second at most; 0 for full speed.
+        paused: whether the run waits at the next step's edge.
+    """
+
+    def __init__(self) -> None:
+        self.learning_rate: float | None = None
+        self.pace = 0.0
+        self.paused = False
+        self._single: deque[None] = deque()
+        self._planned: deque[Change] = deque()
+        self._next = 0.0
+
+    def step_once(self) -> None:
+        """While paused: take one step and wait again."""
+        self._single.append(None)
+
+    def begin(self, pace: float, replay: Iterable[Change]) -> None:
+        """A run begins: forget what was asked before.
+
+        Args:
+            pace: steps a second at most; 0 for full speed.
+            replay: what was changed in another run, to be changed at the same steps again; waiting is left out.
+
+        Raises:
+            ConfigError: one of them is no change that a run knows.
+        """
+        planned = [Change(*change) for change in replay if change[1] != "paused"]
+        unknown = [change.name for change in planned if change.name not in {"learning_rate", "pace"}]
+        if unknown:
+            raise ConfigError(
+                f"A run can't repeat a change of {unknown[0]!r}.", "It knows learning_rate and pace.", "Leave it out."
+            )
+        self.learning_rate, self.pace, self.paused = None, pace, False
+        self._single.clear()
+        self._planned = deque(sorted(planned, key=lambda change: change.step))
+
+    def asked(self, step: int, learning_rate: float, pace: float) -> list[Change]:
+        """What differs from how the run goes, as changes that hold from this step on.
+
+        Args:
+            step: 1-based number of the step that comes next.
+            learning_rate: the peak that holds now.
+            pace: that holds now, steps a second.
+        """
+        while self._planned and self._planned[0].step <= step:
+            change = self._planned.popleft()
+            setattr(self, change.name, change.value)
+        found = []
+        if self.learning_rate is not None and self.learning_rate != learning_rate:
+            found.append(Change(step, "learning_rate", self.learning_rate))
+        if self.pace != pace:
+            found.append(Change(step, "pace", self.pace))
+        return found
+
+    def wait(self, stopped: Callable[[], bool]) -> float:
+        """Hold the run while it is paused, and keep its pace; seconds it was paused.
+
+        Args:
+            stopped: whether the run has been asked to end, which ends the waiting too.
+        """
+        began, paused = time.monotonic(), self.paused
+        while self.paused and not self._single and not stopped():
+            time.sleep(_LOOK_EVERY_SECONDS)
+        waited = time.monotonic() - began if paused else 0.0
+        if self._single:
+            self._single.popleft()
+        if self.pace > 0:
+            while not stopped() and not self.paused and (left := self._next - time.monotonic()) > 0:
+                time.sleep(min(left, _LOOK_EVERY_SECONDS))
+            self._next = max(self._next, time.monotonic() - 1 / self.pace) + 1 / self.pace
+        return waited
