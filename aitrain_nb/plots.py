@@ -35,16 +35,14 @@ def new_figure(width: float = 7.0, height: float = 3.2, columns: int = 1) -> tup
     return figure, axes
 
 
-def loss(
-    history: pd.DataFrame, title: str = "Loss", classes: int | None = None, kept_step: int | None = None
-) -> Picture:
+def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None, notes: Sequence[Any] = ()) -> Picture:
     """Training and validation loss over the steps of a run.
 
     Args:
         history: `History.frame()`: columns step, epoch, loss and, where evaluated, eval_loss (nats).
         title: the heading.
         classes: number of classes; draws the loss of a uniform guess, ln C.
-        kept_step: the step whose weights were kept.
+        notes: what is to be said at which step, from `aitrain_nb.annotations`.
     """
     figure, (axis,) = new_figure()
     finite = history[history["loss"].astype(float).abs() < math.inf]
@@ -57,21 +55,44 @@ def loss(
         axis.plot(
             rows["step"], rows["eval_loss"], color=ORANGE, linestyle="--", marker="o", markersize=5, label="validation"
         )
-        if kept_step is not None and (rows["step"] == kept_step).any():
-            best = rows[rows["step"] == kept_step].iloc[-1]
-            axis.annotate(
-                f"kept: epoch {best['epoch']:g}, {best['eval_loss']:.3g}", (best["step"], best["eval_loss"]), (0, 22),
-                textcoords="offset points", ha="center", arrowprops={"arrowstyle": "->", "color": GREY},
-            )  # fmt: skip
     if classes:
         axis.axhline(math.log(classes), color=GREY, linestyle=":", linewidth=1)
         axis.text(1.0, math.log(classes), f"knows nothing: ln {classes}", ha="right", va="bottom", color=GREY,
                   transform=axis.get_yaxis_transform())  # fmt: skip
-    axis.set(title=title, xlabel="step", ylabel="loss (nats)")
+    axis.set(xlabel="step", ylabel="loss (nats)")
+    axis.set_title(title, loc="left" if any(note.end is not None for note in notes) else "center")
     if axis.get_legend_handles_labels()[0]:
         axis.legend(frameon=False)
-    figure.description = _describe_loss(history, finite)
+    for note in notes:
+        _say(axis, note)
+    figure.description = " ".join([_describe_loss(history, finite), *_sentences(notes)])
     return figure
+
+
+def _say(axis: Axes, note: Any) -> None:
+    """One annotation: a shaded and hatched region, an arrow to a point, or a line with its words beside it."""
+    top = axis.get_xaxis_transform()
+    if note.end is not None:
+        axis.axvspan(note.step, note.end, facecolor=ORANGE, alpha=0.12, hatch="//", edgecolor=ORANGE, linewidth=0)
+        axis.text(note.end, 1.01, note.text, ha="right", va="bottom", color=ORANGE, fontsize=9, transform=top)
+    elif note.value is not None:
+        axis.annotate(
+            note.text, (note.step, note.value), (0, 22), textcoords="offset points", ha="center",
+            arrowprops={"arrowstyle": "->", "color": GREY},
+        )  # fmt: skip
+    else:
+        axis.axvline(note.step, color=GREY, linestyle="-.", linewidth=0.9)
+        axis.text(
+            note.step, 0.98, f" {note.text}", rotation=90, va="top", ha="right", fontsize=8, color=GREY, transform=top
+        )
+
+
+def _sentences(notes: Sequence[Any]) -> list[str]:
+    """The annotations in words, for the description."""
+    return [
+        f"{note.text[0].upper()}{note.text[1:]}{'' if note.value is not None else f' (step {note.step:g})'}."
+        for note in notes
+    ]
 
 
 def _describe_loss(history: pd.DataFrame, finite: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb import overfitting, plots
+from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change
 from aitrain_nb.displays import find_display
 from aitrain_nb.engine.capture import capture
@@ -310,7 +311,8 @@ class Trainer(Phases):
     def plot(self) -> Picture:
         """The run so far: training and validation loss, what knowing nothing costs, and the weights that were kept."""
         kept = self.ending.kept_step if self.ending is not None else None
-        return plots.loss(self.history.frame(), classes=len(self.class_names), kept_step=kept)
+        notes = annotate(self.history, kept)
+        return plots.loss(self.history.frame(), classes=len(self.class_names), notes=notes)
 
     # small questions
 

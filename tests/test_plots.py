@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aitrain_nb import html, plots
+from aitrain_nb.annotations import Annotation
 
 HISTORY = pd.DataFrame(
     {
@@ -21,10 +22,15 @@ HISTORY = pd.DataFrame(
         "eval_loss": [math.nan, 1.9, math.nan, 1.5],
     }
 )
+NOTES = [
+    Annotation("kept", 4, None, 1.5, "kept: epoch 2, 1.5"),
+    Annotation("overfitting", 2, 4, None, "validation diverges from epoch 2"),
+    Annotation("learning_rate", 3, None, None, "learning rate 5e-4"),
+]
 OLD = {"weight": [[1.0, -2.0]], "bias": [0.5]}
 NEW = {"weight": [[1.5, -2.5]], "bias": [0.25]}
 DRAWN = {
-    "loss": lambda: plots.loss(HISTORY, classes=10, kept_step=4),
+    "loss": lambda: plots.loss(HISTORY, classes=10, notes=NOTES),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
     "dials": lambda: plots.dials(OLD, NEW),
@@ -76,7 +82,8 @@ def test_the_axes_say_what_they_show_and_in_which_unit(name):
 
 @pytest.mark.parametrize("name", [name for name in DRAWN if name != "images"])
 def test_a_plot_has_a_title(name):
-    assert DRAWN[name]().axes[0].get_title()
+    axis = DRAWN[name]().axes[0]
+    assert axis.get_title() or axis.get_title("left")
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -101,7 +108,7 @@ def test_a_new_figure_has_as_many_axes_as_columns():
 
 def test_the_loss_plot_draws_training_and_validation():
     axis = DRAWN["loss"]().axes[0]
-    training, smoothed, validation, nothing = axis.get_lines()
+    training, smoothed, validation, nothing, _change = axis.get_lines()
     assert points(training) == [(1, 2.5), (2, 1.8), (3, 1.2), (4, 0.8)]
     assert points(validation) == [(2, 1.9), (4, 1.5)]
     assert nothing.get_ydata()[0] == pytest.approx(math.log(10))
@@ -235,7 +242,14 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
-    "loss": ["2.500 at step 1", "0.800 at step 4", "lowest at epoch 2 with 1.5"],
+    "loss": [
+        "2.500 at step 1",
+        "0.800 at step 4",
+        "lowest at epoch 2 with 1.5",
+        "Kept: epoch 2, 1.5.",
+        "diverges",
+        "(step 3)",
+    ],
     "learning_rate": ["from 0.001 to 0", "between 1 and 4", "median 2.5"],
     "schedule": ["4 steps", "highest at step 3 with 1", "ends at 0.5"],
     "dials": ["3 weights in 2 groups", "from -2.5 to 1.5", "in weight, by 0.5"],
