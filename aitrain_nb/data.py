@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.sides import check_shares, choose_sides, cut_text
+from aitrain_nb.sides import check_shares, choose_sides, cut_text, rare_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,12 +65,20 @@ class Dataset:
         import torch
 
         labels = self.columns["label"]
+        missing = (
+            [place for place, label in enumerate(labels) if _is_missing(label)] if isinstance(labels, list) else []
+        )
+        if missing:
+            raise DataError(
+                "Some labels are missing.", f"{len(missing)} of {len(labels)}: {', '.join(map(str, missing[:5]))}.",
+                "Drop those examples, or give them a label.",
+            )  # fmt: skip
         if isinstance(labels, list) and any(isinstance(label, str) for label in labels):
             names = self.label_names or tuple(sorted({str(label) for label in labels}))
-            missing = sorted({str(label) for label in labels} - set(names))
-            if missing:
+            unknown = sorted({str(label) for label in labels} - set(names))
+            if unknown:
                 raise DataError(
-                    f"Label {missing[0]!r} is no class.", f"The classes are: {', '.join(names)}.", "Name all classes."
+                    f"Label {unknown[0]!r} is no class.", f"The classes are: {', '.join(names)}.", "Name all classes."
                 )
             places = {name: number for number, name in enumerate(names)}
             self.columns["label"] = torch.tensor([places[str(label)] for label in labels])
@@ -127,7 +137,7 @@ class Dataset:
 
     def split(
         self, fraction: float = 0.2, seed: int = 0, *, test_fraction: float = 0.0, name: str = "your data",
-        scale: float = 1.0, note: str = "",
+        scale: float | None = None, note: str = "",
     ) -> Splits:  # fmt: skip
         """Training, validation and perhaps test examples; see `split`."""
         return split(self, fraction, seed, test_fraction=test_fraction, name=name, scale=scale, note=note)
@@ -158,7 +168,18 @@ def _column(name: str, values: Any) -> Any:
             raise DataError("The images can't be read.", f"{error}", "Give one array of numbers.") from error
     if name == "image" and isinstance(values, torch.Tensor) and values.ndim == 3:
         return values[:, None]  # one channel
+    if name == "image" and isinstance(values, torch.Tensor) and values.ndim == 4:
+        _check_channels_first(values)
     return values if isinstance(values, torch.Tensor) else list(values)
+
+
+def _check_channels_first(images: Tensor) -> None:
+    """Raise DataError where images [n, h, w, C] have their channels last."""
+    if images.shape[-1] in {1, 3, 4} and images.shape[1] not in {1, 3, 4}:
+        raise DataError(
+            f"The images have shape {tuple(images.shape)}: their channels seem to come last.",
+            "[examples, channels, height, width] is needed.", "Move them: images.transpose(0, 3, 1, 2) of NumPy, or permute of torch.",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -175,6 +196,7 @@ class Splits:
         validation_indices: the same for validation.
         test: examples that are used for nothing at all until you ask for `evaluate("test")`, or None.
         test_indices: the same for test.
+        notes: what a person should know about the split, a sentence each.
         guess: what was decided about columns, delimiters and the like when a person's own data were read, or None.
     """
 
@@ -188,6 +210,7 @@ class Splits:
     guess: Any = field(default=None, repr=False)
     test: Dataset | None = None
     test_indices: Tensor | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -197,7 +220,7 @@ class Splits:
 
 def split(
     dataset: Dataset, fraction: float, seed: int, *, test_fraction: float = 0.0, name: str = "your data",
-    scale: float = 1.0, note: str = "",
+    scale: float | None = None, note: str = "",
 ) -> Splits:  # fmt: skip
     """Training, validation and perhaps test examples: every class in the same share on each side, equal examples on the same.
 
@@ -208,7 +231,7 @@ def split(
         seed: decides which ones; the user's generators are not used.
         test_fraction: share kept for a test at the very end; 0 for none.
         name: what the data is called.
-        scale: what a raw value is multiplied by before the model sees it.
+        scale: what a raw value is multiplied by before the model sees it; None is 1, or 1/255 for images of whole bytes.
         note: source and licence.
 
     Raises:
@@ -221,12 +244,40 @@ def split(
         return Splits(train, validation, name, 1.0, note, test=test if test_fraction else None)
     labelled = "label" in dataset.columns or bool(dataset.label_names)
     classes = _labels_to_split(dataset) if labelled else None
-    one, two, three = choose_sides(_groups(dataset), classes, dataset.label_names, fraction, test_fraction, seed)
+    groups = _groups(dataset)
+    one, two, three = choose_sides(groups, classes, dataset.label_names, fraction, test_fraction, seed)
     plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
     return Splits(
-        plain.subset(one), plain.subset(two), name, scale, note, one, two,
+        plain.subset(one), plain.subset(two), name, _scale_of(dataset) if scale is None else scale, note, one, two,
         test=None if three is None else plain.subset(three), test_indices=three,
+        notes=_rare_notes(dataset, classes, groups, test_fraction),
     )  # fmt: skip
+
+
+def _scale_of(dataset: Dataset) -> float:
+    """1, or 1/255 where images are whole bytes."""
+    import torch
+
+    images = dataset.columns.get("image")
+    return 1 / 255 if isinstance(images, torch.Tensor) and images.dtype == torch.uint8 else 1.0
+
+
+def _rare_notes(dataset: Dataset, classes: Tensor | None, groups: Tensor, test_fraction: float) -> tuple[str, ...]:
+    """Which classes are too rare to be on each side."""
+    import torch
+
+    if classes is None:
+        return ()
+    first = torch.full((int(groups.max()) + 1,), len(groups)).scatter_reduce(
+        0, groups, torch.arange(len(groups)), "amin"
+    )
+    rare = rare_classes(classes[first[first < len(groups)]], len(dataset.label_names), test_fraction)
+    named = ", ".join(dataset.label_names[kind] for kind in rare)
+    return (
+        (f"Too few examples of {named} to have some on each side: all are in training, so nothing tests them.",)
+        if rare
+        else ()
+    )
 
 
 def _labels_to_split(dataset: Dataset) -> Tensor:
@@ -243,12 +294,23 @@ def _groups(dataset: Dataset) -> Tensor:
     if "group" in dataset.columns:
         return torch.as_tensor(dataset.columns["group"])
     inputs = [column for name, column in dataset.columns.items() if name != "label"]
+    if not inputs:
+        return torch.arange(len(dataset))
     keys = [
-        [row.numpy().tobytes() for row in column] if isinstance(column, torch.Tensor) else list(map(str, column))
+        [row.numpy().tobytes() for row in column] if isinstance(column, torch.Tensor) else list(map(_plain, column))
         for column in inputs
     ]
     numbers: dict[Any, int] = {}
     return torch.tensor([numbers.setdefault(key, len(numbers)) for key in zip(*keys, strict=True)])
+
+
+def _is_missing(label: object) -> bool:
+    return label is None or (isinstance(label, float) and math.isnan(label))
+
+
+def _plain(text: object) -> str:
+    """A text without what doesn't make it another one: case, blanks, ways to write the same letter."""
+    return " ".join(unicodedata.normalize("NFKC", str(text)).casefold().split())
 
 
 def checked_labels(dataset: Dataset) -> Tensor:

@@ -30,19 +30,27 @@ def choose_sides(
         int64 places; None for the test where there is none.
 
     Raises:
-        DataError: the shares leave nothing, or a class has too few groups to be on each side.
+        DataError: the shares leave nothing, or too few groups for the classes.
     """
     import torch
 
     kept, member = groups.unique(return_inverse=True)
     first = torch.full((len(kept),), len(groups)).scatter_reduce(0, member, torch.arange(len(groups)), "amin")
     of_group = None if classes is None else classes[first]
-    if of_group is not None:
-        _check_counts(of_group, len(groups), names, fraction, test_fraction)
     rest, test = torch.arange(len(kept)), None
+    pinned = rest[
+        :0
+    ]  # groups of classes that are too rare to be divided: there is more to learn from them than to test
+    if of_group is not None:
+        rare = rare_classes(of_group, len(names), test_fraction)
+        is_rare = torch.isin(of_group, torch.tensor(rare, dtype=of_group.dtype))
+        rest, pinned = (~is_rare).nonzero()[:, 0], is_rare.nonzero()[:, 0]
+        different = "" if len(kept) == len(groups) else " different"
+        _check_counts(of_group[rest], different, [names[kind] for kind in rare], fraction, test_fraction)
     if test_fraction:
         rest, test = _draw(rest, of_group, test_fraction, seed)
     train, validation = _draw(rest, of_group, fraction / (1 - test_fraction), seed)
+    train = torch.cat([train, pinned])
 
     def members(side: Tensor) -> Tensor:
         """All members of these groups."""
@@ -84,27 +92,36 @@ def _draw(places: Tensor, classes: Tensor | None, share: float, seed: int) -> tu
     return torch.from_numpy(larger), torch.from_numpy(smaller)
 
 
-def _check_counts(classes: Tensor, examples: int, names: Sequence[str], fraction: float, test_fraction: float) -> None:
-    """Raise DataError where a class can't be on each side: `classes` holds the class of each group."""
+def rare_classes(classes: Tensor, number: int, test_fraction: float) -> list[int]:
+    """Classes that occur but not often enough to be on each side: `classes` holds the class of each different example."""
     import torch
 
-    counts = torch.bincount(classes, minlength=len(names))
     sides = 3 if test_fraction else 2
-    rare = [names[i] for i, count in enumerate(counts.tolist()) if count < sides]
-    smallest = min(fraction, 1 - fraction - test_fraction, test_fraction or 1.0)
-    kept = math.ceil(len(classes) * smallest)
-    if rare or kept < len(counts):
-        different = "" if len(classes) == examples else " different"
-        why = (
-            f"Too few{different} examples of {', '.join(rare)}." if rare
-            else f"{len(classes)}{different} examples at validation_fraction={fraction} leave {kept} on the smallest side, "
-            f"for {len(counts)} classes."
-        )  # fmt: skip
-        need = "three" if test_fraction else "two"
+    return [kind for kind, count in enumerate(torch.bincount(classes, minlength=number).tolist()) if 0 < count < sides]
+
+
+def _check_counts(classes: Tensor, different: str, rare: Sequence[str], fraction: float, test_fraction: float) -> None:
+    """Raise DataError where a side would be too small for the classes: `classes` holds the class of each group."""
+    there = len(classes.unique())
+    if there < 2 and rare:
         raise DataError(
-            "The data can't be split.", why,
-            f"Give every class at least {need}{different} examples, or change validation_fraction.",
+            "The data can't be split.", f"Too few{different} examples of {', '.join(rare)}.",
+            f"Give every class at least {'three' if test_fraction else 'two'}{different} examples.",
         )  # fmt: skip
+    smallest, name = min((fraction, "validation_fraction"), (test_fraction or 1.0, "test_fraction"))
+    kept = math.ceil(len(classes) * smallest)
+    if kept < there or len(classes) - kept < there:
+        raise DataError(
+            "The data can't be split.",
+            f"{len(classes)}{different} examples at {name}={smallest:.3g} leave {kept} for one side and {len(classes) - kept} "
+            f"for the others, for {there} classes.",
+            f"Give more examples, or set {name}={_enough(there, len(classes))}.",
+        )
+
+
+def _enough(classes: int, examples: int) -> float:
+    """The smallest share in hundredths that leaves an example for each class."""
+    return math.ceil(100 * classes / examples) / 100 if classes < examples / 2 else 0.5
 
 
 def cut_text(text: str, fraction: float, test_fraction: float) -> tuple[str, str, str]:

@@ -303,3 +303,56 @@ def test_examples_in_memory_tell_the_task_by_their_columns(of_splits):
         )
         assert trainer.task.name == task
         assert len(trainer.data.validation) == 15
+
+
+def test_a_class_with_one_example_among_others_is_in_training_and_said():
+    labels = ["cat"] * 20 + ["dog"] * 20 + ["newt"]
+    splits = split(Dataset({"text": [f"text {i}" for i in range(41)], "label": labels}), 0.25, 0)
+    assert splits.train.columns["label"].bincount().tolist()[2] == 1
+    assert splits.validation.columns["label"].bincount(minlength=3).tolist() == [5, 5, 0]
+    assert "newt" in splits.notes[0]
+
+
+def test_small_data_are_told_which_share_would_do():
+    labels = [i % 6 for i in range(24)]
+    with pytest.raises(DataError) as caught:
+        split(Dataset({"text": [f"text {i}" for i in range(24)], "label": labels}), 0.3, 0, test_fraction=0.1)
+    assert "test_fraction=0.25" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "change", [str.upper, lambda text: f" {text}", lambda text: text.replace(" ", "  "), lambda text: text + "\n"]
+)
+def test_texts_that_differ_by_case_or_blanks_only_stay_on_one_side(change):
+    texts = [f"message number {i}" for i in range(60)]
+    splits = split(
+        Dataset({"text": texts + [change(text) for text in texts], "label": [i % 2 for i in range(60)] * 2}), 0.2, 0
+    )
+    sides = [
+        {" ".join(text.lower().split()) for text in part.columns["text"]} for part in (splits.train, splits.validation)
+    ]
+    assert not sides[0] & sides[1]
+    assert len(splits.validation) == 24
+
+
+@pytest.mark.parametrize("labels", [["x", None, "y"], ["x", float("nan"), "y"], [1, None, 0]])
+def test_missing_labels_are_no_class(labels):
+    with pytest.raises(DataError, match="Some labels are missing"):
+        Dataset({"text": list("abc") * 5, "label": labels * 5})
+
+
+def test_images_of_whole_bytes_are_scaled_to_one():
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 4, 4), dtype=np.uint8)
+    splits = Dataset({"image": images, "label": [i % 2 for i in range(20)]}).split(0.2)
+    assert splits.scale == 1 / 255
+    assert Dataset({"image": images / 255, "label": [i % 2 for i in range(20)]}).split(0.2).scale == 1
+
+
+def test_channels_that_come_last_are_said_to_do_so():
+    with pytest.raises(DataError, match="channels seem to come last"):
+        Dataset({"image": np.zeros((6, 20, 20, 3)), "label": [0, 1] * 3})
+
+
+def test_classes_without_examples_are_no_obstacle():
+    splits = Dataset({"text": [f"text {i}" for i in range(20)], "label": [0, 7] * 10}).split(0.2)
+    assert len(splits.label_names) == 8
