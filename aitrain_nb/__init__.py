@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
     from aitrain_nb.saving import load_run, save_run
+    from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
 
@@ -32,6 +33,7 @@ _HOMES = {
     "TrainConfig": "config",
     "Task": "tasks",
     "add_task": "tasks",
+    "read": "sources",
     "Dataset": "data",
     "Splits": "data",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
@@ -61,6 +63,7 @@ __all__ = [
     "plots",
     "prepare",
     "quick_look",
+    "read",
     "save_run",
 ]
 

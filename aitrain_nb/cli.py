@@ -91,11 +91,18 @@ def look(
     source: Annotated[str, typer.Argument(help="A file, a folder of images, or the name of a bundled data set.")],
     seconds: Annotated[float, typer.Option(min=1, help="About how long it may take.")] = 60.0,
     save: Annotated[Path | None, typer.Option("--config", help="Write the suggested run into this YAML file.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="The column with the texts; guessed by default.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="The column with the classes; guessed by default.")] = None,
 ) -> None:
     """A first look at data: what they are, what is odd, what simple methods reach, what fine-tuning would take."""
     from aitrain_nb.looking import quick_look
 
-    found = quick_look(source, seconds=seconds, progress=lambda sentence: typer.echo(f"... {sentence}", err=True))
+    if save is not None:
+        _check_place(save)
+    found = quick_look(
+        source, text_column=text_column, label_column=label_column, seconds=seconds,
+        progress=lambda sentence: typer.echo(f"... {sentence}", err=True),
+    )  # fmt: skip
     typer.echo(repr(found))
     if save is not None:
         save.write_text(found.config.to_yaml(), encoding="utf-8")
@@ -164,48 +171,46 @@ def _changes(given: list[str]) -> dict[str, Any]:
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     what: Annotated[
-        str, typer.Argument(help="A text, or a .csv or .tsv file with the column of texts the run was trained on.")
+        str,
+        typer.Argument(
+            help="A text, a table (.csv, .tsv, .jsonl, .json, .parquet) with the run's columns, or an image."
+        ),
     ],
+    second: Annotated[str | None, typer.Option(help="The second text, where the run was trained on pairs.")] = None,
     to: Annotated[Path | None, typer.Option(help="File for the predictions of a table; printed by default.")] = None,
     task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
     """Ask a trained model."""
-    import pandas as pd
-
+    from aitrain_nb.predicting import names_a_file, predict_file
     from aitrain_nb.saving import load_run
 
     _add_task(task_file)
+    if to is not None:
+        _check_place(to)
     trainer = load_run(run)
-    if Path(what).suffix.lower() not in {".csv", ".tsv"}:
-        best = trainer.predict([what]).iloc[0]
+    if not names_a_file(what):
+        best = trainer.predict([what] if second is None else [(what, second)]).iloc[0]
         typer.echo(f"{best['predicted']} ({best['probability']:.1%})")
         return
-    if not Path(what).is_file():
-        raise DataError(f"There is no file {Path(what).name!r}.", "It was not found.", "Check the path.")
-    table = pd.read_csv(what, sep="\t" if what.lower().endswith(".tsv") else ",", dtype=str, keep_default_na=False)
-    column = _text_column(table, trainer)
-    answers = trainer.predict(table[column].tolist())
-    table[["predicted", "probability"]] = answers[["predicted", "probability"]].round(4).to_numpy()
-    text = table.to_csv(index=False)
+    answers = predict_file(trainer, Path(what))
+    for note in answers.notes:
+        typer.echo(note, err=True)
+    text = answers.frame.to_csv(index=False)
     if to is None:
         typer.echo(text, nl=False)
     else:
         to.write_text(text, encoding="utf-8")
-        typer.echo(f"{len(table)} rows in {to}")
+        typer.echo(f"{len(answers.frame)} rows in {to}")
 
 
-def _text_column(table: Any, trainer: Any) -> str:
-    """The column with the texts: the one the run was trained on, or the one that is called text, or the only one."""
-    trained_on = [trainer.config.text_column, "text"]
-    if trainer.data.guess is not None:
-        trained_on.insert(1, trainer.data.guess.columns.get("text"))
-    wanted = [name for name in trained_on if name in table.columns]
-    if wanted or len(table.columns) == 1:
-        return str(wanted[0] if wanted else table.columns[0])
-    raise DataError(
-        "It isn't clear which column holds the texts.", f"The columns are: {', '.join(table.columns)}.",
-        f"Call it {next(name for name in trained_on if name)!r}, as when the run was trained.",
-    )  # fmt: skip
+def _check_place(file: Path) -> None:
+    """Raise before the work is done where a file could not be written after it."""
+    folder = file.resolve().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise DataError(
+            f"Can't write {file.name!r}.", f"There is no folder {folder.name!r} that can be written to.",
+            "Make the folder first, or name another one.",
+        )  # fmt: skip
 
 
 def _copy(to: Path) -> None:

@@ -93,6 +93,10 @@ class TrainConfig(BaseModel):
         unit="tokens", minimum=8, maximum=200_000, scale="log", level="advanced",
     )  # fmt: skip
 
+    image_size: int | None = knob(
+        None, "Image size", "Side of the images in a folder, in pixels; empty: the most frequent size, or the model's.",
+        unit="pixels", minimum=1, maximum=4096, level="advanced",
+    )  # fmt: skip
     augmentation: Literal["none", "shift", "affine", "flip", "affine+flip"] = knob(
         "none", "Augmentation", "How training images are changed at random, anew in each epoch: moved by whole pixels; moved, "
         "turned and zoomed; mirrored left to right.", level="advanced",

@@ -29,7 +29,7 @@ UNTRANSLATED = {
     "data text_column pair_column label_column max_length": "Hand datasets to its Trainer.",
     "validation_fraction test_fraction evaluation_examples": "Hand it datasets that were split.",
     "task model method tokenizer vocabulary_size": "Hand a loaded model and tokenizer to its Trainer.",
-    "augmentation normalization": "Do it in the datasets that its Trainer gets.",
+    "augmentation normalization image_size": "Do it in the datasets that its Trainer gets.",
     "class_weights": "Hand a compute_loss_func with weights to its Trainer.",
     "early_stopping early_stopping_patience": "There it is EarlyStoppingCallback(early_stopping_patience=...).",
     "threads": "Call torch.set_num_threads(...) before training.",

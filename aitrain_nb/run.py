@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset, Splits, split
-from aitrain_nb.errors import ConfigError, unknown_name
-from aitrain_nb.sources import read
+from aitrain_nb.errors import ConfigError, DataError, unknown_name
+from aitrain_nb.sources import Raw, read
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
 
@@ -20,8 +21,8 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
 
     Args:
         config: the run; `TrainConfig()` by default.
-        fields: fields of the config to set or change. `data` may also be a pandas DataFrame, a `datasets.Dataset`, a
-            `Dataset` of your own, which is split as the config says, or `Splits`.
+        fields: fields of the config to set or change. `data` may also be a pandas DataFrame, a `datasets.Dataset`, what
+            `read` gives, a `Dataset` of your own (both are split as the config says), or `Splits`.
 
     Raises:
         ConfigError: a name or value in the config isn't valid.
@@ -46,8 +47,9 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
         fields["data"] = f"a {type(source).__name__} in memory"
     _only_names(fields)
     config = (config or TrainConfig()).replace(**fields)
-    if config.task is None and isinstance(source, (Dataset, Splits)):
-        config = config.replace(task=_task_of_columns(source.train if isinstance(source, Splits) else source))
+    if config.task is None and isinstance(source, (Dataset, Splits, Raw)):
+        examples = source.train if isinstance(source, Splits) else source.dataset if isinstance(source, Raw) else source
+        config = config.replace(task=_task_of_columns(examples))
     config = resolve(config)
     task = find_task(str(config.task))
     data = source if isinstance(source, Splits) else load_data(config, source)
@@ -102,6 +104,20 @@ def _task_of(data: str | None) -> str:
     return "text-generation" if path.suffix.lower() in {".txt", ".text"} else "text-classification"
 
 
+def _read(source: Any, read_as: str, config: TrainConfig) -> Raw:
+    """A person's own data; where reading needs an option that is no field of a config, the error says where it goes."""
+    try:
+        return read(
+            source, read_as, config.text_column, config.pair_column, config.label_column, image_size=config.image_size
+        )
+    except DataError as error:
+        options = set(inspect.signature(read).parameters) - set(TrainConfig.model_fields)
+        if any(f"{option}=" in error.fix for option in options):
+            more = " These are arguments of ai.read: prepare(data=ai.read(file, ...))."
+            raise DataError(error.what, error.why, error.fix + more) from error
+        raise
+
+
 def _task_of_columns(dataset: Dataset) -> str:
     """The task that examples in memory are most likely for."""
     if "image" in dataset.columns:
@@ -131,13 +147,7 @@ def load_data(config: TrainConfig, source: Any = None) -> Splits:
         return split(source, config.validation_fraction, config.seed, test_fraction=config.test_fraction)
     if source is None and not Path(name).exists() and "/" not in name and "." not in name:
         raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
-    raw = read(
-        name if source is None else source,
-        read_as,
-        config.text_column,
-        config.pair_column,
-        config.label_column,
-    )
+    raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
     splits = split(
         raw.dataset, config.validation_fraction, config.seed, test_fraction=config.test_fraction, name=raw.name,
         scale=raw.scale, note=raw.note,

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.sources import files, kinds
-from aitrain_nb.sources.base import Options, Raw
+from aitrain_nb.sources.base import Options, Raw, Table
 from aitrain_nb.sources.guess import Guess
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-__all__ = ["Guess", "Raw", "read"]
+__all__ = ["Guess", "Raw", "read", "read_table", "table_suffixes"]
 
 
 def read(
@@ -80,3 +80,26 @@ def read(
         if kind.takes(found):
             return kind.read(found, options)
     raise DataError(*files.not_taken(found, kinds.suffixes()))
+
+
+def table_suffixes() -> tuple[str, ...]:
+    """The endings of the files that hold rows."""
+    return tuple(suffix for kind in kinds.all_kinds() if kind.table is not None for suffix in kind.suffixes)
+
+
+def read_table(source: str | Path, *, encoding: str | None = None, delimiter: str | None = None) -> Table:
+    """The rows of a file as they are, no column chosen; `.frame` is a DataFrame and `.notes` says what was decided.
+
+    Args:
+        source: a file (.csv, .tsv, .jsonl, .ndjson, .json, .parquet).
+        encoding: as for `read`.
+        delimiter: as for `read`.
+
+    Raises:
+        DataError: the file can't be found, read or understood.
+    """
+    found = files.locate(source, kinds.suffixes())
+    for kind in kinds.all_kinds():
+        if kind.table is not None and kind.takes(found):
+            return kind.table(found, Options(encoding=encoding, delimiter=delimiter))
+    raise DataError(*files.not_taken(found, table_suffixes()))

@@ -25,11 +25,13 @@ class Kind(NamedTuple):
         takes: whether this kind reads the source: a path that exists, a `HubName`, or an object.
         read: reads it.
         suffixes: the file names it takes, for the sentence that lists them.
+        table: reads it as rows without choosing columns, where it has rows.
     """
 
     takes: Callable[[Any], bool]
     read: Callable[[Any, Options], Raw]
     suffixes: tuple[str, ...] = ()
+    table: Callable[[Any, Options], Table] | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 4 * 2**30
 """Images that would need more memory aren't read."""
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+"""Endings of files that are taken for images."""
 _UNREADABLE = "image that can't be read"
 _GREY = {"1", "L", "LA", "La", "I", "F"}
 _ORIENTATION = 0x0112
@@ -234,6 +236,27 @@ def _pixels(source: Source, shape: tuple[int, int, int]) -> np.ndarray:
             plain = plain.resize((width, height), Image.Resampling.BILINEAR)
         pixels = np.asarray(plain, dtype=np.float32)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def read_image(given: Any, shape: tuple[int, int, int]) -> Tensor:
+    """One image as training would have read it.
+
+    Args:
+        given: a path, or a Pillow image.
+        shape: channels, height and width to bring it to.
+
+    Returns:
+        [channels, height, width] float32 from 0 to 255.
+
+    Raises:
+        DataError: it can't be found or read.
+    """
+    import torch
+
+    path = Path(given) if isinstance(given, (str, Path)) else None
+    if path is not None and not path.is_file():
+        raise DataError(f"There is no file {shown(path.name)}.", "It was not found.", "Check the path.")
+    return torch.from_numpy(_pixels(Source(path.name if path else "the image", path or given), shape))
 
 
 def _flat(image: Image.Image, channels: int) -> Image.Image:

@@ -270,6 +270,34 @@ class Task(ABC):
         """Invariants between raw examples and tensors."""
 
 
+def own_texts(examples: Any) -> list[Any]:
+    """A person's own texts, or pairs of texts, as a list.
+
+    Raises:
+        DataError: they are a table, none, or something else than texts.
+    """
+    if hasattr(examples, "columns"):
+        names = ", ".join(map(str, examples.columns))
+        raise DataError(
+            "A table can't be read as texts.",
+            f"It has the columns {names}.",
+            "Give one of them: predict(table['text']).",
+        )
+    given = [examples] if isinstance(examples, str) else list(examples) if hasattr(examples, "__iter__") else [examples]
+    if not given:
+        raise DataError("There are no examples.", "The list is empty.", "Give at least one.")
+    for place, example in enumerate(given):
+        pair = (
+            isinstance(example, (tuple, list)) and len(example) == 2 and all(isinstance(text, str) for text in example)
+        )
+        if not isinstance(example, str) and not pair:
+            raise DataError(
+                "These texts can't be read.", f"Number {place} is {type(example).__name__}, not a text.",
+                "Give a list of strings.",
+            )  # fmt: skip
+    return given
+
+
 def label_numbers(labels: Any, examples: int, names: Sequence[str]) -> Tensor:
     """Class numbers [n] int64 of a person's own answers, given by name or number; -100 for all where there are none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -12,6 +13,7 @@ from aitrain_nb.errors import DataError
 from aitrain_nb.models import images as image_models
 from aitrain_nb.pixels import AUGMENTATIONS, Pretrained, Standardize
 from aitrain_nb.records.base import Check, Fact
+from aitrain_nb.sources.pictures import read_image
 from aitrain_nb.tasks.base import Task, label_numbers
 
 if TYPE_CHECKING:
@@ -79,7 +81,15 @@ class ImageClassification(Task):
         return image_models.is_small(model)
 
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
-        """Images in the raw range of the data: [n, Cin, h, w], [n, h, w] or one [h, w]; labels as numbers or names."""
+        """Images in the raw range of the data: [n, Cin, h, w], [n, h, w] or one [h, w]; labels as numbers or names.
+
+        Or paths and Pillow images, one or a list: they are read, resized and scaled as in training.
+        """
+        if _is_file(examples) or (isinstance(examples, (list, tuple)) and examples and all(map(_is_file, examples))):
+            channels, height, width = torch.as_tensor(splits.train.columns["image"]).shape[1:]
+            given = [examples] if _is_file(examples) else examples
+            read = torch.stack([read_image(image, (channels, height, width)) for image in given])
+            examples = read / 255 / splits.scale
         try:
             images = torch.as_tensor(examples, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -209,6 +219,11 @@ class ImageClassification(Task):
         yield Check(
             "labels are those of the raw examples", bool(same.all()), f"{int(same.sum())} of {batch.size} equal"
         )
+
+
+def _is_file(example: Any) -> bool:
+    """Whether it is the path of an image, or an image of Pillow."""
+    return isinstance(example, (str, Path)) or hasattr(example, "getbands")
 
 
 def _is_augmented(batch: Batch) -> bool:

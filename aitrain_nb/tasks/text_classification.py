@@ -13,7 +13,7 @@ from aitrain_nb.models import texts as text_models
 from aitrain_nb.models.pretrained import find_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
-from aitrain_nb.tasks.base import Task, label_numbers
+from aitrain_nb.tasks.base import Task, label_numbers, own_texts
 from aitrain_nb.tokenizing import load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class TextClassification(Task):
 
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
         """A text, a list of texts, or a list of pairs of texts; labels as numbers or names."""
-        given = [examples] if isinstance(examples, str) else list(examples)
+        given = own_texts(examples)
         pairs = "text_pair" in splits.train.columns
         columns: dict[str, Any] = {"text": given}
         if pairs:
@@ -102,10 +102,9 @@ class TextClassification(Task):
                     'Give [("one", "other")].',
                 )
             columns = {"text": [pair[0] for pair in given], "text_pair": [pair[1] for pair in given]}
-        wrong = next((text for column in columns.values() for text in column if not isinstance(text, str)), None)
-        if wrong is not None:
+        elif not all(isinstance(text, str) for text in given):
             raise DataError(
-                "These texts can't be read.", f"One of them is {type(wrong).__name__}.", "Give a list of strings."
+                "These examples are pairs.", "The model was trained on single texts.", "Give one string an example."
             )
         numbers = label_numbers(labels, len(given), splits.label_names)
         return Dataset(columns | {"label": numbers}, splits.label_names)

@@ -13,7 +13,7 @@ from aitrain_nb.models import texts as text_models
 from aitrain_nb.models.pretrained import find_pretrained, load_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
-from aitrain_nb.tasks.base import Task
+from aitrain_nb.tasks.base import Task, own_texts
 from aitrain_nb.tokenizing import load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
@@ -97,13 +97,7 @@ class TextGeneration(Task):
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
         """A text or a list of texts; what comes next in each is its own answer, so there are no labels to give."""
         del splits, labels
-        texts = [examples] if isinstance(examples, str) else list(examples)
-        wrong = next((text for text in texts if not isinstance(text, str)), None)
-        if wrong is not None:
-            raise DataError(
-                "These texts can't be read.", f"One of them is {type(wrong).__name__}.", "Give a list of strings."
-            )
-        return Dataset({"text": texts})
+        return Dataset({"text": [text if isinstance(text, str) else "\n".join(text) for text in own_texts(examples)]})
 
     def class_names(self, splits: Splits, processor: Any) -> Sequence[str]:
         """The vocabulary: each token as a person can read it."""

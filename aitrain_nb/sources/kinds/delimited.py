@@ -31,7 +31,7 @@ def _takes(source: Any) -> bool:
     return isinstance(source, Path) and source.is_file() and source.suffix.lower() in SUFFIXES
 
 
-def _read(path: Path, options: Options) -> Raw:
+def _table(path: Path, options: Options) -> Table:
     text, notes = read_text(path, options.encoding)
     told = _SEPARATOR.match(text) if options.delimiter is None else None
     if told:
@@ -46,7 +46,11 @@ def _read(path: Path, options: Options) -> Raw:
     rows, more = read_rows(text, delimiter, options.quotes, path.name, first_line=2 if told else 1)
     notes += more
     frame, more = _frame(rows, options, path.name)
-    return as_raw(Table(frame, path.name, f"Your file {path.name}.", (*notes, *more)), options)
+    return Table(frame, path.name, f"Your file {path.name}.", (*notes, *more))
+
+
+def _read(path: Path, options: Options) -> Raw:
+    return as_raw(_table(path, options), options)
 
 
 def _delimiter_note(delimiter: str, path: Path) -> str:
@@ -98,4 +102,4 @@ def _has_header(rows: list[Row]) -> tuple[bool, str]:
     return True, "because its values are short and don't occur again"
 
 
-KIND = Kind(_takes, _read, SUFFIXES)
+KIND = Kind(_takes, _read, SUFFIXES, _table)

@@ -24,14 +24,17 @@ def _takes(source: Any) -> bool:
     return isinstance(source, Path) and source.is_file() and source.suffix.lower() in SUFFIXES
 
 
-def _read(path: Path, options: Options) -> Raw:
+def _table(path: Path, options: Options) -> Table:
     text, notes = read_text(path, options.encoding)
     if path.suffix.lower() == ".json":
         records, more = _whole(text, path.name)
     else:
         records, more = _by_line(text, path.name)
-    table = Table(_frame(records, path.name), path.name, f"Your file {path.name}.", (*notes, *more))
-    return as_raw(table, options)
+    return Table(_frame(records, path.name), path.name, f"Your file {path.name}.", (*notes, *more))
+
+
+def _read(path: Path, options: Options) -> Raw:
+    return as_raw(_table(path, options), options)
 
 
 def _whole(text: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
@@ -124,4 +127,4 @@ def _frame(records: list[dict[str, Any]], name: str) -> pd.DataFrame:
     return frame
 
 
-KIND = Kind(_takes, _read, SUFFIXES)
+KIND = Kind(_takes, _read, SUFFIXES, _table)

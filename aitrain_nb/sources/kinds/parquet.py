@@ -24,9 +24,12 @@ def _takes(source: Any) -> bool:
     return isinstance(source, Path) and source.is_file() and source.suffix.lower() in SUFFIXES
 
 
+def _table(path: Path, _options: Options) -> Table:
+    return Table(_frame(read_bytes(path), path.name), path.name, f"Your file {path.name}.")
+
+
 def _read(path: Path, options: Options) -> Raw:
-    frame = _frame(read_bytes(path), path.name)
-    return as_raw(Table(frame, path.name, f"Your file {path.name}."), options)
+    return as_raw(_table(path, options), options)
 
 
 def _frame(data: bytes, name: str) -> pd.DataFrame:
@@ -52,4 +55,4 @@ def _frame(data: bytes, name: str) -> pd.DataFrame:
     return frame.drop(columns=index)
 
 
-KIND = Kind(_takes, _read, SUFFIXES)
+KIND = Kind(_takes, _read, SUFFIXES, _table)

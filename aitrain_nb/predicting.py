@@ -1,0 +1,102 @@
+"""A trained model's answers for a file: read as training would read it, row by row, nothing of it lost."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aitrain_nb.errors import DataError
+from aitrain_nb.sources import read_table, table_suffixes
+from aitrain_nb.sources.pictures import SUFFIXES as PICTURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aitrain_nb.trainer import Trainer
+
+
+class Answers(NamedTuple):
+    """What a model says about the rows of a file.
+
+    Attributes:
+        frame: the file's own columns, then the predicted class and its probability, 0 to 1; both empty for an empty row.
+        notes: what was decided while the file was read, and how many rows are empty, a sentence each.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str]
+
+
+def names_a_file(what: str) -> bool:
+    """Whether a person who writes this means a file: it is there, or it has a file's ending and no blank."""
+    return Path(what).suffix.lower() in {*table_suffixes(), *PICTURES} or bool(
+        re.fullmatch(r"\S+\.[A-Za-z]\w{1,4}", what)
+    )
+
+
+def predict_file(trainer: Trainer, path: Path) -> Answers:
+    """The model's answers for each row of a table, or for one image.
+
+    Raises:
+        DataError: there is no such file, it can't be read, or it isn't clear which column to ask about.
+    """
+    import pandas as pd
+
+    if not path.is_file():
+        raise DataError(f"There is no file {path.name!r}.", "It was not found.", "Check the path.")
+    if path.suffix.lower() in PICTURES:
+        found = trainer.predict([path])
+        return Answers(pd.DataFrame({"file": [path.name]}).join(found[["predicted", "probability"]]), [])
+    table = read_table(path)
+    frame, notes = table.frame.copy(), list(table.notes)
+    columns = _columns(frame, trainer)
+    rows = [[None if pd.isna(value) else str(value) for value in row] for row in frame[columns].itertuples(index=False)]
+    full = [place for place, row in enumerate(rows) if all(value and value.strip() for value in row)]
+    if len(full) < len(rows):
+        notes.append(f"Empty rows, left without an answer: {len(rows) - len(full):,} of {len(rows):,}.")
+    for name in ("predicted", "probability"):
+        frame[_free(frame, name)] = _answers(trainer, rows, full)[name]
+    return Answers(frame, notes)
+
+
+def _answers(trainer: Trainer, rows: list[list[Any]], full: list[int]) -> dict[str, list[Any]]:
+    """Predicted class and probability of each row; None for those that aren't full."""
+    answers: dict[str, list[Any]] = {"predicted": [None] * len(rows), "probability": [None] * len(rows)}
+    if not full:
+        return answers
+    asked = [rows[place][0] if len(rows[place]) == 1 else tuple(rows[place]) for place in full]
+    found = trainer.predict(asked)
+    for name, digits in (("predicted", None), ("probability", 4)):
+        for place, value in zip(full, found[name], strict=True):
+            answers[name][place] = value if digits is None else round(float(value), digits)
+    return answers
+
+
+def _free(frame: pd.DataFrame, name: str) -> str:
+    """This name, or the next one that no column of the file has."""
+    return next(
+        free for free in (name, *(f"{name}_{number}" for number in range(2, 1000))) if free not in frame.columns
+    )
+
+
+def _columns(frame: pd.DataFrame, trainer: Trainer) -> list[str]:
+    """The columns to ask about: those the run was trained on, or one that is called text, or the only one."""
+    config, guess = trainer.config, trainer.data.guess
+    roles = {"text": config.text_column, "text_pair": config.pair_column}
+    wanted = [[roles[role], guess.columns.get(role) if guess is not None else None, role] for role in roles]
+    if "text_pair" not in trainer.data.train.columns:
+        del wanted[1]
+    chosen = [next((str(name) for name in names if name in frame.columns), None) for names in wanted]
+    if None in chosen and len(wanted) == 1 and len(frame.columns) == 1:
+        return [str(frame.columns[0])]
+    missing = [
+        next(str(name) for name in names if name) for names, found in zip(wanted, chosen, strict=True) if found is None
+    ]
+    if missing:
+        raise DataError(
+            f"It isn't clear which column holds the {'texts' if len(wanted) == 1 else 'pairs of texts'}.",
+            f"The columns are: {', '.join(map(str, frame.columns))}.",
+            f"Call {' and '.join(repr(name) for name in missing)} as when the run was trained.",
+        )
+    return [str(name) for name in chosen]
