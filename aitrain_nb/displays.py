@@ -50,8 +50,11 @@ def step_line(step: int, steps: int, loss: float, lr: float, grad_norm: float) -
     return f"Step {step}/{steps}: loss={numerals.step_loss(loss)}, lr={numerals.rate(lr)}, grad_norm={grad_norm:.2f}"
 
 
-def epoch_line(epoch: float, training_loss: float, validation_loss: float, *, overfitting: bool = False) -> str:
-    """One evaluation: epochs completed, training loss since the last one and validation loss, nats.
+def epoch_line(
+    epoch: float, training_loss: float, validation_loss: float, *, score: tuple[str, float] | None = None,
+    overfitting: bool = False,
+) -> str:  # fmt: skip
+    """One evaluation: epochs completed, training loss since the last one and validation loss, nats; a score, 0 to 1.
 
     >>> epoch_line(4, 0.8, 1.5, overfitting=True)
     'Epoch 4: Training loss: 0.8, Validation loss: 1.5  ← Overfitting!'
@@ -60,6 +63,8 @@ def epoch_line(epoch: float, training_loss: float, validation_loss: float, *, ov
     losses = (
         f"Training loss: {numerals.epoch_loss(training_loss)}, Validation loss: {numerals.epoch_loss(validation_loss)}"
     )
+    if score is not None:
+        losses += f", {score[0].replace('_', ' ')}: {numerals.share(score[1])}"
     return f"Epoch {epoch:.4g}: {losses}{mark}"
 
 
@@ -99,7 +104,12 @@ class TextDisplay:
         if type(record) is Update:
             self._after_step(record)
         elif type(record) is Evaluation:
-            self._write(epoch_line(record.epoch, record.training_loss, record.loss, overfitting=record.overfitting))
+            metric = self._trainer.config.best_metric
+            score = None if metric == "loss" else (metric, record.metrics[metric])
+            line = epoch_line(
+                record.epoch, record.training_loss, record.loss, score=score, overfitting=record.overfitting
+            )
+            self._write(line)
 
     def end(self, ending: Ending) -> None:
         """Close the bar and say how it ended and which weights the model holds."""

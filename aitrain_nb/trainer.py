@@ -211,7 +211,9 @@ class Trainer(Phases):
         if kept is None:
             self.ending = Ending(state, reason, self.step, self.order.epochs_completed, self.step, last)
         else:
-            self.ending = Ending(state, reason, self.step, kept.epoch, kept.step, kept.loss)
+            metric = self.config.best_metric
+            score = None if metric == "loss" else (metric, kept.score)
+            self.ending = Ending(state, reason, self.step, kept.epoch, kept.step, kept.loss, score)
         self._running, self._stop_reason = False, ""
 
     def _stoppers(self) -> list[Callable[[Any], None]]:

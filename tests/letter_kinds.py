@@ -35,6 +35,7 @@ class Tagger(nn.Module):
 class LetterKinds(Task):
     name = "letter-kinds"
     read_as = "text-generation"
+    scores = ("accuracy",)
     default_data = "speeches"
     default_model = "tagger"
 

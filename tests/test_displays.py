@@ -10,6 +10,7 @@ import torch
 
 import aitrain_nb as ai
 from aitrain_nb.displays import TextDisplay, displays, epoch_line, header_line, step_line
+from aitrain_nb.engine.keeping import Keeper
 
 SOURCE_STEPS = [(100, 2.341, 5e-5, 1.23), (200, 1.892, 5e-5, 0.98), (300, 1.623, 5e-5, 0.87)]
 
@@ -177,3 +178,27 @@ def test_a_run_can_not_be_made_shorter_than_it_is(make):
     trainer.fit(display="none")
     with pytest.raises(ai.ConfigError, match="20 steps have been taken"):
         trainer.fit(display="none", max_steps=10)
+
+
+def test_the_score_that_chooses_is_in_every_line_and_says_why_weights_were_kept(capsys):
+    trainer = ai.prepare(data="digits", model="mlp", epochs=3, best_metric="macro_f1")
+    trainer.fit()
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(", macro f1: " in line for line in lines if line.startswith("Epoch ") and "loss" in line) == 3
+    assert "(highest validation macro f1, " in lines[-1]
+    assert "validation loss" in lines[-1]
+
+
+def test_a_score_that_the_task_does_not_give_is_refused_at_once():
+    text = ai.Dataset({"text": ["a rose is a rose is a rose " * 20]}).split(0.3)
+    with pytest.raises(ai.ConfigError, match="best_metric='macro_f1' doesn't fit"):
+        ai.prepare(task="text-generation", data=text, max_length=16, batch_size=4, best_metric="macro_f1")
+
+
+def test_of_equal_scores_the_lower_loss_is_kept():
+    keeper = Keeper(torch.nn.Linear(1, 1), enabled=True)
+    assert keeper.offer(1.0, 0.5, 10, 1.0)
+    assert keeper.offer(1.0, 0.1, 20, 2.0)
+    assert not keeper.offer(1.0, 0.1, 30, 3.0)
+    assert not keeper.offer(0.9, 0.01, 40, 4.0)
+    assert keeper.best.step == 20

@@ -318,3 +318,23 @@ def test_the_gradients_table_keeps_the_weights_the_step_began_with():
     before = [float(weight.detach().norm()) for weight in trainer.model.parameters()]
     trainer.update(gradients)
     assert gradients.table()["weight_norm"].tolist() == pytest.approx(before)
+
+
+def test_the_table_of_classes_is_scikit_learns_report():
+    from sklearn.metrics import precision_recall_fscore_support
+
+    trainer = ai.prepare(data="digits", model="mlp", max_steps=25)
+    trainer.fit(display="none")
+    evaluation = trainer.evaluate()
+    precise, right, f1, examples = precision_recall_fscore_support(
+        evaluation.labels.numpy(), evaluation.predicted.numpy(), labels=range(10), zero_division=float("nan")
+    )
+    table = evaluation.table().set_index("class")
+    for digit, row in table.iterrows():
+        i = int(digit)
+        assert row["examples"] == examples[i]
+        assert row["predicted"] == int((evaluation.predicted == i).sum())
+        assert row["right"] == pytest.approx(right[i])
+        assert row["precise"] == pytest.approx(precise[i], nan_ok=True)
+        assert row["f1"] == pytest.approx(f1[i])
+    assert table["f1"].mean() == pytest.approx(evaluation.metrics["macro_f1"])

@@ -49,8 +49,10 @@ class Keeper:
         return self.best if self._aside is not None else None
 
     def offer(self, score: float, loss: float, step: int, epoch: float) -> bool:
-        """Keep the weights as they are now if no evaluation had a higher score; says whether it did."""
-        if not self._enabled or not math.isfinite(score) or (self.best is not None and score <= self.best.score):
+        """Keep the weights as they are now if no evaluation was better: a higher score, or the same at a lower loss."""
+        if not self._enabled or not math.isfinite(score) or math.isnan(loss):
+            return False
+        if self.best is not None and (score, -loss) <= (self.best.score, -self.best.loss):
             return False
         weights, buffers = snapshots.copy_weights(self._model), snapshots.copy_buffers(self._model)
         self.best = Kept(score, loss, step, epoch, weights, buffers)

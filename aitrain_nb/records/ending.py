@@ -18,6 +18,7 @@ class Ending(NamedTuple):
         kept_epoch: epochs completed at the weights the model holds now.
         kept_step: the step after which those weights stood.
         kept_loss: their validation loss in nats, or None without an evaluation.
+        kept_score: name and value (0 to 1) of the score by which they are the best, or None where that is the loss.
     """
 
     state: str
@@ -26,6 +27,7 @@ class Ending(NamedTuple):
     kept_epoch: float
     kept_step: int
     kept_loss: float | None
+    kept_score: tuple[str, float] | None = None
 
     def __str__(self) -> str:
         return f"{self.state}: {self.reason}; {self.kept}" if self.reason else f"{self.state}; {self.kept}"
@@ -53,4 +55,8 @@ class Ending(NamedTuple):
                 if self.kept_step
                 else "kept the first weights (no step was taken)"
             )
-        return f"kept {where} (validation loss {numerals.significant(self.kept_loss)})"
+        loss = f"validation loss {numerals.significant(self.kept_loss)}"
+        if self.kept_score is not None:
+            name, value = self.kept_score
+            return f"kept {where} (highest validation {name.replace('_', ' ')}, {numerals.share(value)}; {loss})"
+        return f"kept {where} ({loss})"

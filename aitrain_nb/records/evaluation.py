@@ -79,22 +79,31 @@ class Evaluation(Record):
         return {"eval_loss": self.loss} | {f"eval_{name}": value for name, value in self.metrics.items()}
 
     def table(self) -> pd.DataFrame:
-        """One row a class that occurs: how often, how many were predicted right (share), mean loss (nats)."""
+        """One row a class that occurs or is predicted.
+
+        Columns: examples of the class; how often it was predicted; right, the share of its examples that were found
+        (recall); precise, the share of its predictions that are true (precision); f1, their harmonic mean; mean loss (nats).
+        """
         import pandas as pd
         import torch
 
         counted = self._targets.counted
         labels, losses = self.labels[counted], self.per_target[counted].double()
-        right = (self.predicted[counted] == labels).double()
-        size = len(self.class_names)
+        predicted, size = self.predicted[counted], len(self.class_names)
+        right = (predicted == labels).double()
         numbers, rights, sums = (torch.bincount(labels, weights, minlength=size) for weights in (None, right, losses))
-        present = numbers.nonzero()[:, 0].tolist()
+        said = torch.bincount(predicted, minlength=size)
+        present = (numbers + said).nonzero()[:, 0]
+        true, guessed, both = numbers[present].double(), said[present].double(), rights[present]
         return pd.DataFrame(
             {
-                "class": [self.class_names[i] for i in present],
-                "examples": [int(numbers[i]) for i in present],
-                "right": [float(rights[i] / numbers[i]) for i in present],
-                "loss": [float(sums[i] / numbers[i]) for i in present],
+                "class": [self.class_names[i] for i in present.tolist()],
+                "examples": numbers[present].tolist(),
+                "predicted": said[present].tolist(),
+                "right": (both / true).tolist(),
+                "precise": (both / guessed).tolist(),
+                "f1": (2 * both / (true + guessed)).tolist(),
+                "loss": (sums[present] / true).tolist(),
             }
         )
 
@@ -176,9 +185,14 @@ class Evaluation(Record):
         return "model.eval()\nwith torch.no_grad():\n    logits = model(inputs)"
 
     def _view(self) -> html.Markup:
-        cells = [[row["class"], row["examples"], html.bar(row["right"], numerals.share(row["right"]), html.GREEN)]
-                 for _, row in self.table().iterrows()]  # fmt: skip
-        return html.table(["class", "examples", "right"], cells[:30])
+        cells = [
+            [row["class"], row["examples"], row["predicted"], html.bar(row["f1"], f"{row['f1']:.2f}", html.GREEN),
+             "" if math.isnan(row["right"]) else numerals.share(row["right"]),
+             "" if math.isnan(row["precise"]) else numerals.share(row["precise"])]
+            for _, row in self.table().iterrows()
+        ]  # fmt: skip
+        headers = ["class", "examples", "predicted", "F1", "found of the class", "true of the predicted"]
+        return html.folded_table(headers, cells, 30)
 
     def _checks(self) -> Iterator[Check]:
         import torch

@@ -52,6 +52,7 @@ class Task(ABC):
         name: what a config calls it, unlike that of any other task.
         read_as: rows of data are read as for this task, one of the three that `aitrain_nb.sources` knows: texts with
             classes, images with classes, or texts alone.
+        scores: what `metrics` gives.
         augmentations: what `augment` knows besides "none".
         default_data, default_model, default_tokenizer, default_evaluation_examples: what an empty field of the config
             stands for.
@@ -65,6 +66,7 @@ class Task(ABC):
     default_model: ClassVar[str]
     read_as: ClassVar[str]
     augmentations: ClassVar[tuple[str, ...]] = ()
+    scores: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     default_tokenizer: ClassVar[str] = "auto"
     default_evaluation_examples: ClassVar[int | None] = None
 
@@ -179,6 +181,11 @@ class Task(ABC):
 
     def check_config(self, config: TrainConfig) -> None:
         """Raise ConfigError where the config asks for what this task doesn't do."""
+        if config.best_metric not in ("loss", *self.scores):
+            raise ConfigError(
+                f"best_metric={config.best_metric!r} doesn't fit {self.name}.",
+                f"Its evaluations give: loss, {', '.join(self.scores)}.", "Use one of them.",
+            )  # fmt: skip
         if config.augmentation != "none" and config.augmentation not in self.augmentations:
             raise ConfigError(
                 f"augmentation={config.augmentation!r} doesn't fit {self.name}.", "It changes images.",

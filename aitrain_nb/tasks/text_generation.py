@@ -40,6 +40,7 @@ class TextGeneration(Task):
 
     name: ClassVar[str] = "text-generation"
     read_as: ClassVar[str] = name
+    scores: ClassVar[tuple[str, ...]] = ("accuracy",)
     default_data: ClassVar[str] = "speeches"
     default_model: ClassVar[str] = "small-gpt"
     default_tokenizer: ClassVar[str] = "characters"
