@@ -80,7 +80,7 @@ class StopTraining(Exception):  # noqa: N818  a signal to the loop, not a failur
         self.reason = reason
 
 
-def _likeness(name: str, candidate: str) -> float:
+def likeness(name: str, candidate: str) -> float:
     """0 to 1: how alike two names are, dashes and capitals aside."""
     one, other = (text.lower().replace("-", "_") for text in (name, candidate))
     return difflib.SequenceMatcher(None, one, other).ratio()
@@ -92,7 +92,7 @@ def nearest(name: str, valid: Iterable[str]) -> list[str]:
     >>> nearest("learning_rte", ["epochs", "learning_rate"])
     ['learning_rate', 'epochs']
     """
-    return sorted(valid, key=lambda candidate: (-_likeness(str(name), candidate), candidate))
+    return sorted(valid, key=lambda candidate: (-likeness(str(name), candidate), candidate))
 
 
 def unknown_name(kind: str, name: object, valid: Iterable[str], meant: str | None = None) -> tuple[str, str, str]:
@@ -106,7 +106,7 @@ def unknown_name(kind: str, name: object, valid: Iterable[str], meant: str | Non
     """
     names = list(valid)
     best = meant or nearest(str(name), names)[0]
-    alike = meant is not None or _likeness(str(name), best) >= 0.5
+    alike = meant is not None or likeness(str(name), best) >= 0.5
     listed = ", ".join(nearest(str(name), names) if len(names) <= 8 else names)
     fix = f"Did you mean {best!r}?" if alike else "Choose one of them."
     return f"There is no {kind} named {name!r}.", f"The valid names are: {listed}.", fix

@@ -52,6 +52,7 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
         config = config.replace(task=_task_of_columns(examples))
     config = resolve(config)
     task = find_task(str(config.task))
+    task.check_config(config)
     data = source if isinstance(source, Splits) else load_data(config, source)
     processor = task.load_processor(config, data)
     return Trainer(task.load_model(config, data, processor), task, data, config, processor)
@@ -77,17 +78,17 @@ def resolve(config: TrainConfig) -> TrainConfig:
         "task": name,
         "data": config.data or task.default_data,
         "model": model,
-        "method": _method(config, from_scratch=task.is_from_scratch(model)),
+        "method": _method(config, model, from_scratch=task.is_from_scratch(model)),
         "tokenizer": task.default_tokenizer if config.tokenizer == "auto" else config.tokenizer,
     }
     return config.replace(**automatic)
 
 
-def _method(config: TrainConfig, *, from_scratch: bool) -> str:
+def _method(config: TrainConfig, model: str, *, from_scratch: bool) -> str:
     if from_scratch and config.method in {"fine-tune", "head"}:
         raise ConfigError(
             f"method={config.method!r} needs a pretrained model.",
-            f"{config.model!r} has random first weights.",
+            f"{model!r} has random first weights.",
             "Use method='scratch', or a pretrained model such as model='minilm'.",
         )
     automatic = "scratch" if from_scratch else "fine-tune"

@@ -79,15 +79,23 @@ def _framing(tokenizer: Any) -> Any:
 def load_tokenizer(place: str) -> Any:
     """The tokenizer of a pretrained model, from its folder or the hub; never runs code that comes with it.
 
+    Its `model_max_length` is never more than the model has positions.
+
     Raises:
         ConfigError: it isn't there, or there is no network to fetch it.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        shape = AutoConfig.from_pretrained(place, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"Can't load the tokenizer of {place!r}.", str(error).split("\n", maxsplit=1)[0],
             "Give a folder that holds tokenizer.json, or a model of the hub with a network.",
         ) from error  # fmt: skip
+    positions = getattr(shape, "max_position_embeddings", None) or getattr(shape, "n_positions", None)
+    if positions:  # those of the roberta family count from the padding token on
+        offset = (shape.pad_token_id or 0) + 1 if "roberta" in shape.model_type else 0
+        tokenizer.model_max_length = min(tokenizer.model_max_length, positions - offset)
+    return tokenizer

@@ -132,7 +132,7 @@ BAD = [
     ("too few numbers for a place", M, "('hidden.weight', 0, 0)", lambda _: stepped("backward").nudge("hidden.weight", 1)),
     # a person's own examples
     ("pictures of another size", D, "[n, 1, 8, 8]", lambda _: trainer().predict(torch.rand(2, 9, 9))),
-    ("words for pictures", D, "can't be read", lambda _: trainer().predict(["a", "b"])),
+    ("words for pictures", D, "no file 'a'", lambda _: trainer().predict(["a", "b"])),
     ("one answer for two pictures", D, "different lengths", lambda _: trainer().tokenize(torch.rand(2, 8, 8), 3)),
     ("nothing for an answer", D, "None is no class", lambda _: trainer().tokenize(torch.rand(2, 8, 8), [3, None])),
     ("half a class", D, "1.7 is no class", lambda _: trainer().tokenize(torch.rand(1, 8, 8), [1.7])),

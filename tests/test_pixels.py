@@ -115,6 +115,19 @@ def test_an_image_model_that_nobody_knows_lists_those_there_are():
         ai.prepare(data="digits", model="small-cn")
 
 
+@pytest.mark.parametrize("normalization", ["none", "data"])
+def test_a_pretrained_models_images_are_resized_whatever_is_done_to_their_numbers(vit, normalization):
+    trainer = ai.prepare(data="digits", model=vit, normalization=normalization, batch_size=64, max_steps=1)
+    batch = trainer.tokenize()
+    pixels = batch.inputs["pixel_values"]
+    assert list(pixels.shape) == [64, 3, 16, 16]
+    assert batch.check()["passed"].all()
+    if normalization == "none":
+        assert 0 <= pixels.min() < pixels.max() <= 1
+    else:
+        assert abs(float(pixels.mean())) < 0.1
+
+
 # augmentation
 
 

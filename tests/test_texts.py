@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification, BertModel
+from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
 
 import aitrain_nb as ai
+from aitrain_nb import hub
 from aitrain_nb.bundled import BUNDLED, two_sentences
 from aitrain_nb.models import texts as text_models
 from aitrain_nb.tokenizing import KINDS, train_tokenizer
@@ -384,3 +385,58 @@ def test_the_worst_rows_bring_their_texts():
     for place, row in worst.iterrows():
         assert row["text"] == validation.columns["text"][place]
         assert row["true"] == validation.label_names[validation.columns["label"][place]]
+
+
+# what a pretrained folder has and lacks
+
+
+@pytest.fixture(scope="module")
+def bare_bert(tmp_path_factory):
+    """A BERT as it is after masked language modelling: no pooler, no head; its tokenizer knows no longest text."""
+    folder = tmp_path_factory.mktemp("bert")
+    tokenizer = train_tokenizer(TEXTS[:60], "words", 200)
+    settings = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=20, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    BertForMaskedLM(settings).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_head_trains_whatever_the_folder_had_no_weights_for(bare_bert):
+    trainer = ai.prepare(data=frame(), model=bare_bert, method="head", batch_size=8, max_steps=2)
+    trained = {name for name, weight in trainer.model.named_parameters() if weight.requires_grad}
+    assert trained == {"bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"}
+
+
+def test_texts_are_cut_at_the_models_positions(bare_bert):
+    trainer = ai.prepare(data=frame(), model=bare_bert, batch_size=8, max_steps=2)
+    assert trainer.tokenize().inputs["input_ids"].shape[1] == 20
+    with pytest.raises(ai.ConfigError, match="It has 20 positions"):
+        ai.prepare(data=frame(), model=bare_bert, max_length=21)
+
+
+def test_a_small_encoder_grows_with_the_longest_text():
+    long = pd.DataFrame({"text": [f"{i} " * 700 for i in range(20)], "label": [str(i % 2) for i in range(20)]})
+    trainer = ai.prepare(data=long, tokenizer="words", max_length=600, batch_size=4, max_steps=1, evaluate_every=0)
+    trainer.fit(display="none")
+    assert trainer.model.config.max_position_embeddings == 600
+
+
+@pytest.mark.parametrize("length", [2, 3])
+def test_a_length_that_leaves_nothing_of_a_text_is_refused(length):
+    pairs = pd.DataFrame({"text_a": TEXTS[:20], "text_b": TEXTS[20:40], "label": [str(i % 2) for i in range(20)]})
+    with pytest.raises(ai.ConfigError, match="leaves nothing"):
+        ai.prepare(data=frame() if length == 2 else pairs, max_length=length)
+
+
+def test_a_language_model_has_no_head_of_its_own():
+    with pytest.raises(ai.ConfigError, match="has no head"):
+        ai.prepare(task="text-generation", data="speeches", model="owner/gpt", method="head")
+
+
+def test_an_old_name_of_the_hub_without_an_owner_is_looked_for(monkeypatch):
+    monkeypatch.setattr(hub, "reachable", lambda: False)
+    with pytest.raises(ai.ConfigError, match="out of reach"):
+        ai.prepare(data=frame(), model="bert-base-uncased")

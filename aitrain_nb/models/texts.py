@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.models.pretrained import find_pretrained, freeze_body, label_names, load_pretrained
+from aitrain_nb.models.pretrained import find_pretrained, label_names, load_pretrained
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
@@ -80,8 +80,6 @@ def classifier(config: TrainConfig, class_names: Sequence[str]) -> nn.Module:
     else:
         labels = label_names(class_names) | {"num_labels": len(class_names)}
         model = load_pretrained(AutoModelForSequenceClassification, config, **labels)
-    if config.method == "head":
-        freeze_body(model)
     return model
 
 

@@ -60,11 +60,16 @@ class ImageClassification(Task):
 
     def load_processor(self, config: TrainConfig, splits: Splits) -> Standardize | Pretrained | None:
         """What is done to the scaled images: what a pretrained model asks for, or mean 0 and standard deviation 1, or nothing."""
+        of_data = None
         if config.normalization == "data":
-            return Standardize.of(_checked_images(splits.train.columns.get("image")).to(torch.float32) * splits.scale)
-        if image_models.is_small(str(config.model)) or config.normalization == "none":
-            return None
-        return image_models.load_image_processor(str(config.model))
+            of_data = Standardize.of(
+                _checked_images(splits.train.columns.get("image")).to(torch.float32) * splits.scale
+            )
+        if image_models.is_small(str(config.model)):
+            return of_data
+        return image_models.load_image_processor(
+            str(config.model), normalize=config.normalization != "none", as_data=of_data
+        )
 
     def collate(self, columns: dict[str, Any], processor: Any) -> dict[str, Tensor]:
         """`pixel_values` [B, Cin, h, w] and `labels` [B]; most were made once, in `prepare`."""

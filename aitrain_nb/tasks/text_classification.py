@@ -8,7 +8,7 @@ import torch
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.data import Dataset, check_two_classes, checked_labels
-from aitrain_nb.errors import DataError
+from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.models import texts as text_models
 from aitrain_nb.models.pretrained import find_pretrained
 from aitrain_nb.randomness import OwnRandom
@@ -48,8 +48,12 @@ class TextClassification(Task):
         """The pretrained model's tokenizer, or one trained on the training texts."""
         if text_models.is_small(str(config.model)):
             texts = [*splits.train.columns["text"], *splits.train.columns.get("text_pair", [])]
-            return train_tokenizer(texts, config.tokenizer, config.vocabulary_size)
-        return load_tokenizer(find_pretrained(str(config.model), text_models.small_for(self.name)))
+            tokenizer = train_tokenizer(texts, config.tokenizer, config.vocabulary_size)
+            tokenizer.model_max_length = _positions(config)
+        else:
+            tokenizer = load_tokenizer(find_pretrained(str(config.model), text_models.small_for(self.name)))
+        _check_length(config.max_length, tokenizer, pairs="text_pair" in splits.train.columns)
+        return tokenizer
 
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """Tokens of each text as `input_ids` (ragged, cut at `max_length`), and int64 `labels`.
@@ -133,7 +137,7 @@ class TextClassification(Task):
             return text_models.classifier(config, names)
         text_models.check_small(str(config.model), self.name)
         with OwnRandom(config.seed):
-            return text_models.small_encoder(len(processor), names, processor.pad_token_id, LONGEST)
+            return text_models.small_encoder(len(processor), names, processor.pad_token_id, _positions(config))
 
     def outputs(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
         """Logits [B, C]."""
@@ -206,6 +210,26 @@ class TextClassification(Task):
             bool(same_labels.all()),
             f"{int(same_labels.sum())} of {batch.size} equal",
         )
+
+
+def _positions(config: TrainConfig) -> int:
+    """Positions of a small encoder."""
+    return max(LONGEST, config.max_length or 0)
+
+
+def _check_length(asked: int | None, tokenizer: Any, *, pairs: bool) -> None:
+    """Raise ConfigError where `max_length` is more than the model takes, or leaves nothing of a text."""
+    marks = tokenizer.num_special_tokens_to_add(pair=pairs)
+    if asked is not None and asked > tokenizer.model_max_length:
+        raise ConfigError(
+            f"max_length={asked} is more than the model takes.", f"It has {tokenizer.model_max_length} positions.",
+            f"Set max_length={tokenizer.model_max_length} or less.",
+        )  # fmt: skip
+    if asked is not None and asked <= marks + pairs:
+        raise ConfigError(
+            f"max_length={asked} leaves nothing of a text.", f"{marks} of the tokens are marks around it.",
+            f"Set max_length={marks + 8} or more.",
+        )  # fmt: skip
 
 
 def _encode(processor: Any, columns: dict[str, Any], limit: int | None) -> dict[str, list[list[int]]]:

@@ -8,7 +8,7 @@ import torch
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.data import Dataset
-from aitrain_nb.errors import DataError
+from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.models import texts as text_models
 from aitrain_nb.models.pretrained import find_pretrained, load_pretrained
 from aitrain_nb.randomness import OwnRandom
@@ -45,6 +45,16 @@ class TextGeneration(Task):
     default_model: ClassVar[str] = "small-gpt"
     default_tokenizer: ClassVar[str] = "characters"
     default_evaluation_examples: ClassVar[int | None] = 256
+
+    def check_config(self, config: TrainConfig) -> None:
+        """Raise ConfigError where the config asks for what this task doesn't do."""
+        super().check_config(config)
+        if config.method == "head":
+            raise ConfigError(
+                "method='head' doesn't fit text-generation.",
+                "The scores of a language model are made with its token vectors: it has no head of its own.",
+                "Use method='fine-tune'.",
+            )
 
     def load_processor(self, config: TrainConfig, splits: Splits) -> Any:
         """The pretrained model's tokenizer, or one trained on the training texts."""
