@@ -126,13 +126,19 @@ def train(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="A field and its value: --set learning_rate=1e-3.")
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="Folder for the run; runs/NAME-OF-THE-FILE by default.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the run; by default runs/NAME-OF-THE-FILE, or the next free number of it."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the run that --to holds.")] = False,
     task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
     """Train what the file describes, and keep config, history and weights in a folder."""
     from aitrain_nb.run import prepare
-    from aitrain_nb.saving import save_run
+    from aitrain_nb.saving import check_folder, free_folder, save_run
 
+    folder = free_folder(Path("runs") / config.stem) if to is None else to
+    check_folder(folder, overwrite=overwrite)
     _add_task(task_file)
     read = TrainConfig.from_json if config.suffix.lower() == ".json" else TrainConfig.from_yaml
     trainer = prepare(read(config), **_changes(change or []))
@@ -143,8 +149,7 @@ def train(
     trainer.fit()
     if trainer.data.test is not None:
         typer.echo(trainer.evaluate("test").text())
-    folder = save_run(trainer, to or Path("runs") / config.stem)
-    typer.echo(f"saved in {folder}")
+    typer.echo(f"saved in {save_run(trainer, folder)}")
 
 
 def _add_task(file: Path | None) -> None:

@@ -58,7 +58,10 @@ def _problem(entry: Any, fields: dict[str, Any], knobs: dict[str, Knob]) -> tupl
     what = f"{name} can't be {_written(fields.get(name))}."
     if described.choices:
         value = fields.get(name)
-        return what, *unknown_name(name.replace("_", " "), value, described.choices)[1:]
+        why, fix = unknown_name(name.replace("_", " "), value, described.choices)[1:]
+        if name == "tokenizer":
+            why += " A pretrained model brings its own tokenizer: say model=..., and leave this field."
+        return what, why, fix
     bounds = f"between {described.minimum:g} and {described.maximum:g}" if described.maximum is not None else "a text"
     unit = f" ({described.unit})" if described.unit else ""
     message = entry["msg"].removeprefix("Value error, ")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import ConfigError, unknown_name
@@ -36,6 +37,16 @@ UNTRANSLATED = {
     "inspect_every snapshot_every snapshot_memory_bytes": "transformers' Trainer can't do it.",
 }
 """Our fields that no argument can say -> what to do with transformers instead."""
+
+_CHANGES_TRAINING = ("class_weights", "augmentation", "normalization")
+"""Of those, what makes another training of the same data and model."""
+_RENAMED = {
+    "evaluation_strategy": "transformers 5 calls it eval_strategy.",
+    "no_cuda": "transformers 5 has use_cpu=True for it.",
+    "warmup_ratio": "transformers 5 takes a share below 1 as warmup_steps.",
+    "tokenizer": "transformers 5 gives it to Trainer(processing_class=...).",
+}
+"""Arguments of transformers 4 -> what stands for them in 5."""
 
 _ADAMW = ("adamw_torch_fused", "adamw_torch", "adamw_torch_xla", "adamw_torch_npu_fused")
 _SCHEDULES = {"constant": "constant", "constant_with_warmup": "constant", "linear": "linear", "cosine": "cosine"}
@@ -105,14 +116,28 @@ def training_fields(
 
 
 def to_training_arguments(
-    config: TrainConfig, *, steps_per_epoch: int | None = None, output_dir: str | Path = "trainer_output"
+    config: TrainConfig, *, steps_per_epoch: int | None = None, output_dir: str | Path = "trainer_output", **more: Any
 ) -> Any:
     """The `transformers.TrainingArguments` of a config; see `training_fields`, and `untranslated` for what they can't say.
+
+    A warning names the changed fields that get lost and would change the training.
+
+    Args:
+        config: the run.
+        steps_per_epoch: see `training_fields`.
+        output_dir: see `training_fields`.
+        more: further arguments of transformers, by the names that the installed version has.
 
     Raises:
         ConfigError: accelerate isn't installed, the installed transformers lacks an argument, or as `training_fields`.
     """
-    fields = training_fields(config, steps_per_epoch=steps_per_epoch, output_dir=output_dir)
+    _check_arguments(more)
+    fields = training_fields(config, steps_per_epoch=steps_per_epoch, output_dir=output_dir) | more
+    lost = [name for name in untranslated(config) if name in _CHANGES_TRAINING]
+    if lost:
+        warnings.warn(
+            f"TrainingArguments can't say {', '.join(lost)}: {untranslated(config)[lost[0]]}", UserWarning, stacklevel=3
+        )
     from transformers import TrainingArguments
 
     instead = "or take the names and values alone: aitrain_nb.hugging_face.training_fields(config)."
@@ -124,6 +149,17 @@ def to_training_arguments(
     except TypeError as error:
         fix = f"pip install 'transformers>=5,<6'; {instead}"
         raise ConfigError("The installed transformers has other arguments.", f"{error}.", fix) from error
+
+
+def _check_arguments(given: dict[str, Any]) -> None:
+    """Raise ConfigError for arguments that the installed TrainingArguments don't have, with what they are called now."""
+    from transformers import TrainingArguments
+
+    valid = [field.name for field in dataclasses.fields(TrainingArguments) if field.init]
+    for name in given:
+        if name not in valid:
+            what, why, fix = unknown_name("argument of TrainingArguments", name, valid)
+            raise ConfigError(what, _RENAMED.get(name, why), fix if name not in _RENAMED else "Use that one.")
 
 
 def untranslated(config: TrainConfig) -> dict[str, str]:

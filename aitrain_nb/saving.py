@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -33,14 +34,11 @@ def save_run(trainer: Trainer, folder: str | Path) -> Path:
     from safetensors.torch import save_model
 
     folder = Path(folder)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _FACTS).is_file():
-        raise DataError(
-            f"The folder {folder.name!r} holds other things.", "A run's folder has a run.json.", "Name an empty folder."
-        )
+    check_folder(folder, overwrite=True)
     ending = trainer.ending
     facts = {
         "format": FORMAT, "step": trainer.step, "kept": ending.kept if ending else "the last weights",
-        "labels": list(trainer.data.label_names), "fingerprint": trainer.fingerprint(),
+        "labels": list(trainer.data.label_names), "fingerprint": trainer.fingerprint(), "data": _fingerprint(trainer),
     }  # fmt: skip
     rows = "".join(json.dumps({name: _plain(value) for name, value in row.items()}) + "\n" for row in trainer.history)
     texts = {_CONFIG: trainer.config.to_yaml(), _HISTORY: rows, _FACTS: json.dumps(facts, indent=1) + "\n"}
@@ -56,12 +54,56 @@ def save_run(trainer: Trainer, folder: str | Path) -> Path:
     return folder
 
 
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Raise DataError where a run can't be written into this folder, or would take the place of another."""
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / _FACTS).is_file():
+            raise DataError(
+                f"The folder {folder.name!r} holds other things.",
+                "A run's folder has a run.json.",
+                "Name an empty folder.",
+            )
+        if not overwrite:
+            raise DataError(
+                f"The folder {folder.name!r} holds another run.",
+                "It would be lost.",
+                "Name another folder, or add --overwrite.",
+            )
+    parent = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise DataError(
+            f"Can't write the run to {str(folder)!r}.", f"{parent.name!r} can't be written to.", "Name another folder."
+        )
+
+
+def free_folder(wanted: Path) -> Path:
+    """This folder, or the same name with the next number where a run lies there already."""
+    numbered = (wanted, *(wanted.with_name(f"{wanted.name}-{number}") for number in range(2, 100_000)))
+    return next(folder for folder in numbered if not folder.exists())
+
+
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:
     draft = path.with_name(f".{path.name}.draft")
     write(draft)
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def _fingerprint(trainer: Trainer) -> str:
+    """A hash of the raw examples of each side, in their order: 16 hexadecimal digits."""
+    import torch
+
+    digest = hashlib.blake2b(digest_size=8)
+    for side in (trainer.data.train, trainer.data.validation, trainer.data.test):
+        for name, column in sorted(side.columns.items()) if side is not None else []:
+            digest.update(name.encode())
+            numbers = isinstance(column, torch.Tensor)
+            digest.update(
+                column.contiguous().numpy().tobytes() if numbers else json.dumps(list(map(str, column))).encode()
+            )
+        digest.update(b"side")
+    return digest.hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -93,11 +135,18 @@ def load_run(folder: str | Path) -> Trainer:
             f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
         )  # fmt: skip
     trainer = prepare(TrainConfig.from_yaml(folder / _CONFIG))
+    same = "Bring the data back as they were, or train again."
     if list(trainer.data.label_names) != facts.get("labels"):
         raise DataError(
             "The data have other classes than when the run was made.",
             f"Then: {facts.get('labels')}; now: {list(trainer.data.label_names)}.", "Bring the data back as they were.",
         )  # fmt: skip
+    if facts.get("data") not in (None, _fingerprint(trainer)):
+        raise DataError(
+            "The data are not those of the run.",
+            "Examples were added, changed or moved to the other side, so its tokenizer and its test would no longer be what they were.",
+            same,
+        )
     try:
         load_model(trainer.model, str(folder / _WEIGHTS))
     except Exception as error:

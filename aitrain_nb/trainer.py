@@ -73,8 +73,21 @@ class Trainer(Phases):
     """
 
     def __init__(
-        self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
-    ) -> None:
+        self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None,
+        **unknown: Any,
+    ) -> None:  # fmt: skip
+        for name in unknown:
+            here = {
+                "tokenizer": "processor",
+                "processing_class": "processor",
+                "args": "config",
+                "train_dataset": "data",
+            }
+            raise ConfigError(
+                *unknown_name(
+                    "argument of Trainer", name, ["model", "task", "data", "config", "processor"], here.get(name)
+                )
+            )
         super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
         self._running, self._stop_reason = False, ""

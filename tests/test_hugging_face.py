@@ -378,3 +378,45 @@ def test_importing_it_and_asking_for_a_name_loads_neither_torch_nor_transformers
         "print([name for name in ('torch', 'transformers', 'pandas') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+# what users of 4 write
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "now"),
+    [
+        ("evaluation_strategy", "epoch", "eval_strategy"),
+        ("no_cuda", True, "use_cpu"),
+        ("warmup_ratio", 0.1, "warmup_steps"),
+        ("tokenizer", 1, "processing_class"),
+    ],
+)
+def test_an_old_argument_is_answered_with_the_new_one(name, value, now):
+    with pytest.raises(ConfigError, match=now):
+        TrainConfig().to_training_arguments(**{name: value})
+
+
+def test_a_field_that_changes_the_training_is_not_lost_in_silence():
+    with pytest.warns(UserWarning, match="can't say class_weights"):
+        made(TrainConfig(class_weights="balanced").to_training_arguments)
+
+
+def test_an_argument_of_theirs_can_be_added():
+    assert (
+        made(TrainConfig().to_training_arguments, report_to="none", dataloader_num_workers=2).dataloader_num_workers
+        == 2
+    )
+
+
+def test_a_tokenizers_name_is_no_way_to_cut_texts():
+    with pytest.raises(ConfigError, match="brings its own tokenizer"):
+        TrainConfig(tokenizer="bert-base-uncased")
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "processing_class"])
+def test_a_trainers_tokenizer_is_its_processor(name):
+    import aitrain_nb as ai
+
+    with pytest.raises(ConfigError, match="processor"):
+        ai.Trainer(torch.nn.Linear(1, 1), "text-classification", None, **{name: 1})

@@ -187,3 +187,44 @@ def test_a_table_without_the_texts_gets_its_sentence(tmp_path, config):
         run("predict", tmp_path / "run", tmp_path / "other.csv")
     with pytest.raises(ai.DataError, match=r"no file 'gone\.csv'"):
         run("predict", tmp_path / "run", "gone.csv")
+
+
+def test_data_that_changed_are_not_taken_for_those_of_the_run(tmp_path):
+    table = tmp_path / "mine.csv"
+    frame = pd.DataFrame(
+        {
+            "text": BUNDLED["tickets"]("text-classification").dataset.columns["text"][:100],
+            "label": [str(i % 2) for i in range(100)],
+        }
+    )
+    frame.to_csv(table, index=False)
+    trainer = ai.prepare(data=str(table), vocabulary_size=200, batch_size=8, max_steps=2, test_fraction=0.2)
+    trainer.fit(display="none")
+    folder = ai.save_run(trainer, tmp_path / "run")
+    assert ai.load_run(folder).evaluate("test").loss == trainer.evaluate("test").loss
+    pd.concat([frame, frame.head(5).assign(text=lambda rows: rows.text + " again")]).to_csv(table, index=False)
+    with pytest.raises(ai.DataError, match="not those of the run"):
+        ai.load_run(folder)
+
+
+def test_a_run_is_never_written_over_another_by_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "digits.yaml"
+    config.write_text(ai.TrainConfig(data="digits", model="mlp", max_steps=2).to_yaml(), encoding="utf-8")
+    for _ in range(2):
+        assert runner.invoke(cli.app, ["train", str(config)]).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits", "digits-2"]
+    again = runner.invoke(cli.app, ["train", str(config), "--to", "runs/digits"])
+    assert "holds another run" in str(again.exception)
+    assert "Epoch" not in again.output
+    assert runner.invoke(cli.app, ["train", str(config), "--to", "runs/digits", "--overwrite"]).exit_code == 0
+
+
+def test_a_folder_with_other_things_is_refused_before_the_training(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.txt").write_text("mine", encoding="utf-8")
+    config = tmp_path / "digits.yaml"
+    config.write_text(ai.TrainConfig(data="digits", model="mlp", max_steps=2).to_yaml(), encoding="utf-8")
+    result = runner.invoke(cli.app, ["train", str(config), "--to", str(tmp_path / "photos")])
+    assert "holds other things" in str(result.exception)
+    assert "Epoch" not in result.output
