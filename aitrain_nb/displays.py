@@ -98,6 +98,9 @@ class TextDisplay:
                 dynamic_ncols=True,
             )
         self._troubles = len(self._trainer.history.troubles)
+        if not self._trainer.step:
+            for note in self._trainer.notes:
+                self._write(note)
 
     def __call__(self, record: Any) -> None:
         """Write a line for the steps and evaluations that call for one."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.history import COLUMNS, History
+from aitrain_nb.records import Ending
 from aitrain_nb.run import prepare
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def save_run(trainer: Trainer, folder: str | Path) -> Path:
     ending = trainer.ending
     facts = {
         "format": FORMAT, "step": trainer.step, "kept": ending.kept if ending else "the last weights",
+        "ending": ending._asdict() if ending else None,
         "labels": list(trainer.data.label_names), "fingerprint": trainer.fingerprint(), "data": _fingerprint(trainer),
     }  # fmt: skip
     rows = "".join(json.dumps({name: _plain(value) for name, value in row.items()}) + "\n" for row in trainer.history)
@@ -158,4 +161,21 @@ def load_run(folder: str | Path) -> Trainer:
         raise DataError(
             f"The weights in {folder.name!r} are not those the run kept.", "Their fingerprint differs.", "Train again."
         )
+    trainer.history, trainer.step, trainer.is_loaded = _history(folder / _HISTORY), int(facts["step"]), True
+    trainer.ending = Ending(**facts["ending"]) if facts.get("ending") else None
     return trainer
+
+
+def _history(path: Path) -> History:
+    """The rows of a run; raises DataError where the file is damaged."""
+    history = History()
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = {name: float(value) if isinstance(value, str) else value for name, value in json.loads(line).items()}
+            history.add_step([row[name] for name in COLUMNS])
+            found = {name: value for name, value in row.items() if name not in COLUMNS}
+            if found:
+                history.add_evaluation(int(row["step"]), found)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise DataError(f"Can't read {path.name}.", f"{error}", "Train again.") from error
+    return history

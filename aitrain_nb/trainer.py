@@ -113,6 +113,11 @@ class Trainer(Phases):
         A step that was left unfinished is dropped and begun again. However the run ends, also when whoever drives it lets
         go of it, the model then holds the best weights (`keep="last"` turns that off) and `ending` says so.
         """
+        if self.is_loaded:
+            raise ConfigError(
+                "A loaded run can't go on.", "Its folder holds the weights that were kept, not the optimizer and the place in the data.",
+                "Train again: ai.prepare(trainer.config).fit().",
+            )  # fmt: skip
         self._check_trained_weights()
         self._drop_unfinished_step()
         self.resume()

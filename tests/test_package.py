@@ -1,5 +1,6 @@
 """What `pip install` brings: the lessons travel in the wheel, the command is there, the licence too."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -65,3 +66,14 @@ def test_every_plain_dependency_has_a_tested_version():
 def test_the_command_is_installed():
     (command,) = [entry for entry in entry_points(group="console_scripts") if entry.name == "aitrain-nb"]
     assert command.value == "aitrain_nb.cli:main"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+)
+def test_threads_that_wait_give_way_unless_the_person_has_said_how(given, kept):
+    plain = {name: value for name, value in os.environ.items() if name not in {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}}
+    code = "import aitrain_nb, os; print(os.environ.get('GOMP_SPINCOUNT'))"
+    run = subprocess.run([sys.executable, "-c", code], env=plain | given, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == str(kept)

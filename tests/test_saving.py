@@ -228,3 +228,17 @@ def test_a_folder_with_other_things_is_refused_before_the_training(tmp_path):
     result = runner.invoke(cli.app, ["train", str(config), "--to", str(tmp_path / "photos")])
     assert "holds other things" in str(result.exception)
     assert "Epoch" not in result.output
+
+
+def test_a_loaded_run_brings_its_history_and_says_why_it_cannot_go_on(tmp_path):
+    trainer = ai.prepare(data="digits", model="mlp", epochs=2)
+    trainer.fit(display="none")
+    loaded = ai.load_run(ai.save_run(trainer, tmp_path / "run"))
+    assert loaded.history.frame().equals(trainer.history.frame())
+    assert loaded.ending == trainer.ending
+    assert loaded.step == trainer.step
+    assert loaded.plot().description == trainer.plot().description
+    before = loaded.fingerprint()
+    with pytest.raises(ai.ConfigError, match="can't go on"):
+        loaded.fit(display="none")
+    assert loaded.fingerprint() == before

@@ -440,3 +440,18 @@ def test_an_old_name_of_the_hub_without_an_owner_is_looked_for(monkeypatch):
     monkeypatch.setattr(hub, "reachable", lambda: False)
     with pytest.raises(ai.ConfigError, match="out of reach"):
         ai.prepare(data=frame(), model="bert-base-uncased")
+
+
+def test_texts_that_are_cut_are_counted_and_said_before_the_run(capsys):
+    long = pd.DataFrame(
+        {
+            "text": [f"{i} short" if i % 4 else f"{i} long " * 30 for i in range(40)],
+            "label": [str(i % 2) for i in range(40)],
+        }
+    )
+    trainer = ai.prepare(data=long, tokenizer="words", max_length=16, batch_size=8, max_steps=1)
+    cut = sum("long" in text for text in trainer.data.train.columns["text"])
+    assert trainer.notes == [f"{cut} of 32 training texts are cut at 16 tokens (max_length)."]
+    trainer.fit()
+    assert capsys.readouterr().out.startswith(trainer.notes[0])
+    assert ai.prepare(data=long, tokenizer="words", max_length=200, batch_size=8, max_steps=1).notes == []

@@ -53,6 +53,8 @@ class TrainingState:
         class_names: what the model chooses between.
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
+        notes: what to know about the data and how they became inputs, a sentence each; `fit` says them first.
+        is_loaded: whether it is a run from a folder, which has no optimizer and no place in the data to go on from.
         control: the levers of a run that is going on; any thread may move them.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         plan: how long the run is, and the learning rate of each step.
@@ -101,6 +103,9 @@ class TrainingState:
 
         self.history = History()
         self.control = Control()
+        told = self.task.notes(self.data.train, prepared["train"], processor, config)
+        self.notes = [*self.data.notes, *told]
+        self.is_loaded = False
         self.step = 0
         self.records: StepRecords | None = None
         self.inspector = Inspector(weakref.proxy(self))

@@ -80,6 +80,11 @@ class Task(ABC):
         del config, splits
         return None
 
+    def notes(self, raw: Dataset, prepared: Dataset, processor: Any, config: TrainConfig) -> list[str]:
+        """What a person should know about how the training examples became model inputs, a sentence each."""
+        del raw, prepared, processor, config
+        return []
+
     @abstractmethod
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """The examples as model inputs, once before training: a dataset whose columns `collate` understands."""

@@ -70,6 +70,14 @@ class TextClassification(Task):
             raise DataError("Some texts are empty.", f"{len(empty)} of them: {where}.", "Drop them, or fill them in.")
         return Dataset(columns | {"labels": labels}, dataset.label_names)
 
+    def notes(self, raw: Dataset, prepared: Dataset, processor: Any, config: TrainConfig) -> list[str]:
+        """How many texts are cut."""
+        limit = self._limit(processor, config)
+        full = [place for place, row in enumerate(prepared.columns["input_ids"]) if len(row) >= limit]
+        whole = _encode(processor, raw.take(full), None)["input_ids"] if full else []
+        cut = sum(len(row) > limit for row in whole)
+        return [f"{cut:,} of {len(raw):,} training texts are cut at {limit} tokens (max_length)."] if cut else []
+
     @staticmethod
     def _limit(processor: Any, config: TrainConfig) -> int:
         """Most tokens of a text: what the config says, but never more than the model has positions."""
