@@ -860,3 +860,20 @@ def test_choosing_columns_looks_at_a_part_of_many_rows():
     started = time.monotonic()
     assert choose(data, Options())["label"].column == "class"
     assert time.monotonic() - started < 5
+
+
+def test_columns_of_yes_and_no_are_several_labels_at_once():
+    frame = pd.DataFrame({"text": [f"a message number {i}" for i in range(40)]})
+    for number, name in enumerate(("late", "broken", "refund", "praise")):
+        frame[name] = [(i >> number) & 1 for i in range(40)]
+    with pytest.raises(DataError, match="multi-label"):
+        read(frame)
+    assert read(frame, label_column="late").label_names == ("0", "1")
+
+
+def test_many_whole_numbers_are_said_to_be_classes_without_an_order():
+    frame = pd.DataFrame(
+        {"text": [f"a message number {i}" for i in range(600)], "label": [18 + i % 60 for i in range(600)]}
+    )
+    assert any("60 different whole numbers" in note for note in read(frame).guess.notes)
+    assert not any("whole numbers" in note for note in read(frame.assign(label=frame["label"] % 5)).guess.notes)

@@ -35,6 +35,8 @@ PAIR_NAMES = (
 )  # fmt: skip
 """Columns with both names hold the two texts of an example."""
 
+_SEVERAL = 3
+"""So many columns of yes and no are taken for several labels a row."""
 _CLEARLY_LONGER = 1.5
 """A text column wins over another one where its texts are this many times as long."""
 
@@ -144,6 +146,14 @@ class _Chooser:
         if len(fitting) == 1:
             why = "the only column with few different values that repeat"
             return Choice(fitting[0].name, "by its name and content" if named else why)
+        yes_or_no = [one for one in fitting if one.distinct == 2 and one.kind != "text"]
+        if not named and len(yes_or_no) == len(fitting) >= _SEVERAL:
+            raise DataError(
+                "The data seem to have several labels a row.",
+                f"{len(yes_or_no)} columns hold yes or no: {self._listed(yes_or_no)}. Several labels at once (multi-label) "
+                "can't be learned.",
+                "Make one column of them where each row has one label, or pass label_column=... to learn a single yes or no.",
+            )
         if fitting or named:
             self._ambiguous("label", fitting or named)
         if empty:

@@ -31,6 +31,10 @@ class Labels(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+_MANY_NUMBERS = 20
+"""More whole numbers than this look like a quantity."""
+
+
 def encode(values: Sequence[Any], column: str, class_names: Sequence[str] | None = None) -> Labels:
     """Class numbers for the values of a column.
 
@@ -92,7 +96,14 @@ def _numbered(values: Sequence[Any], filled: Sequence[Any], column: str) -> Labe
         _refuse(column, f"holds {len(counts):,} different numbers in {len(filled):,} rows", filled)
     written = [None if is_missing(value) else _whole(value) for value in values]
     names = sorted({name for name in written if name is not None}, key=lambda name: (int(name), name))
-    return _sorted(written, column, names, 0)
+    found = _sorted(written, column, names, 0)
+    if len(names) <= _MANY_NUMBERS:
+        return found
+    note = (
+        f"{len(names)} different whole numbers are taken for {len(names)} classes without an order; a quantity (regression) "
+        "can't be learned."
+    )
+    return found._replace(notes=(*found.notes, note))
 
 
 def _whole(value: Any) -> str:
