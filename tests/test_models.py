@@ -7,6 +7,7 @@ from aitrain_nb.config import TrainConfig
 from aitrain_nb.engine.device import count_weights
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.models.images import MODELS, ImageShape, load_model
+from aitrain_nb.run import prepare
 
 DIGITS = ImageShape(1, 8, 8, 10)
 
@@ -83,7 +84,7 @@ def test_channels_last_changes_speed_and_not_scores():
 
 def test_an_unknown_model_is_answered_with_the_nearest():
     with pytest.raises(ConfigError) as caught:
-        make("smal-cnn")
+        prepare(data="digits", model="smal-cnn")
     assert caught.value.what == "There is no model named 'smal-cnn'."
     assert caught.value.fix == "Did you mean 'small-cnn'?"
 
