@@ -46,6 +46,11 @@ class Control:
         self._planned: deque[Change] = deque()
         self._next = 0.0
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody asks for anything, so that a step needs no look at the rest."""
+        return not (self.paused or self.pace or self._planned) and self.learning_rate is None
+
     def step_once(self) -> None:
         """While paused: take one step and wait again."""
         self._single.append(None)

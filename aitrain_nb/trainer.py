@@ -157,6 +157,8 @@ class Trainer(Phases):
 
     def _obey(self) -> bool:
         """Take at a step's edge what was asked of the run meanwhile, and keep it in the history; whether the run goes on."""
+        if self.control.is_untouched and not self.history.changes:
+            return not self._stop_reason
         if not self._keeps_records:  # in fit; whoever drives the run by hand waits by himself
             waited = self.control.wait(lambda: bool(self._stop_reason))
             if waited:
