@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.sides import check_shares, choose_sides, cut_text, rare_classes
+from aitrain_nb.sides import check_shares, choose_sides, cut_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -244,13 +244,13 @@ def split(
         return Splits(train, validation, name, 1.0, note, test=test if test_fraction else None)
     labelled = "label" in dataset.columns or bool(dataset.label_names)
     classes = _labels_to_split(dataset) if labelled else None
-    groups = _groups(dataset)
-    one, two, three = choose_sides(groups, classes, dataset.label_names, fraction, test_fraction, seed)
+    sides = choose_sides(_groups(dataset), classes, dataset.label_names, fraction, test_fraction, seed)
+    rare = ", ".join(dataset.label_names[kind] for kind in sides.rare)
     plain = Dataset({key: column for key, column in dataset.columns.items() if key != "group"}, dataset.label_names)
     return Splits(
-        plain.subset(one), plain.subset(two), name, _scale_of(dataset) if scale is None else scale, note, one, two,
-        test=None if three is None else plain.subset(three), test_indices=three,
-        notes=_rare_notes(dataset, classes, groups, test_fraction),
+        plain.subset(sides.train), plain.subset(sides.validation), name, _scale_of(dataset) if scale is None else scale, note,
+        sides.train, sides.validation, test=None if sides.test is None else plain.subset(sides.test), test_indices=sides.test,
+        notes=(f"Too few examples of {rare} to have some on each side: all are in training, so nothing tests them.",) if rare else (),
     )  # fmt: skip
 
 
@@ -260,24 +260,6 @@ def _scale_of(dataset: Dataset) -> float:
 
     images = dataset.columns.get("image")
     return 1 / 255 if isinstance(images, torch.Tensor) and images.dtype == torch.uint8 else 1.0
-
-
-def _rare_notes(dataset: Dataset, classes: Tensor | None, groups: Tensor, test_fraction: float) -> tuple[str, ...]:
-    """Which classes are too rare to be on each side."""
-    import torch
-
-    if classes is None:
-        return ()
-    first = torch.full((int(groups.max()) + 1,), len(groups)).scatter_reduce(
-        0, groups, torch.arange(len(groups)), "amin"
-    )
-    rare = rare_classes(classes[first[first < len(groups)]], len(dataset.label_names), test_fraction)
-    named = ", ".join(dataset.label_names[kind] for kind in rare)
-    return (
-        (f"Too few examples of {named} to have some on each side: all are in training, so nothing tests them.",)
-        if rare
-        else ()
-    )
 
 
 def _labels_to_split(dataset: Dataset) -> Tensor:

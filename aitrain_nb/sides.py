@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb.errors import DataError
 
@@ -13,9 +13,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class Sides(NamedTuple):
+    """Places of the examples of each side, int64.
+
+    Attributes:
+        train: to learn from.
+        validation: to choose by.
+        test: for the end, or None.
+        rare: classes too rare to be divided, all of whose examples are in training.
+    """
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor | None
+    rare: list[int]
+
+
 def choose_sides(
     groups: Tensor, classes: Tensor | None, names: Sequence[str], fraction: float, test_fraction: float, seed: int
-) -> tuple[Tensor, Tensor, Tensor | None]:
+) -> Sides:
     """Places of the training, validation and test examples, every class in the same share on each side.
 
     Args:
@@ -26,9 +42,6 @@ def choose_sides(
         test_fraction: share kept for the test; 0 for none.
         seed: decides which ones; the user's generators are not used.
 
-    Returns:
-        int64 places; None for the test where there is none.
-
     Raises:
         DataError: the shares leave nothing, or too few groups for the classes.
     """
@@ -38,11 +51,10 @@ def choose_sides(
     first = torch.full((len(kept),), len(groups)).scatter_reduce(0, member, torch.arange(len(groups)), "amin")
     of_group = None if classes is None else classes[first]
     rest, test = torch.arange(len(kept)), None
-    pinned = rest[
-        :0
-    ]  # groups of classes that are too rare to be divided: there is more to learn from them than to test
+    pinned = rest[:0]  # of classes too rare to be divided: there is more to learn from them than to test
+    rare: list[int] = []
     if of_group is not None:
-        rare = rare_classes(of_group, len(names), test_fraction)
+        rare = _rare_classes(of_group, len(names), test_fraction)
         is_rare = torch.isin(of_group, torch.tensor(rare, dtype=of_group.dtype))
         rest, pinned = (~is_rare).nonzero()[:, 0], is_rare.nonzero()[:, 0]
         different = "" if len(kept) == len(groups) else " different"
@@ -56,7 +68,7 @@ def choose_sides(
         """All members of these groups."""
         return torch.isin(member, side).nonzero()[:, 0] if len(kept) < len(groups) else first[side]
 
-    return members(train), members(validation), None if test is None else members(test)
+    return Sides(members(train), members(validation), None if test is None else members(test), rare)
 
 
 def check_shares(fraction: float, test_fraction: float) -> None:
@@ -92,7 +104,7 @@ def _draw(places: Tensor, classes: Tensor | None, share: float, seed: int) -> tu
     return torch.from_numpy(larger), torch.from_numpy(smaller)
 
 
-def rare_classes(classes: Tensor, number: int, test_fraction: float) -> list[int]:
+def _rare_classes(classes: Tensor, number: int, test_fraction: float) -> list[int]:
     """Classes that occur but not often enough to be on each side: `classes` holds the class of each different example."""
     import torch
 

@@ -356,3 +356,11 @@ def test_channels_that_come_last_are_said_to_do_so():
 def test_classes_without_examples_are_no_obstacle():
     splits = Dataset({"text": [f"text {i}" for i in range(20)], "label": [0, 7] * 10}).split(0.2)
     assert len(splits.label_names) == 8
+
+
+def test_groups_may_have_any_whole_numbers():
+    groups = torch.tensor([10**12, -5, 7, 8] * 10)
+    dataset = Dataset({"text": [f"text {i}" for i in range(40)], "label": [0, 1, 0, 1] * 10, "group": groups})
+    splits = split(dataset, 0.5, 0)
+    sides = [set(groups[places].tolist()) for places in (splits.train_indices, splits.validation_indices)]
+    assert not sides[0] & sides[1]

@@ -39,7 +39,7 @@ def find_device(name: str) -> torch.device:
 def _threads(weights: int, batch_size: int) -> int:
     """How many processor threads are worth their overhead.
 
-    Measured on two cores: a second thread saves nothing on 8x8 digits in batches of 32, and a third on a small text model.
+    Measured on two cores: a second thread saves no time on 8x8 digits in batches of 32, and a third of it on a small text model.
     """
     if weights < TINY_MODEL and batch_size <= 64:
         return 1
