@@ -36,12 +36,14 @@ class Control:
         learning_rate: the peak of the schedule from now on, or None for what the plan says.
         pace: steps a second at most; 0 for full speed.
         paused: whether the run waits at the next step's edge.
+        while_waiting: called over and over by the thread that trains while it waits, with whether that is a pause.
     """
 
     def __init__(self) -> None:
         self.learning_rate: float | None = None
         self.pace = 0.0
         self.paused = False
+        self.while_waiting: Callable[..., None] | None = None
         self._single: deque[None] = deque()
         self._planned: deque[Change] = deque()
         self._next = 0.0
@@ -101,12 +103,21 @@ class Control:
         """
         began, paused = time.monotonic(), self.paused
         while self.paused and not self._single and not stopped():
-            time.sleep(_LOOK_EVERY_SECONDS)
+            self._sleep(_LOOK_EVERY_SECONDS, paused=True)
+        self._say(paused=False)
         waited = time.monotonic() - began if paused else 0.0
         if self._single:
             self._single.popleft()
         if self.pace > 0:
             while not stopped() and not self.paused and (left := self._next - time.monotonic()) > 0:
-                time.sleep(min(left, _LOOK_EVERY_SECONDS))
+                self._sleep(min(left, _LOOK_EVERY_SECONDS), paused=False)
             self._next = max(self._next, time.monotonic() - 1 / self.pace) + 1 / self.pace
         return waited
+
+    def _sleep(self, seconds: float, *, paused: bool) -> None:
+        self._say(paused=paused)
+        time.sleep(seconds)
+
+    def _say(self, *, paused: bool) -> None:
+        if self.while_waiting is not None:
+            self.while_waiting(paused=paused)

@@ -1,10 +1,12 @@
 """How a run shows itself while it goes: the monitor lines, a progress bar, or nothing.
 
-`displays` is the registry `fit` looks into; the notebook's panel adds itself when the widget layer is imported.
+`displays` is the registry `fit` looks into. A display that needs a notebook is named as "module:class" and loaded when it is asked for,
+so that nothing here imports a widget.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +15,7 @@ from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.records import Evaluation, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
     from aitrain_nb.records import Ending
@@ -73,11 +75,12 @@ class TextDisplay:
 
     Args:
         trainer: whose run is shown.
+        plots: pictures that a notebook would show; a line says that they are left out here.
         stream: where the lines go; standard output by default.
     """
 
-    def __init__(self, trainer: Any, stream: TextIO | None = None) -> None:
-        self._trainer, self._stream = trainer, stream or sys.stdout
+    def __init__(self, trainer: Any, plots: Sequence[Any] = (), stream: TextIO | None = None) -> None:
+        self._trainer, self._plots, self._stream = trainer, plots, stream or sys.stdout
         self._bar: Any = None
         self._first = True
         self._header = 0
@@ -101,6 +104,8 @@ class TextDisplay:
         if not self._trainer.step:
             for note in self._trainer.notes:
                 self._write(note)
+        if self._plots:
+            self._write('plots are drawn in a notebook only: display="panel" or "matplotlib"')
 
     def __call__(self, record: Any) -> None:
         """Write a line for the steps and evaluations that call for one."""
@@ -160,8 +165,8 @@ class TextDisplay:
 class NoDisplay:
     """Shows nothing."""
 
-    def __init__(self, trainer: Any) -> None:
-        del trainer
+    def __init__(self, trainer: Any, plots: Sequence[Any] = ()) -> None:
+        del trainer, plots
 
     def begin(self) -> None:
         """Nothing to show."""
@@ -173,12 +178,35 @@ class NoDisplay:
         """Nothing to show."""
 
 
-displays: dict[str, Callable[[Any], Display]] = {"text": TextDisplay, "none": NoDisplay}
-"""Ways to show a run: name -> factory that takes the trainer."""
+displays: dict[str, Callable[..., Display] | str] = {
+    "text": TextDisplay,
+    "none": NoDisplay,
+    "panel": "aitrain_nb.widgets.live:PanelDisplay",
+    "matplotlib": "aitrain_nb.widgets.live:PictureDisplay",
+}
+"""Ways to show a run: name -> factory that takes the trainer and a list of plots, or where it lies."""
 
 
-def find_display(name: str) -> Callable[[Any], Display]:
-    """The display of this name; raises ConfigError where there is none."""
+def is_notebook() -> bool:
+    """Whether this is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def find_display(name: str) -> Callable[..., Display]:
+    """The display of this name; "auto" is the panel in a notebook and the lines elsewhere.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    if name == "auto":
+        name = "panel" if is_notebook() else "text"
     if name not in displays:
-        raise ConfigError(*unknown_name("display", name, displays))
-    return displays[name]
+        raise ConfigError(*unknown_name("display", name, ["auto", *displays]))
+    found = displays[name]
+    if isinstance(found, str):
+        module, _, attribute = found.partition(":")
+        factory: Callable[..., Display] = getattr(importlib.import_module(module), attribute)
+        return factory
+    return found

@@ -24,9 +24,7 @@ class Picture(Figure):
 
     def png(self, dpi: int = 144) -> bytes:
         """The picture as PNG bytes on white, which reads on a light and on a dark page."""
-        stream = io.BytesIO()
-        self.savefig(stream, format="png", dpi=dpi, facecolor="white")
-        return stream.getvalue()
+        return png_of(self, dpi)
 
     def to_html(self, description: str = "") -> html.Markup:
         """The picture alone as HTML, with `description` (its own by default) as its text."""
@@ -38,3 +36,10 @@ class Picture(Figure):
 
     def __repr__(self) -> str:
         return f"Picture: {self.description}"
+
+
+def png_of(figure: Figure, dpi: int = 144) -> bytes:
+    """Any figure as PNG bytes on white."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
+    return stream.getvalue()

@@ -96,6 +96,11 @@ class History:
         for row in self._rows:
             yield dict(zip(COLUMNS, row, strict=True)) | self._evaluations.get(row[0], {})
 
+    def tail(self, first: int) -> list[list[Any]]:
+        """The rows from the 0-based number `first` on: the values of COLUMNS."""
+        self.flush()
+        return self._rows[first:]
+
     @property
     def last(self) -> dict[str, Any]:
         """The newest row as a dict; empty before the first step."""

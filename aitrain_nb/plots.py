@@ -38,7 +38,7 @@ def new_figure(width: float = 7.0, height: float = 3.2, columns: int = 1) -> tup
 
 
 def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None, notes: Sequence[Any] = ()) -> Picture:
-    """Training and validation loss over the steps of a run.
+    """Training and validation loss over the steps of a run; a dotted line where an epoch ends.
 
     Args:
         history: `History.frame()`: columns step, epoch, loss and, where evaluated, eval_loss (nats).
@@ -47,6 +47,68 @@ def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None,
         notes: what is to be said at which step, from `aitrain_nb.annotations`.
     """
     figure, (axis,) = new_figure()
+    described = _draw_loss(axis, history, classes, notes)
+    axis.set_xlabel(_steps_label(axis, history))
+    axis.set_title(title, loc="left" if any(note.end is not None for note in notes) else "center")
+    figure.description = described
+    return figure
+
+
+def run(history: pd.DataFrame, classes: int | None = None, notes: Sequence[Any] = ()) -> Picture:
+    """A whole run on one axis of steps: loss with its validation, learning rate, gradient norm.
+
+    Args:
+        history: `History.frame()`: columns step, epoch, loss (nats), lr, grad_norm and, where evaluated, eval_loss.
+        classes: number of classes; draws the loss of a uniform guess, ln C.
+        notes: what is to be said at which step, from `aitrain_nb.annotations`.
+    """
+    from aitrain_nb.figures import Picture
+
+    figure = Picture(figsize=(9.2, 4.2), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=[4, 1, 1])
+    for axis in (top, middle, bottom):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(visible=True, alpha=0.25, linewidth=0.6)
+    described = _draw_loss(top, history, classes, notes)
+    middle.plot(history["step"], history["lr"], color=GREEN)
+    middle.set_ylim(bottom=0)
+    bottom.plot(history["step"], history["grad_norm"], color=PURPLE, linewidth=0.9)
+    norms = history["grad_norm"][history["grad_norm"].between(0, math.inf, inclusive="neither")]
+    if len(norms) and norms.max() > 50 * norms.min():
+        bottom.set_yscale("log")
+    for axis, name in ((middle, "learning\nrate"), (bottom, "grad_norm")):
+        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        axis.tick_params(labelsize=8)
+    for axis in (middle, bottom):
+        _steps_label(axis, history)
+        for note in notes:
+            if note.end is None and note.value is None:
+                axis.axvline(note.step, color=GREY, linestyle="-.", linewidth=0.9)
+    bottom.set_xlabel(_steps_label(top, history))
+    sentences = [described]
+    if len(history):
+        rates = history["lr"]
+        sentences.append(f"Learning rate from {numerals.rate(rates.iloc[0])} to {numerals.rate(rates.iloc[-1])}.")
+    if len(norms):
+        sentences.append(f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}.")
+    figure.description = " ".join(sentences)
+    return figure
+
+
+def _steps_label(axis: Axes, history: pd.DataFrame) -> str:
+    """Mark where epochs end, where that helps, and give the words for the axis of steps."""
+    if "epoch" not in history or not len(history):
+        return "step"
+    ends = history["step"][history["epoch"].floordiv(1).diff() > 0].tolist()
+    if not 1 <= len(ends) <= 30 or history["epoch"].iloc[-1] <= 1:
+        return "step"
+    for end in ends:
+        axis.axvline(end, color=GREY, linestyle=":", linewidth=0.7, alpha=0.7)
+    return "step (dotted: an epoch ends)"
+
+
+def _draw_loss(axis: Axes, history: pd.DataFrame, classes: int | None, notes: Sequence[Any]) -> str:
+    """The loss on this axis; gives what it shows in words."""
     finite = history[history["loss"].astype(float).abs() < math.inf]
     axis.plot(finite["step"], finite["loss"], color=BLUE, alpha=0.35, linewidth=0.8)
     if len(finite):
@@ -61,14 +123,12 @@ def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None,
         axis.axhline(math.log(classes), color=GREY, linestyle=":", linewidth=1)
         axis.text(1.0, math.log(classes), f"knows nothing: ln {classes}", ha="right", va="bottom", color=GREY,
                   transform=axis.get_yaxis_transform())  # fmt: skip
-    axis.set(xlabel="step", ylabel="loss (nats)")
-    axis.set_title(title, loc="left" if any(note.end is not None for note in notes) else "center")
+    axis.set_ylabel("loss (nats)")
     if axis.get_legend_handles_labels()[0]:
         axis.legend(frameon=False)
     for note in notes:
         _say(axis, note)
-    figure.description = " ".join([_describe_loss(history, finite), *_sentences(notes)])
-    return figure
+    return " ".join([_describe_loss(history, finite), *_sentences(notes)])
 
 
 def _say(axis: Axes, note: Any) -> None:

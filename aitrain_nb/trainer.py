@@ -25,10 +25,11 @@ from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.watchers import early_stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
+    from matplotlib.figure import Figure
     from torch import nn
 
     from aitrain_nb.config import TrainConfig
@@ -171,9 +172,10 @@ class Trainer(Phases):
 
     def fit(
         self,
-        display: str = "text",
+        display: str = "auto",
         *,
         pace: float = 0.0,
+        plots: Sequence[Callable[[History], Figure]] = (),
         replay: History | Iterable[Change] | None = None,
         **changes: int,
     ) -> History:
@@ -183,8 +185,10 @@ class Trainer(Phases):
         A second interrupt raises KeyboardInterrupt; the step under way is then dropped whole.
 
         Args:
-            display: "text" for the monitor lines, "none" for silence.
+            display: "auto" is the live panel in a notebook and the monitor lines elsewhere; "panel", "matplotlib" for a picture that
+                is redrawn, "text" or "none" for silence.
             pace: steps a second at most, so that one can watch; 0 for full speed.
+            plots: functions that take the history and give a matplotlib Figure: drawn in a notebook while it goes on.
             replay: a history, or its `changes`: what was changed while that run was going on is repeated at the same steps.
             changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3.
 
@@ -194,7 +198,7 @@ class Trainer(Phases):
         Raises:
             ConfigError: no such display or option, or a run shorter than what was already trained.
         """
-        show = find_display(display)(self)
+        show = find_display(display)(self, plots)
         self._lengthen(changes)
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
         before = self.watchers
@@ -223,6 +227,11 @@ class Trainer(Phases):
         """Ask the run that is going on to end after its current step; any thread may call it. Without a run it does nothing."""
         if self._running:
             self._stop_reason = reason
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the run that is going on was asked to end."""
+        return self._running and bool(self._stop_reason)
 
     def _finish(self, state: str, reason: str) -> None:
         """The one exit of every run: best weights shown, ending said."""
@@ -342,7 +351,7 @@ class Trainer(Phases):
         for name in changes:
             if name not in {"epochs", "max_steps"}:
                 raise ConfigError(
-                    *unknown_name("option of fit", name, ["epochs", "max_steps", "display", "pace", "replay"])
+                    *unknown_name("option of fit", name, ["epochs", "max_steps", "display", "pace", "plots", "replay"])
                 )
         lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
         if not changes:
