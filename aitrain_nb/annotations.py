@@ -31,6 +31,10 @@ class Annotation(NamedTuple):
     text: str
 
 
+_NEAR = 0.02
+"""Share of the steps so far within which two changes of one lever are one movement of it."""
+
+
 def annotate(history: History, kept_step: int | None = None) -> list[Annotation]:
     """What there is to say about a run so far.
 
@@ -61,7 +65,7 @@ def _kept(history: History, kept_step: int | None) -> Iterator[Annotation]:
         kept_step = min(rows, key=lambda row: row["eval_loss"])["step"]
     for row in rows:
         if row["step"] == kept_step:
-            text = f"kept: epoch {row['epoch']:.4g}, {row['eval_loss']:.3g}"
+            text = f"kept: epoch {row['epoch']:.3g}, {row['eval_loss']:.3g}"
             yield Annotation("kept", row["step"], None, row["eval_loss"], text)
 
 
@@ -72,9 +76,13 @@ def _changes(history: History) -> Iterator[Annotation]:
         "pace": lambda value: f"{value:.3g} steps a second" if value else "full speed",
         "paused": lambda value: f"paused {value:.0f} s",
     }
-    for change in history.changes:
+    near = max(2.0, _NEAR * len(history))
+    for number, change in enumerate(history.changes):
         if change.name == "pace" and change.step == 1:
             continue  # how it began
+        following = [later for later in history.changes[number + 1 :] if later.name == change.name]
+        if following and following[0].step - change.step <= near and change.name != "paused":
+            continue  # a slider on its way: what counts is where it was let go
         yield Annotation(change.name, change.step, None, None, said[change.name](change.value))  # type: ignore[arg-type]
 
 

@@ -69,6 +69,7 @@ def run(history: pd.DataFrame, classes: int | None = None, notes: Sequence[Any] 
     for axis in (top, middle, bottom):
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(visible=True, alpha=0.25, linewidth=0.6)
+    top.set_title("The run", loc="left", fontsize=10)
     described = _draw_loss(top, history, classes, notes)
     middle.plot(history["step"], history["lr"], color=GREEN)
     middle.set_ylim(bottom=0)
@@ -102,8 +103,7 @@ def _steps_label(axis: Axes, history: pd.DataFrame) -> str:
     ends = history["step"][history["epoch"].floordiv(1).diff() > 0].tolist()
     if not 1 <= len(ends) <= 30 or history["epoch"].iloc[-1] <= 1:
         return "step"
-    for end in ends:
-        axis.axvline(end, color=GREY, linestyle=":", linewidth=0.7, alpha=0.7)
+    axis.vlines(ends, 0, 1, transform=axis.get_xaxis_transform(), colors=GREY, linestyles=":", linewidth=0.7, alpha=0.7)
     return "step (dotted: an epoch ends)"
 
 

@@ -122,7 +122,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_under_the_lines(make):
     trainer, terminal = make(), Terminal()
-    displays["terminal"] = lambda trainer: TextDisplay(trainer, terminal)
+    displays["terminal"] = lambda trainer, plots: TextDisplay(trainer, plots, terminal)
     try:
         trainer.fit(display="terminal")
     finally:
@@ -155,7 +155,7 @@ def test_an_unknown_display_lists_the_valid_ones(make):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
 def test_a_stream_that_knows_no_arrow_gets_another_one(make, encoding):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    display = TextDisplay(make(), stream)
+    display = TextDisplay(make(), stream=stream)
     display._write(epoch_line(4, 0.8, 1.5, overfitting=True))
     stream.seek(0)
     assert stream.read() == "Epoch 4: Training loss: 0.8, Validation loss: 1.5  <- Overfitting!\n"

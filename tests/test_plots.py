@@ -31,6 +31,7 @@ OLD = {"weight": [[1.0, -2.0]], "bias": [0.5]}
 NEW = {"weight": [[1.5, -2.5]], "bias": [0.25]}
 DRAWN = {
     "loss": lambda: plots.loss(HISTORY, classes=10, notes=NOTES),
+    "run": lambda: plots.run(HISTORY, classes=10, notes=NOTES),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
     "dials": lambda: plots.dials(OLD, NEW),
@@ -41,7 +42,8 @@ DRAWN = {
     "confusion": lambda: plots.confusion([[5, 1], [0, 4]], ["cat", "dog"]),
 }
 LABELS = {
-    "loss": [("step", "loss (nats)")],
+    "loss": [("step (dotted: an epoch ends)", "loss (nats)")],
+    "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "grad_norm")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
     "dials": [("", "weight")],
@@ -242,6 +244,7 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
+    "run": ["2.500 at step 1", "Learning rate from 0.001 to 0", "Gradient norm between 1 and 4", "Learning rate 5e-4"],
     "loss": [
         "2.500 at step 1",
         "0.800 at step 4",

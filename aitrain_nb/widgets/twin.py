@@ -16,7 +16,13 @@ _TABLE_ROWS = 12
 
 
 def static_twin(
-    history: History, ending: Ending, *, classes: int | None = None, notes: tuple[str, ...] = (), height: int = 0
+    history: History,
+    ending: Ending,
+    *,
+    classes: int | None = None,
+    notes: tuple[str, ...] = (),
+    height: int = 0,
+    seconds: float | None = None,
 ) -> dict[str, str]:
     """The run as a display bundle: `text/html` with a figure, and `text/plain` with the lines of a terminal.
 
@@ -25,9 +31,12 @@ def static_twin(
         ending: how it ended.
         classes: number of classes, for the line of a model that knows nothing.
         notes: sentences about the data, said at the start.
+        seconds: how long the call of `fit` took; by default the seconds of its steps.
         height: pixels that the live panel took, so that the page doesn't jump.
     """
-    words = html.element("div", html.element("b", ending.state), f" · {_said(history, ending)}", style="margin:2px 0")
+    words = html.element(
+        "div", html.element("b", ending.state), f" · {_said(history, ending, seconds)}", style="margin:2px 0"
+    )
     parts: list[Any] = [words, *(html.element("div", note, style="opacity:0.8") for note in notes)]
     if len(history):
         picture = plots.run(history.frame(), classes=classes, notes=annotate(history, ending.kept_step))
@@ -46,11 +55,12 @@ def plain_text(history: History, ending: Ending, notes: tuple[str, ...] = ()) ->
     return "\n".join([*notes, *lines, ending.line])
 
 
-def _said(history: History, ending: Ending) -> str:
+def _said(history: History, ending: Ending, seconds: float | None) -> str:
     last = history.last
-    seconds = sum(row["seconds"] for row in history)
-    went = f"{ending.step:,} steps, {last['epoch']:.3g} epochs, {numerals.duration(seconds)} · " if last else ""
-    return f"{went}{ending.line}"
+    if seconds is None:
+        seconds = sum(row["seconds"] for row in history)
+    went = [f"{ending.step:,} steps", f"{last['epoch']:.3g} epochs", numerals.duration(seconds)] if last else []
+    return " · ".join([*went, *filter(None, (ending.reason, ending.kept))])
 
 
 def _judged(history: History) -> list[dict[str, Any]]:

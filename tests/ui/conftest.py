@@ -53,7 +53,17 @@ class Server:
             "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"), "IPYTHONDIR": str(folder / "ipython"),
             "JUPYTER_DATA_DIR": str(folder / "data"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         }  # fmt: skip
-        command = [sys.executable, "-m", "aitrain_nb", "lab", "--no-browser", "--port", str(self.port), "--to", str(self.root)]
+        command = [
+            sys.executable,
+            "-m",
+            "aitrain_nb",
+            "lab",
+            "--no-browser",
+            "--port",
+            str(self.port),
+            "--to",
+            str(self.root),
+        ]
         self.log = folder / "log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -162,7 +172,11 @@ def violations(page, selector):
         "([selector, tags]) => axe.run(selector, {runOnly: {type: 'tag', values: tags}})", [selector, tags]
     )
     assert found["passes"], "axe looked at nothing"
-    return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]]
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ class Chart {
     context.font = "12px sans-serif";
     Object.assign(this, { context, run, view, width, colours: pageColours(this.canvas.parentElement) });
     this.column = { step: STEP, epoch: EPOCH, seconds: SECONDS }[view.across];
-    const left = 52;
+    const left = 90;
     const right = width - 12;
     this.loss = new Strip(left, right, 40, 212);
     this.rate = new Strip(left, right, 228, 260);
@@ -134,9 +134,9 @@ class Chart {
     this.rangeAcross();
     this.drawRegions();
     this.drawLoss();
-    this.drawStrip(this.rate, RATE, this.colours.rate, "learning rate");
-    this.drawStrip(this.norm, NORM, this.colours.norm, "grad_norm");
-    this.drawAcross(height);
+    this.drawStrip(this.rate, RATE, this.colours.rate, ["learning", "rate"]);
+    this.drawStrip(this.norm, NORM, this.colours.norm, ["gradient", "norm"]);
+    this.drawAcross();
     this.drawLegend();
     this.drawNotes();
     this.drawReading();
@@ -148,9 +148,9 @@ class Chart {
     this.low = count ? rows.at(0, this.column) : 0;
     this.high = count ? rows.at(count - 1, this.column) : 1;
     if (this.column === STEP && count && total && this.run.running) {
-      // room for what is to come, without a jump at each update: the next eighth of the run that is not yet full
-      const eighth = Math.max(1, total / 8);
-      this.high = Math.min(total, Math.max(eighth, Math.ceil(this.high / eighth) * eighth));
+      // room for what is to come, without a jump at each update: the whole run, or a half of it, or a half of that
+      const halvings = Math.max(0, Math.floor(Math.log2(total / Math.max(this.high, 8))));
+      this.high = Math.max(this.high, total / 2 ** halvings);
     }
     if (this.high - this.low < 1e-9) this.high = this.low + 1;
     this.x = (value) => this.loss.left + ((value - this.low) / (this.high - this.low)) * (this.loss.right - this.loss.left);
@@ -254,8 +254,7 @@ class Chart {
     this.curve(strip, (row) => rows.at(row, column), colour, 1.5, 1);
     this.context.textAlign = "left";
     this.context.fillStyle = this.colours.words;
-    const last = rows.length ? rows.at(rows.length - 1, column) : NaN;
-    this.label(`${name}${rows.length ? ` ${shortNumber(last)}` : ""}`, strip.left + 4, strip.top + 5);
+    name.forEach((word, line) => this.context.fillText(word, 0, strip.top + 13 + 14 * line));
   }
 
   /** Words on a ground of the page's colour, so that a line behind them doesn't cross them out. */
@@ -281,7 +280,7 @@ class Chart {
     }
   }
 
-  drawAcross(height) {
+  drawAcross() {
     const { context, colours, norm } = this;
     context.textAlign = "center";
     const count = Math.max(2, Math.floor(this.width / 90));
@@ -292,8 +291,8 @@ class Chart {
       context.fillText(shortNumber(tick), x, norm.bottom + 14);
     }
     context.fillStyle = colours.words;
-    context.textAlign = "right";
-    context.fillText(this.view.across, norm.right, height - 0.5);
+    context.textAlign = "left";
+    context.fillText(this.view.across, 0, norm.bottom + 14);
   }
 
   drawLegend() {

@@ -122,6 +122,7 @@ function renderPanel(run, model, el) {
   let queued = false;
   let tabled = -1;
   let saidAt = 0;
+  let tall = 0;
   let said = "";
 
   const levers = [];
@@ -231,6 +232,10 @@ function renderPanel(run, model, el) {
     if (news !== said && now - saidAt > SAY_EVERY) {
       [said, saidAt] = [news, now];
       find(".aitrain-said").textContent = news;
+    }
+    if (Math.abs(el.offsetHeight - tall) > 8) {
+      tall = el.offsetHeight;
+      send({ type: "height", value: tall }); // so that what takes its place is as tall
     }
     Object.assign(el.dataset, { rows: run.rows.length, live: String(run.live), word, draws: Number(el.dataset.draws || 0) + 1 });
   }
