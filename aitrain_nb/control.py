@@ -104,14 +104,16 @@ class Control:
         began, paused = time.monotonic(), self.paused
         while self.paused and not self._single and not stopped():
             self._sleep(_LOOK_EVERY_SECONDS, paused=True)
-        self._say(paused=False)
+        if paused:
+            self._say(paused=False)
         waited = time.monotonic() - began if paused else 0.0
         if self._single:
             self._single.popleft()
-        if self.pace > 0:
-            while not stopped() and not self.paused and (left := self._next - time.monotonic()) > 0:
+        pace = self.pace  # read once: another thread may set it to 0 at any moment
+        if pace > 0:
+            while not stopped() and not self.paused and self.pace == pace and (left := self._next - time.monotonic()) > 0:
                 self._sleep(min(left, _LOOK_EVERY_SECONDS), paused=False)
-            self._next = max(self._next, time.monotonic() - 1 / self.pace) + 1 / self.pace
+            self._next = max(self._next, time.monotonic() - 1 / pace) + 1 / pace
         return waited
 
     def _sleep(self, seconds: float, *, paused: bool) -> None:

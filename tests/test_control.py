@@ -123,6 +123,17 @@ def test_without_a_touch_nothing_is_kept():
     assert trainer.history.changes == []
 
 
+def test_full_speed_may_be_asked_for_while_the_run_waits_for_its_pace():
+    trainer = run()
+
+    def ask(*, paused):
+        trainer.control.pace = 0.0
+
+    trainer.control.while_waiting = ask
+    trainer.fit(display="none", pace=40)
+    assert [change.value for change in trainer.history.changes] == [40.0, 0.0]
+
+
 @pytest.mark.parametrize("pace", [-1, "fast", float("inf"), float("nan"), True])
 def test_a_pace_that_cannot_be_kept_is_refused(pace):
     with pytest.raises(ai.ConfigError, match="pace"):

@@ -61,7 +61,7 @@ class PanelDisplay:
         self._monitor = Monitor(
             subject_of(trainer),
             trainer.control,
-            trainer.stop,
+            lambda: trainer.stop("by the Stop button"),
             plots=[*self.own_plots(trainer), *plots],
             panel=self.panel,
         )

@@ -151,7 +151,10 @@ class Monitor:
             picture.draw()
         height = self.panel.height if self.panel is not None else 0
         subject = self.subject
-        twin = static_twin(subject.history, ending, classes=subject.classes or None, notes=subject.notes, height=height)
+        twin = static_twin(
+            subject.history, ending, classes=subject.classes or None, notes=subject.notes, height=height,
+            seconds=time.perf_counter() - self._began,
+        )  # fmt: skip
         if self._handle is not None:
             self._handle.update(twin, raw=True)
         if self.panel is not None:

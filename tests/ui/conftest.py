@@ -111,9 +111,17 @@ class Book:
         return self.cell(number).locator(".jp-OutputArea").first
 
     def run(self, number):
-        """Start a cell; doesn't wait for it."""
-        self.cell(number).locator(".cm-content").click()
-        self.page.keyboard.press("Control+Enter")
+        """Start a cell; doesn't wait for its end. A kernel that has just been started may not hear the first time."""
+        prompt = self.cell(number).locator(".jp-InputPrompt").first
+        before = prompt.text_content()
+        for _ in range(10):
+            self.cell(number).locator(".cm-content").click()
+            self.page.keyboard.press("Control+Enter")
+            for _ in range(20):
+                if prompt.text_content() != before:
+                    return
+                self.page.wait_for_timeout(50)
+        raise AssertionError(f"cell {number} never began")
 
     def wait_for(self, number, seconds=60):
         """Until the cell has ended; gives its text."""
@@ -197,7 +205,8 @@ def open_book(server, browser):
         page = context.new_page()
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.goto(server.url(f"lab/tree/{name}"))
+        page.set_default_timeout(15_000)
+        page.goto(server.url(f"lab/workspaces/w{time.monotonic_ns()}/tree/{name}"))  # a workspace of its own: no other tabs
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if width < 900:  # the file browser would take half of it
             page.keyboard.press("Control+b")

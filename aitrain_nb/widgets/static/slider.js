@@ -1,7 +1,7 @@
 // The project's one slider: a native range with a label, a unit and a number field. Linear or logarithmic.
 // Plain functions; Python joins this file with the module that uses it, so that no build step is needed.
 
-const POSITIONS = 1000; // a logarithmic range is divided into this many equal ratios
+const POSITIONS_A_DECADE = 40; // of a logarithmic range: an arrow key changes the value by 6 %
 
 /** A number as people write it: 0.003, 5e-5, 12. */
 function shortNumber(value) {
@@ -44,23 +44,24 @@ function makeSlider(options) {
   wrong.className = "aitrain-wrong";
   wrong.setAttribute("role", "alert");
   element.append(name, range, field, after, wrong);
+  const positions = log ? Math.max(20, Math.round(POSITIONS_A_DECADE * Math.log10(max / min))) : 0;
   if (log) {
     range.min = 0;
-    range.max = POSITIONS;
+    range.max = positions;
     range.step = 1;
   } else {
     range.min = min;
     range.max = max;
-    range.step = step || (max - min) / POSITIONS;
+    range.step = step || (max - min) / 100;
   }
-  const position = (value) => (log ? (POSITIONS * Math.log(value / min)) / Math.log(max / min) : value);
+  const position = (value) => (log ? (positions * Math.log(value / min)) / Math.log(max / min) : value);
   const snapped = (value) => {
     const kept = Math.min(max, Math.max(min, value));
     return step ? Math.min(max, min + Math.round((kept - min) / step) * step) : kept;
   };
   const at = (place) => {
     if (!log) return snapped(place);
-    const exact = min * (max / min) ** (place / POSITIONS);
+    const exact = min * (max / min) ** (place / positions);
     return step ? snapped(exact) : Number(exact.toPrecision(3));
   };
   const said = (value) => (value === 0 && zero ? zero : shortNumber(value));
