@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
+    from aitrain_nb.widgets.monitor import Monitor
+    from aitrain_nb.widgets.slider import Slider
 
 __version__ = "0.1.0"
 
@@ -43,6 +45,8 @@ _HOMES = {
     "read": "sources",
     "Dataset": "data",
     "Splits": "data",
+    "Monitor": "widgets.monitor",
+    "Slider": "widgets.slider",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
     **dict.fromkeys(("AitrainError", "ConfigError", "DataError", "ModelError", "PhaseError", "StopTraining"), "errors"),
 }
@@ -58,7 +62,9 @@ __all__ = [
     "Gradients",
     "Loss",
     "ModelError",
+    "Monitor",
     "PhaseError",
+    "Slider",
     "Splits",
     "StopTraining",
     "Task",

@@ -111,7 +111,9 @@ class Control:
             self._single.popleft()
         pace = self.pace  # read once: another thread may set it to 0 at any moment
         if pace > 0:
-            while not stopped() and not self.paused and self.pace == pace and (left := self._next - time.monotonic()) > 0:
+            while (
+                not stopped() and not self.paused and self.pace == pace and (left := self._next - time.monotonic()) > 0
+            ):
                 self._sleep(min(left, _LOOK_EVERY_SECONDS), paused=False)
             self._next = max(self._next, time.monotonic() - 1 / pace) + 1 / pace
         return waited

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +68,6 @@ class _Sent:
     seconds: float = 0.0
     evaluated: int = 0
     notes: tuple[int, int, int] = (-1, -1, -1)
-    last: np.ndarray = field(default_factory=lambda: np.empty((0, 6), np.float32))
 
 
 class Monitor:
@@ -145,8 +144,6 @@ class Monitor:
         if self._control is not None:
             self._control.while_waiting = None
         self._paused = False
-        if self.panel is not None:
-            self._send(ending)
         for picture in self._pictures:
             picture.draw()
         height = self.panel.height if self.panel is not None else 0
@@ -158,7 +155,10 @@ class Monitor:
         if self._handle is not None:
             self._handle.update(twin, raw=True)
         if self.panel is not None:
-            self.panel.close()
+            self._sent = _Sent()
+            rows, evaluations = self._new_rows(self._sent), subject.history.evaluations
+            notes = [note._asdict() for note in annotate(subject.history, ending.kept_step)]
+            self.panel.rest(rows, [_plain(row) for row in evaluations], notes, self._state(ending))
 
     def _wait(self, *, paused: bool) -> None:
         """While the run waits at a step's edge: say so, and answer a page that asks."""
@@ -186,31 +186,22 @@ class Monitor:
             picture.draw_if_due(ended)
         self.spent += time.perf_counter() - began
 
-    def _send(self, ending: Ending | None = None) -> None:
-        panel, sent = self.panel, self._sent
+    def _send(self) -> None:
+        panel, sent, history = self.panel, self._sent, self.subject.history
         assert panel is not None
         young = not panel.is_live and time.perf_counter() - self._began < _UNHEARD_SECONDS and sent.rows <= _ALL_ROWS
-        if panel.asked_for_all or young:
+        if panel.asked_for_all or young or len(history) < sent.rows:  # the last: steps were taken back
             panel.asked_for_all = False
             sent = self._sent = _Sent()
-        history = self.subject.history
-        if len(history) < sent.rows:  # steps were taken back
-            sent = self._sent = _Sent()
-        rows = self._new_rows(sent)
-        evaluations = (
-            [row for row in history.evaluations if row["step"] > sent.evaluated] if self._is_evaluated() else []
-        )
-        state = (len(history.troubles), len(history.changes), history.last_evaluated_step)
-        notes = None
-        if state != sent.notes:
-            notes = [note._asdict() for note in annotate(history, ending.kept_step if ending else None)]
-        panel.update(sent.rows, rows, [_plain(row) for row in evaluations], notes, self._state(ending))
-        sent.rows += len(rows)
-        sent.notes = state
-        sent.evaluated = max([sent.evaluated, *(row["step"] for row in evaluations)])
-
-    def _is_evaluated(self) -> bool:
-        return self.subject.history.last_evaluated_step > self._sent.evaluated
+        first, rows = sent.rows, self._new_rows(sent)
+        evaluations = []
+        if history.last_evaluated_step > sent.evaluated:
+            evaluations = [row for row in history.evaluations if row["step"] > sent.evaluated]
+            sent.evaluated = history.last_evaluated_step
+        said = (len(history.troubles), len(history.changes), history.last_evaluated_step)
+        notes = [note._asdict() for note in annotate(history)] if said != sent.notes else None
+        sent.notes = said
+        panel.update(first, rows, [_plain(row) for row in evaluations], notes, self._state(None))
 
     def _new_rows(self, sent: _Sent) -> np.ndarray:
         """[n, 6] float32, as the panel takes them."""
@@ -220,6 +211,7 @@ class Monitor:
         step, epoch, loss, rate, norm, seconds, _ = np.array(table, dtype=np.float64).T
         passed = sent.seconds + np.cumsum(seconds)
         sent.seconds = float(passed[-1])
+        sent.rows += len(table)
         return np.stack([step, epoch, passed, loss, rate, norm], axis=1).astype(np.float32)
 
     def _state(self, ending: Ending | None) -> dict[str, Any]:

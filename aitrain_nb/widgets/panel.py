@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -45,6 +46,7 @@ class Panel(anywidget.AnyWidget):
         super().__init__(facts=dict(facts))
         self._control, self._stop = control, stop
         self.asked_for_all, self.is_live, self.height = False, False, 0
+        self._whole: tuple[Any, ...] | None = None
         self.on_msg(self._take)
         reply_at_once(self)
 
@@ -63,6 +65,20 @@ class Panel(anywidget.AnyWidget):
         message = {"type": "update", "first": first, "evaluations": evaluations, "notes": notes, "state": state}
         self.send(message, buffers=[rows.tobytes()])
 
+    def rest(
+        self, rows: np.ndarray, evaluations: list[dict[str, Any]], notes: list[dict[str, Any]], state: dict[str, Any]
+    ) -> None:
+        """The run is over: send all of it once more, and again to a page that asks later.
+
+        A page that was reloaded in mid-run reaches a busy kernel only now. So the newest few panels stay open.
+        """
+        self._control, self._stop = None, lambda: None
+        self._whole = (0, rows, evaluations, notes, state)
+        self.update(*self._whole)
+        if len(_resting) == _resting.maxlen:
+            _resting[0].close()
+        _resting.append(self)
+
     def _take(self, _widget: Any, message: Any, _buffers: Any) -> None:
         """A message of the page, on whatever thread it comes; what isn't understood is left alone."""
         kind = message.get("type") if isinstance(message, dict) else None
@@ -70,6 +86,8 @@ class Panel(anywidget.AnyWidget):
         if kind == "hello":
             self.asked_for_all = self.is_live = True
             self.send({"type": "here"})
+            if self._whole is not None:
+                self.update(*self._whole)
         elif kind == "height" and isinstance(value, int) and 0 < value < 4000:
             self.height = value
         elif kind == "stop":
@@ -93,3 +111,7 @@ def _pull(control: Control, lever: str, value: Any) -> None:
         control.learning_rate = number
     elif lever == "pace" and 0 <= number < 1e6:
         control.pace = number
+
+
+_resting: deque[Panel] = deque(maxlen=4)
+"""Panels of runs that are over."""

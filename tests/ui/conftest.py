@@ -15,10 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync"
-).split()
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 TOKEN = "secret-of-these-tests"
 SHOTS = os.environ.get("AITRAIN_NB_SHOTS")
 """A folder: the tests leave their screenshots there, for a person to look at."""
@@ -155,6 +152,10 @@ class Book:
             self.page.wait_for_timeout(1000 * every)
         raise AssertionError("it never came")
 
+    def interrupt(self):
+        """Press the notebook's own interrupt button."""
+        self.page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+
     def save(self):
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
@@ -206,7 +207,9 @@ def open_book(server, browser):
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         page.set_default_timeout(15_000)
-        page.goto(server.url(f"lab/workspaces/w{time.monotonic_ns()}/tree/{name}"))  # a workspace of its own: no other tabs
+        page.goto(
+            server.url(f"lab/workspaces/w{time.monotonic_ns()}/tree/{name}")
+        )  # a workspace of its own: no other tabs
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if width < 900:  # the file browser would take half of it
             page.keyboard.press("Control+b")
