@@ -74,7 +74,7 @@ def _changes(history: History) -> Iterator[Annotation]:
     said = {
         "learning_rate": lambda value: f"learning rate {numerals.rate(value)}",
         "pace": lambda value: f"{value:.3g} steps a second" if value else "full speed",
-        "paused": lambda value: f"paused {value:.0f} s",
+        "paused": lambda value: f"paused {numerals.duration(value)}",
     }
     near = max(2.0, _NEAR * len(history))
     for number, change in enumerate(history.changes):

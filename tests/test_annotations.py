@@ -55,7 +55,7 @@ def test_live_changes_stand_at_their_step():
     ):
         made.add_change(change)
     said = {(note.step, note.text) for note in annotate(made) if note.kind != "kept"}
-    assert said == {(4, "learning rate 5e-5"), (6, "paused 12 s"), (7, "full speed")}
+    assert said == {(4, "learning rate 5e-5"), (6, "paused 12.3 s"), (7, "full speed")}
 
 
 def test_the_first_number_that_is_not_finite_is_named():

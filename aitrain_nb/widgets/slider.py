@@ -24,7 +24,7 @@ class Slider(anywidget.AnyWidget):
         label: what it is, in words: also its name for a screen reader.
         min: the smallest value.
         max: the largest value.
-        step: the distance of two values, counted from min; 0 for any value.
+        step: the distance of two values, counted from min; 0 for any value. Whole steps give whole numbers.
         log: equal ways are equal ratios; min must then be above 0.
         unit: shown behind the number.
         help: a sentence about it.
@@ -39,7 +39,7 @@ class Slider(anywidget.AnyWidget):
 
     _esm = source("slider.js", "slider_widget.js")
     _css = source("slider.css")
-    value = traitlets.Float().tag(sync=True)
+    value = traitlets.Any().tag(sync=True)
     min = traitlets.Float().tag(sync=True)
     max = traitlets.Float().tag(sync=True)
     step = traitlets.Float().tag(sync=True)
@@ -65,13 +65,13 @@ class Slider(anywidget.AnyWidget):
             )  # fmt: skip
         super().__init__(
             min=float(min), max=float(max), step=float(step), log=log, label=label, unit=unit, help=help, disabled=disabled,
-            value=_checked(value, min, max), **layout,
+            value=_checked(value, min, max, step), **layout,
         )  # fmt: skip
         reply_at_once(self)
 
     @traitlets.validate("value")
     def _between(self, proposal: Any) -> float:
-        return _checked(proposal["value"], self.min, self.max)
+        return _checked(proposal["value"], self.min, self.max, self.step)
 
     def __repr__(self) -> str:
         ends = f"{numerals.rate(self.min)} to {numerals.rate(self.max)}{' (log)' if self.log else ''}"
@@ -79,9 +79,11 @@ class Slider(anywidget.AnyWidget):
         return f"Slider: {self.label} = {numerals.rate(self.value)}{unit}, from {ends}"
 
 
-def _checked(value: Any, low: float, high: float) -> float:
+def _checked(value: Any, low: float, high: float, step: float) -> float:
+    """The number; a whole one where the slider goes in whole steps."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
-        return float(value)
+        whole = step > 0 and float(step).is_integer() and float(low).is_integer() and float(value).is_integer()
+        return int(value) if whole else float(value)
     raise ConfigError(
         f"A slider can't stand at {value!r}.", f"It goes from {low:g} to {high:g}.", "Name a number in between."
     )

@@ -15,7 +15,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 TOKEN = "secret-of-these-tests"
 SHOTS = os.environ.get("AITRAIN_NB_SHOTS")
 """A folder: the tests leave their screenshots there, for a person to look at."""
@@ -213,7 +216,7 @@ def open_book(server, browser):
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if width < 900:  # the file browser would take half of it
             page.keyboard.press("Control+b")
-        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000, state="attached")
         page.wait_for_timeout(300)
         book = Book(page, server.root / name)
         opened.append(book)

@@ -250,7 +250,7 @@ class Chart {
     }
     const wide = column === NORM && low > 0 && high / low > 50;
     strip.scale(wide ? low : Math.min(low, 0), high, wide);
-    this.drawGrid(strip, 1);
+    this.drawGrid(strip, 2);
     this.curve(strip, (row) => rows.at(row, column), colour, 1.5, 1);
     this.context.textAlign = "left";
     this.context.fillStyle = this.colours.words;
@@ -272,7 +272,7 @@ class Chart {
     context.textAlign = "right";
     context.fillStyle = colours.soft;
     const ticks = strip.ticks(count);
-    const shown = count === 1 && ticks.length > 2 ? [ticks[0], ticks[ticks.length - 1]] : ticks;
+    const shown = count === 2 && ticks.length > 2 ? [ticks[0], ticks[ticks.length - 1]] : ticks;
     for (const tick of shown) {
       const y = strip.y(tick);
       this.line([[strip.left, y], [strip.right, y]], colours.grid, 1);
@@ -313,6 +313,7 @@ class Chart {
 
   drawNotes() {
     const { context, colours, loss, norm } = this;
+    let labelled = -Infinity;
     for (const note of this.run.notes) {
       const x = this.ofStep(note.step);
       if (note.end !== null) {
@@ -333,6 +334,8 @@ class Chart {
         this.label(note.text, x, y + (below ? 32 : -25));
       } else {
         this.line([[x, loss.top], [x, norm.bottom]], colours.soft, 1.2, [7, 3, 2, 3]);
+        if (x - labelled < 14) continue; // its words would stand on those of the one before
+        labelled = x;
         context.save();
         context.translate(x - 4, loss.top + 2);
         context.rotate(-Math.PI / 2);
