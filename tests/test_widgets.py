@@ -1,0 +1,507 @@
+"""The live panel without a browser: what is sent, what a click may do, when it may draw, and what stays at the end."""
+
+import ast
+import math
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import pytest
+
+import aitrain_nb as ai
+from aitrain_nb import displays
+from aitrain_nb.control import Change, Control
+from aitrain_nb.history import COLUMNS, History
+from aitrain_nb.records import Ending
+from aitrain_nb.widgets import live, monitor, panel
+from aitrain_nb.widgets.budget import Budget
+from aitrain_nb.widgets.slider import Slider
+from aitrain_nb.widgets.twin import plain_text, static_twin
+
+ENDING = Ending("done", "", 45, 1.0, 45, 0.5)
+
+
+class Handle:
+    """A place in the page, kept as the list of what stood there."""
+
+    def __init__(self, first):
+        self.shown = [first]
+
+    def update(self, bundle, *, raw=False):
+        self.shown.append(bundle)
+
+
+class Page:
+    """Stands for the notebook: keeps what is displayed, and what each panel sends."""
+
+    def __init__(self):
+        self.handles, self.sent = [], []
+
+    def display(self, what, *, raw=False, display_id=False):
+        self.handles.append(Handle(what))
+        return self.handles[-1]
+
+    @property
+    def updates(self):
+        return [message for message, _ in self.sent if message["type"] == "update"]
+
+    def rows(self):
+        """The rows a page holds that took every message in turn: [n, 6]."""
+        held = np.empty((0, 6), np.float32)
+        for message, buffers in self.sent:
+            if message["type"] == "update":
+                assert message["first"] in {0, len(held)}, "a message that follows none before it"
+                added = np.frombuffer(buffers[0], np.float32).reshape(-1, 6)
+                held = added if message["first"] == 0 else np.concatenate([held, added])
+        return held
+
+
+@pytest.fixture
+def page(monkeypatch):
+    here = Page()
+    monkeypatch.setattr(monitor, "display", here.display)
+    for module in (displays, live):
+        monkeypatch.setattr(module, "is_notebook", lambda: True)
+    monkeypatch.setattr(panel.Panel, "send", lambda self, message, buffers=None: here.sent.append((message, buffers)))
+    return here
+
+
+def prepare(**changes):
+    return ai.prepare(**{"data": "digits", "model": "mlp", "epochs": 2, "seed": 0} | changes)
+
+
+def click(page, **message):
+    page.handles[0].shown[0]._take(None, message, [])
+
+
+# what is sent
+
+
+def test_a_notebook_gets_the_panel_and_then_its_static_twin(page):
+    trainer = prepare()
+    trainer.fit()
+    (handle,) = page.handles
+    assert isinstance(handle.shown[0], panel.Panel)
+    twin = handle.shown[-1]
+    assert set(twin) == {"text/html", "text/plain"}
+    assert "<figure" in twin["text/html"]
+    assert "<script" not in twin["text/html"]
+    assert trainer.ending.kept in twin["text/html"]
+    assert twin["text/plain"].splitlines()[-1] == trainer.ending.line
+
+
+def test_the_page_ends_with_every_row_of_the_history(page):
+    trainer = prepare()
+    trainer.fit()
+    held, frame = page.rows(), trainer.history.frame()
+    assert np.array_equal(held[:, 0], frame["step"])
+    assert np.allclose(held[:, 3], frame["loss"])
+    assert np.allclose(held[:, 2], frame["seconds"].cumsum())
+    last = page.updates[-1]
+    assert [row["step"] for row in last["evaluations"]] == [45, 90]
+    assert last["state"]["word"] == "done"
+    assert any(note["kind"] == "kept" for note in last["notes"])
+
+
+def test_a_page_that_asks_gets_all_of_it_again(page):
+    trainer, asked = prepare(epochs=40), []
+
+    def ask(record):
+        if trainer.step == 300 and not asked:
+            asked.append(len(page.updates))
+            click(page, type="hello")
+
+    trainer.watchers.append(ask)
+    trainer.fit()
+    assert {"type": "here"} in [message for message, _ in page.sent]
+    assert page.updates[asked[0]]["first"] == 0
+    assert len(page.rows()) == 1800
+    before = len(page.updates)
+    click(page, type="hello")  # a page that was reloaded and finds the run over
+    assert len(page.updates) == before + 1
+    assert len(page.rows()) == 1800
+
+
+def test_losses_that_are_no_numbers_arrive_as_they_are(page):
+    trainer = prepare(epochs=1)
+    trainer.history.add_step([1, 0.1, math.nan, 0.1, math.inf, 0.01, 32])
+    shown = monitor.Monitor(live.subject_of(trainer), trainer.control)
+    shown.begin()
+    held = page.rows()
+    assert math.isnan(held[0, 3])
+    assert math.isinf(held[0, 5])
+    assert page.updates[0]["notes"][0]["text"].startswith("loss is nan")
+
+
+def test_going_on_with_a_run_shows_it_from_its_beginning(page):
+    trainer = prepare(epochs=1)
+    trainer.fit()
+    page.sent.clear()
+    trainer.fit(epochs=2)
+    assert len(page.rows()) == 90
+
+
+# levers
+
+
+def test_a_click_only_sets_a_lever(page):
+    trainer, control = prepare(), Control()
+    stopped = []
+    shown = monitor.Monitor(live.subject_of(trainer), control, lambda: stopped.append(1))
+    shown.begin()
+    click(page, type="pause")
+    assert control.paused
+    click(page, type="resume")
+    assert not control.paused
+    click(page, type="learning_rate", value=0.02)
+    click(page, type="pace", value=7)
+    assert (control.learning_rate, control.pace) == (0.02, 7.0)
+    click(page, type="stop")
+    assert stopped == [1]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None, "stop", {}, {"type": 3}, {"type": "learning_rate"}, {"type": "learning_rate", "value": "0.1"},
+        {"type": "learning_rate", "value": -1}, {"type": "learning_rate", "value": 0}, {"type": "learning_rate", "value": 1e99},
+        {"type": "learning_rate", "value": float("nan")}, {"type": "pace", "value": -3}, {"type": "pace", "value": True},
+        {"type": "height", "value": 10**9}, {"type": "__init__"}, {"type": "eval", "value": "1"},
+    ],
+)  # fmt: skip
+def test_a_message_that_makes_no_sense_changes_nothing(page, message):
+    trainer, control = prepare(), Control()
+    monitor.Monitor(live.subject_of(trainer), control).begin()
+    page.handles[0].shown[0]._take(None, message, [])
+    assert (control.learning_rate, control.pace, control.paused) == (None, 0.0, False)
+    assert page.handles[0].shown[0].height == 0
+
+
+def test_stop_by_click_is_a_normal_ending(page):
+    trainer = prepare(epochs=100)
+    trainer.watchers.append(lambda record: click(page, type="stop") if trainer.step == 120 else None)
+    trainer.fit()
+    assert (trainer.ending.state, trainer.ending.reason) == ("stopped", "by the Stop button")
+    assert trainer.step == 120
+    assert "by the Stop button" in page.handles[0].shown[-1]["text/html"]
+
+
+def test_pause_step_and_resume_from_another_thread(page):
+    trainer = prepare(epochs=50, evaluate_every=0)
+    words = []
+
+    def person():
+        def wait_for(question):
+            deadline = time.monotonic() + 20
+            while not question() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            words.append((page.updates[-1]["state"]["word"], trainer.step))
+
+        wait_for(lambda: trainer.step > 20)
+        click(page, type="pause")
+        wait_for(lambda: page.updates[-1]["state"]["word"] == "paused")
+        held = trainer.step
+        click(page, type="step")
+        wait_for(lambda: trainer.step == held + 1 and page.updates[-1]["state"]["step"] == held + 1)
+        time.sleep(0.1)
+        words.append(("after one step", trainer.step - held))
+        click(page, type="learning_rate", value=0.004)
+        click(page, type="resume")
+        wait_for(lambda: trainer.step > held + 10)
+        click(page, type="stop")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    trainer.fit()
+    thread.join()
+    assert words[1][0] == "paused"
+    assert words[2][0] == "paused"
+    assert words[3] == ("after one step", 1)
+    assert [change.name for change in trainer.history.changes].count("learning_rate") == 1
+    assert trainer.history.last["lr"] == 0.004
+
+
+def test_the_words_of_the_state_in_their_order(page):
+    """Promise 15: a state word is always there, and only in an order that makes sense."""
+    trainer = prepare(epochs=100)
+
+    def act(record):
+        if trainer.step == 60 and not trainer.control.paused:
+            click(page, type="pause")
+            threading.Timer(0.15, lambda: click(page, type="resume")).start()
+        if trainer.step == 200:
+            click(page, type="stop")
+            page.handles[0].shown[0].asked_for_all = True
+
+    trainer.watchers.append(act)
+    trainer.fit()
+    words = [update["state"]["word"] for update in page.updates]
+    order = [word for number, word in enumerate(words) if number == 0 or words[number - 1] != word]
+    allowed = {
+        "running": {"paused", "stopping", "stopped", "done", "failed"}, "paused": {"running", "stopping", "stopped"},
+        "stopping": {"stopped", "failed", "done"},
+    }  # fmt: skip
+    assert order[0] == "running"
+    assert order[-1] == "stopped"
+    assert "paused" in order
+    assert all(after in allowed[before] for before, after in zip(order, order[1:], strict=False)), order
+
+
+def test_a_run_that_fails_says_so_and_keeps_the_curve(page):
+    trainer = prepare()
+
+    def fail(record):
+        if trainer.step == 30:
+            raise ValueError("made to fail <b>")
+
+    trainer.watchers.append(fail)
+    with pytest.raises(ValueError, match="made to fail"):
+        trainer.fit()
+    twin = page.handles[0].shown[-1]
+    assert "<b>failed</b>" in twin["text/html"]
+    assert "ValueError" in twin["text/plain"]
+    assert page.updates[-1]["state"]["word"] == "failed"
+
+
+def test_five_hundred_slider_events_leave_every_frame_what_the_history_says(page):
+    """Promise 2: a callback on another thread draws nothing and breaks no frame."""
+    trainer = prepare(epochs=60)
+    over = threading.Event()
+    frames = []
+    before = threading.active_count()
+
+    def drawn(history):
+        figure = matplotlib.figure.Figure(figsize=(2, 1))
+        axis = figure.add_subplot()
+        axis.plot(history.frame()["loss"])
+        frames.append((len(history), np.asarray(axis.lines[0].get_ydata())))
+        return figure
+
+    def drag():
+        for number in range(500):
+            click(page, type="learning_rate", value=0.001 + number * 1e-6)
+            click(page, type="hello")
+            time.sleep(0.002)
+            if over.is_set():
+                break
+
+    thread = threading.Thread(target=drag)
+    trainer.watchers.append(lambda record: thread.start() if trainer.step == 1 and not thread.ident else None)
+    trainer.fit(plots=[drawn])
+    over.set()
+    thread.join()
+    assert threading.active_count() == before
+    held, losses = page.rows(), trainer.history.frame()["loss"].to_numpy()
+    assert np.allclose(held[:, 3], losses)
+    assert frames
+    for count, values in frames:
+        assert np.array_equal(values, losses[:count])
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_the_package_never_uses_pyplot():
+    for file in Path(ai.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+            module = getattr(node, "module", "") or ""
+            assert not any("pyplot" in name for name in [*names, module]), file
+
+
+def test_a_display_changes_nothing_in_the_run(page):
+    shown, alone = prepare(), prepare()
+    shown.fit(plots=[lambda history: matplotlib.figure.Figure()])
+    alone.fit(display="none")
+    assert shown.fingerprint() == alone.fingerprint()
+
+
+def test_what_was_changed_by_click_is_repeated_bit_for_bit(page):
+    first = prepare(epochs=3)
+
+    def act(record):
+        if trainer_at(first, 20):
+            click(page, type="learning_rate", value=0.02)
+        if trainer_at(first, 70):
+            click(page, type="learning_rate", value=0.0005)
+
+    def trainer_at(trainer, step):
+        return trainer.step == step
+
+    first.watchers.append(act)
+    history = first.fit()
+    assert [change.name for change in history.changes] == ["learning_rate", "learning_rate"]
+    again = prepare(epochs=3)
+    again.fit(display="none", replay=history)
+    assert again.fingerprint() == first.fingerprint()
+
+
+# the budget
+
+
+def test_a_drawing_waits_fifty_times_what_the_last_one_took():
+    budget = Budget(10.0)
+    assert budget.is_due(10.0)
+    budget.spend(10.0, 10.001)
+    assert not budget.is_due(10.2)
+    assert budget.is_due(10.26)
+    budget.spend(10.26, 10.36)
+    assert not budget.is_due(15.3)
+    assert budget.is_due(15.37)
+
+
+def test_a_long_run_sends_few_and_small_messages(page):
+    """Promise 5: 5,000 steps."""
+    trainer = prepare(epochs=112, evaluate_every=450)
+    trainer.watchers.append(lambda record: click(page, type="hello") if trainer.step == 3 else None)
+    began = time.monotonic()
+    trainer.fit(max_steps=5000)
+    seconds = time.monotonic() - began
+    assert len(page.rows()) == 5000
+    assert len(page.updates) <= 4 * seconds + 5
+    sent = sum(len(buffers[0]) for _, buffers in page.sent if buffers)
+    assert sent <= 3 * 5000 * 24, "each row once, and once more at the end"
+    assert len(page.handles[0].shown[-1]["text/html"]) < 300_000, "what the file grows by"
+
+
+# pictures
+
+
+def test_a_picture_of_ones_own_is_drawn_and_one_that_fails_is_only_said(page):
+    trainer = prepare(epochs=4)
+
+    def good(history):
+        figure = matplotlib.figure.Figure()
+        figure.add_subplot().plot(history.frame()["loss"])
+        return figure
+
+    def broken(history):
+        raise KeyError("<b>lost</b>")
+
+    trainer.fit(plots=[good, broken])
+    assert trainer.ending.state == "done"
+    _, first, second = page.handles
+    assert "data:image/png" in first.shown[-1]["text/html"]
+    assert "broken raised KeyError" in second.shown[-1]["text/plain"]
+    assert "<b>lost" not in second.shown[-1]["text/html"]
+    assert len(second.shown) == 2, "asked once, then left alone"
+
+
+def test_a_picture_alone_for_front_ends_without_widgets(page):
+    trainer = prepare()
+    trainer.fit(display="matplotlib")
+    status, picture = page.handles
+    assert "running" in status.shown[0]["text/html"]
+    assert "<figure" in status.shown[-1]["text/html"]
+    assert "Training loss" in picture.shown[-1]["text/plain"]
+    assert not page.sent
+
+
+def test_outside_a_notebook_auto_is_the_lines_and_the_panel_is_refused(capsys):
+    trainer = prepare()
+    trainer.fit(plots=[lambda history: None])
+    out = capsys.readouterr().out
+    assert "Epoch 1/2" in out
+    assert "drawn in a notebook only" in out
+    with pytest.raises(ai.ConfigError, match="no notebook"):
+        prepare().fit(display="panel")
+
+
+def test_the_names_of_displays_are_said():
+    with pytest.raises(ai.ConfigError, match="panel"):
+        prepare().fit(display="pannel")
+
+
+def test_text_in_a_script_imports_no_widget():
+    code = (
+        "import sys, aitrain_nb as ai\nai.prepare(data='digits', model='mlp', max_steps=2).fit()\n"
+        "print([name for name in ('IPython', 'ipywidgets', 'anywidget') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip().endswith("[]")
+
+
+# the static twin
+
+
+def history_of(losses, evaluations=()):
+    history = History()
+    for step, value in enumerate(losses, start=1):
+        history.add_step(
+            list(
+                {
+                    "step": step,
+                    "epoch": step / 10,
+                    "loss": value,
+                    "lr": 0.01,
+                    "grad_norm": 1.0,
+                    "seconds": 0.01,
+                    "targets": 8,
+                }.values()
+            )
+        )
+    for step, training, validation in evaluations:
+        history.add_evaluation(step, {"train_loss": training, "eval_loss": validation, "eval_accuracy": 0.5})
+    return history
+
+
+def test_the_twin_says_in_words_and_numbers_what_the_picture_shows():
+    pairs = [(10, 2.5, 2.6), (20, 1.8, 1.9), (30, 1.2, 1.3), (40, 0.8, 1.5)]
+    history = history_of([2.5] * 40, pairs)
+    history.add_change(Change(12, "learning_rate", 0.02))
+    ending = Ending("done", "", 40, 3.0, 30, 1.3)
+    twin = static_twin(history, ending, classes=10, notes=("a note with <i>tags</i>",), height=480)
+    page = twin["text/html"]
+    assert "min-height:480px" in page
+    assert page.count("← Overfitting!") == 1
+    assert "diverges from epoch 4" in page
+    assert "&lt;i&gt;" in page
+    assert "0.02" in page
+    lines = twin["text/plain"].splitlines()
+    assert lines[4] == "Epoch 4: Training loss: 0.8, Validation loss: 1.5  ← Overfitting!"
+    assert lines[-1] == "kept epoch 3 (validation loss 1.30)"
+    assert set(COLUMNS) >= {"step", "loss"}
+
+
+def test_a_run_without_a_step_has_a_twin_too():
+    ending = Ending("stopped", "interrupted", 0, 0.0, 0, None)
+    twin = static_twin(History(), ending)
+    assert "interrupted" in twin["text/html"]
+    assert plain_text(History(), ending) == ending.line
+
+
+# the slider
+
+
+def test_a_slider_holds_its_value_without_a_browser():
+    rate = Slider(0.003, "Learning rate", min=1e-5, max=1, log=True)
+    seen = []
+    rate.observe(lambda change: seen.append(change.new), "value")
+    rate.value = 0.01
+    assert (rate.value, seen) == (0.01, [0.01])
+    assert repr(rate) == "Slider: Learning rate = 0.01, from 1e-5 to 1 (log)"
+    size = Slider(32, "Batch size", min=8, max=64, step=8)
+    assert isinstance(size.value, int)
+    with pytest.raises(ai.ConfigError, match="can't stand at 200"):
+        size.value = 200
+    assert size.value == 32
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"value": 2},
+        {"value": "much"},
+        {"value": True},
+        {"min": 1, "max": 0},
+        {"log": True},
+        {"step": 5},
+        {"max": math.inf},
+        {"value": math.nan},
+    ],
+)
+def test_a_slider_that_cannot_be_is_refused(arguments):
+    with pytest.raises(ai.ConfigError):
+        Slider(**{"value": 0.5} | arguments)
