@@ -1,6 +1,7 @@
 """The live panel without a browser: what is sent, what a click may do, when it may draw, and what stays at the end."""
 
 import ast
+import itertools
 import math
 import subprocess
 import sys
@@ -248,7 +249,7 @@ def test_the_words_of_the_state_in_their_order(page):
     assert order[0] == "running"
     assert order[-1] == "stopped"
     assert "paused" in order
-    assert all(after in allowed[before] for before, after in zip(order, order[1:], strict=False)), order
+    assert all(after in allowed[before] for before, after in itertools.pairwise(order)), order
 
 
 def test_a_run_that_fails_says_so_and_keeps_the_curve(page):
