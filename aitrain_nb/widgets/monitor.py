@@ -144,21 +144,30 @@ class Monitor:
         if self._control is not None:
             self._control.while_waiting = None
         self._paused = False
+        seconds = time.perf_counter() - self._began
+        if self.panel is not None:
+            self._rest(self.panel, ending)
         for picture in self._pictures:
             picture.draw()
         height = self.panel.height if self.panel is not None else 0
         subject = self.subject
         twin = static_twin(
-            subject.history, ending, classes=subject.classes or None, notes=subject.notes, height=height,
-            seconds=time.perf_counter() - self._began,
-        )  # fmt: skip
+            subject.history,
+            ending,
+            classes=subject.classes or None,
+            notes=subject.notes,
+            height=height,
+            seconds=seconds,
+        )
         if self._handle is not None:
             self._handle.update(twin, raw=True)
-        if self.panel is not None:
-            self._sent = _Sent()
-            rows, evaluations = self._new_rows(self._sent), subject.history.evaluations
-            notes = [note._asdict() for note in annotate(subject.history, ending.kept_step)]
-            self.panel.rest(rows, [_plain(row) for row in evaluations], notes, self._state(ending))
+
+    def _rest(self, panel: Panel, ending: Ending) -> None:
+        """Say on the panel that it is over: at once, since the twin takes a moment to draw."""
+        self._sent = _Sent()
+        rows, evaluations = self._new_rows(self._sent), self.subject.history.evaluations
+        notes = [note._asdict() for note in annotate(self.subject.history, ending.kept_step)]
+        panel.rest(rows, [_plain(row) for row in evaluations], notes, self._state(ending))
 
     def _wait(self, *, paused: bool) -> None:
         """While the run waits at a step's edge: say so, and answer a page that asks."""

@@ -20,7 +20,10 @@ from aitrain_nb.widgets import monitor
 def once(display):
     trainer = ai.prepare(**RUN)
     times = []
-    trainer.watchers.append(lambda record: times.append(time.process_time()) if not times or record.step >= trainer.total_steps - 1 else None)
+    def watch(record):
+        if not times or record.step >= trainer.total_steps - 1:
+            times.append(time.process_time())
+    trainer.watchers.append(watch)
     updates = []
     send = monitor.Panel.update
     monitor.Panel.update = lambda self, *what: (updates.append(1), send(self, *what))

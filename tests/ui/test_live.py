@@ -9,7 +9,7 @@ import time
 
 import nbformat
 import pytest
-from conftest import violations
+from notebook_in_browser import violations
 
 PREPARE = (
     "import aitrain_nb as ai\n"

@@ -1,0 +1,217 @@
+"""A JupyterLab of its own and a notebook in a real browser: for the tests, and for the scripts that take pictures or times."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+END_KERNELS = """() => fetch('/api/sessions').then(reply => reply.json()).then(all => Promise.all(all.map(one =>
+    fetch('/api/sessions/' + one.id, {method: 'DELETE',
+        headers: {'X-XSRFToken': (document.cookie.match(/_xsrf=([^;]*)/) || [])[1] || ''}}))))"""
+TOKEN = "secret-of-these-tests"
+SHOTS = os.environ.get("AITRAIN_NB_SHOTS")
+"""A folder: the tests leave their screenshots there, for a person to look at."""
+
+
+def find_chromium():
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+
+
+class Server:
+    """A JupyterLab of its own, with settings of its own."""
+
+    def __init__(self, folder):
+        self.root, self.settings = folder / "lessons", folder / "settings"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        environment = os.environ | {
+            "JUPYTER_TOKEN": TOKEN, "JUPYTERLAB_SETTINGS_DIR": str(self.settings),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"), "IPYTHONDIR": str(folder / "ipython"),
+            "JUPYTER_DATA_DIR": str(folder / "data"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        }  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "aitrain_nb",
+            "lab",
+            "--no-browser",
+            "--port",
+            str(self.port),
+            "--to",
+            str(self.root),
+        ]
+        self.log = folder / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}/{path}?token={TOKEN}"
+
+    def wait(self, seconds=60):
+        for _ in range(seconds * 10):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(self.url("api/status"), timeout=2).read()
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"JupyterLab did not start:\n{self.log.read_text()[-2000:]}")
+
+    def set(self, plugin, **values):
+        place = self.settings / "@jupyterlab" / plugin
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.with_suffix(".jupyterlab-settings").write_text(json.dumps(values))
+
+    def stop(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(20)
+
+
+class Book:
+    """An open notebook in the browser."""
+
+    def __init__(self, page, path):
+        self.page, self.path = page, path
+
+    def cell(self, number):
+        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+
+    def output(self, number):
+        return self.cell(number).locator(".jp-OutputArea").first
+
+    def run(self, number):
+        """Start a cell; doesn't wait for its end. A kernel that has just been started may not hear the first time."""
+        prompt = self.cell(number).locator(".jp-InputPrompt").first
+        before = prompt.text_content()
+        for _ in range(10):
+            self.cell(number).locator(".cm-content").click()
+            self.page.keyboard.press("Control+Enter")
+            for _ in range(20):
+                if prompt.text_content() != before:
+                    return
+                self.page.wait_for_timeout(50)
+        raise AssertionError(f"cell {number} never began")
+
+    def wait_for(self, number, seconds=60):
+        """Until the cell has ended; gives its text."""
+        prompt = self.cell(number).locator(".jp-InputPrompt").first
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            shown = prompt.text_content().strip("[]: \n\xa0")
+            if shown.isdigit():
+                self.page.wait_for_timeout(150)
+                return self.output(number).inner_text()
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"cell {number} still runs after {seconds} s: {self.output(number).inner_text()[:500]}")
+
+    def do(self, number, seconds=60):
+        """Run a cell to its end; gives its text."""
+        self.run(number)
+        return self.wait_for(number, seconds)
+
+    def panel(self, number):
+        return self.cell(number).locator(".aitrain-panel")
+
+    def data(self, number, name):
+        return self.panel(number).get_attribute(f"data-{name}")
+
+    def until(self, question, seconds=20, every=0.02):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = question()
+            if answer:
+                return answer
+            self.page.wait_for_timeout(1000 * every)
+        raise AssertionError("it never came")
+
+    def interrupt(self):
+        """Press the notebook's own interrupt button."""
+        self.page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
+
+    def save(self):
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("Control+s")
+        self.page.wait_for_timeout(1200)
+
+    def shot(self, name, place=None):
+        if SHOTS:
+            Path(SHOTS).mkdir(parents=True, exist_ok=True)
+            (place or self.page).screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+
+    def close(self):
+        """Close the page and end its kernel."""
+        with contextlib.suppress(Exception):
+            self.page.evaluate(END_KERNELS)
+        self.page.context.close()
+
+
+def violations(page, selector):
+    """What axe-core finds against WCAG 2.2 A and AA inside these elements."""
+    import axe_playwright_python
+
+    script = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    page.evaluate(script)
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = page.evaluate(
+        "([selector, tags]) => axe.run(selector, {runOnly: {type: 'tag', values: tags}})", [selector, tags]
+    )
+    assert found["passes"], "axe looked at nothing"
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+def open_book(server, browser, cells=(), *, theme="light", width=1280, name=None, notebook=None, height=1000, scale=1):
+    """A notebook with these code cells in a page of its own, its kernel ready.
+
+    `name` alone opens a file that lies there; `notebook` is written under it.
+    """
+    server.set("apputils-extension/themes", theme=f"JupyterLab {theme.title()}")
+    server.set("apputils-extension/notification", fetchNews="false")
+    name = name or f"test_{time.monotonic_ns()}.ipynb"
+    if notebook is None and not (server.root / name).exists():
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    if notebook is not None:
+        nbformat.write(notebook, server.root / name)
+    page = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=scale).new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.set_default_timeout(15_000)
+    page.goto(server.url(f"lab/workspaces/w{time.monotonic_ns()}/tree/{name}"))  # a workspace of its own: no other tabs
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    if width < 900:  # the file browser would take half of it
+        page.keyboard.press("Control+b")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000, state="attached")
+    page.wait_for_timeout(300)
+    return Book(page, server.root / name)
+
+
+@contextlib.contextmanager
+def chromium():
+    """The system's Chromium, or None where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    found = find_chromium()
+    if found is None:
+        yield None
+        return
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
