@@ -37,6 +37,8 @@ lint: setup
 bench: setup
 	$(BIN)/python tests/benchmarks/step_overhead.py
 	$(BIN)/python tests/benchmarks/import_time.py
+	$(BIN)/python tests/benchmarks/live_display.py
+	$(BIN)/python tests/benchmarks/live_latency.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

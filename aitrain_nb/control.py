@@ -62,16 +62,19 @@ class Control:
 
         Args:
             pace: steps a second at most; 0 for full speed.
-            replay: what was changed in another run, to be changed at the same steps again; waiting is left out.
+            replay: what was changed in another run, to be changed at the same steps again; how long it took (pauses and pace) is left
+                out, since it changes no number.
 
         Raises:
             ConfigError: one of them is no change that a run knows.
         """
-        planned = [Change(*change) for change in replay if change[1] != "paused"]
-        unknown = [change.name for change in planned if change.name not in {"learning_rate", "pace"}]
+        planned = [Change(*change) for change in replay if change[1] not in {"paused", "pace"}]
+        unknown = [change.name for change in planned if change.name != "learning_rate"]
         if unknown:
             raise ConfigError(
-                f"A run can't repeat a change of {unknown[0]!r}.", "It knows learning_rate and pace.", "Leave it out."
+                f"A run can't repeat a change of {unknown[0]!r}.",
+                "It knows learning_rate; pauses and pace change no number.",
+                "Leave it out.",
             )
         self.learning_rate, self.pace, self.paused = None, pace, False
         self._single.clear()
