@@ -102,17 +102,6 @@ class Monitor:
         self.spent = 0.0
         """Seconds that drawing and sending took."""
 
-    @staticmethod
-    def for_transformers(**options: Any) -> Any:
-        """A callback for a `transformers.Trainer`: the panel, with a Stop and a learning rate that act; see `TransformersMonitor`.
-
-        Example:
-            trainer = transformers.Trainer(..., callbacks=[ai.Monitor.for_transformers()])
-        """
-        from aitrain_nb.widgets.transformers_monitor import TransformersMonitor
-
-        return TransformersMonitor(**options)
-
     def begin(self) -> None:
         """Show the panel; the run begins or goes on."""
         self._began = time.perf_counter()
