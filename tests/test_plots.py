@@ -4,6 +4,8 @@ import inspect
 import io
 import math
 import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -469,6 +471,29 @@ def test_every_description_has_numbers_in_it(name):
 @pytest.mark.parametrize("name", EMPTY)
 def test_nothing_can_be_drawn_too(name):
     assert EMPTY[name]().png(dpi=30).startswith(b"\x89PNG")
+
+
+def test_drawing_never_imports_pyplot():
+    program = """
+import sys
+import aitrain_nb as ai
+trainer = ai.prepare(model="mlp", max_steps=3)
+trainer.watchers.append(samples := ai.watchers.sample(trainer, every=1))
+for record in trainer.phases():
+    record.plot().png(dpi=30)
+    record._repr_html_()
+    if record.phase in {"backward", "update"}:
+        record.histograms().png(dpi=30)
+trainer.fit(display="none")
+trainer.evaluate().plot_worst(2).png(dpi=30)
+ai.plots.learning_rate(trainer.history.frame()).png(dpi=30)
+samples.plot().png(dpi=30)
+trainer.plot()._repr_html_()
+assert "matplotlib.figure" in sys.modules
+print([name for name in ("matplotlib.pyplot", "pylab", "matplotlib.pylab") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
 
 
 # learning rate
