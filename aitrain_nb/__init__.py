@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aitrain_nb import plots
+    from aitrain_nb import plots, watchers
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
@@ -78,12 +78,13 @@ __all__ = [
     "quick_look",
     "read",
     "save_run",
+    "watchers",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "plots":
-        return importlib.import_module("aitrain_nb.plots")
+    if name in {"plots", "watchers"}:
+        return importlib.import_module(f"aitrain_nb.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(f"aitrain_nb.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'aitrain_nb' has no attribute {name!r}; it has: {', '.join(__all__)}")

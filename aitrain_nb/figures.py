@@ -6,10 +6,31 @@ This module imports matplotlib, so it is imported only where something is drawn.
 from __future__ import annotations
 
 import io
+import warnings
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 
 from aitrain_nb import html
+from aitrain_nb.lettering import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MORE_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans", "Hiragino Sans", "Hiragino Sans GB", "Yu Gothic", "Microsoft YaHei",
+    "Malgun Gothic", "Apple SD Gothic Neo", "WenQuanYi Zen Hei", "SimHei", "Arial Unicode MS", "Nirmala UI", "Noto Sans Devanagari",
+    "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Symbola",
+)  # fmt: skip
+"""Fonts for letters that matplotlib's own font hasn't; those that are installed are asked in turn."""
+_DESCRIBED_AS = {"png": "Description", "svg": "Description", "pdf": "Subject"}
+"""What a file of this kind calls the sentence about its picture."""
 
 
 class Picture(Figure):
@@ -25,6 +46,26 @@ class Picture(Figure):
     def png(self, dpi: int = 144) -> bytes:
         """The picture as PNG bytes on white, which reads on a light and on a dark page."""
         return png_of(self, dpi)
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """As `Figure.savefig`; a PNG, SVG or PDF also carries the description, for those who can't see it.
+
+        Args:
+            fname: a path, or a binary file object.
+            options: see matplotlib.
+        """
+        suffix = Path(fname).suffix.removeprefix(".") if isinstance(fname, (str, Path)) else ""
+        kind = str(options.get("format") or suffix or mpl.rcParams["savefig.format"]).lower()
+        if self.description and kind in _DESCRIBED_AS:
+            said = {_DESCRIBED_AS[kind]: visible(self.description)}
+            options["metadata"] = said | (options.get("metadata") or {})
+        with _all_letters(self):
+            super().savefig(fname, **options)
+
+    def draw(self, renderer: Any) -> None:
+        """Draw everything; a letter that no installed font has becomes a box."""
+        with _all_letters(self):
+            super().draw(renderer)
 
     def to_html(self, description: str = "") -> html.Markup:
         """The picture alone as HTML, with `description` (its own by default) as its text."""
@@ -43,3 +84,24 @@ def png_of(figure: Figure, dpi: int = 144) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, facecolor="white")
     return stream.getvalue()
+
+
+@contextmanager
+def _all_letters(figure: Figure) -> Iterator[None]:
+    """Letters outside ASCII may come from other fonts; where none has them, the box in the picture says so, not a warning."""
+    more = _installed()
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        families = text.get_fontfamily()
+        if more and not text.get_text().isascii() and more[-1] not in families:
+            text.set_fontfamily([*families, *more])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from", UserWarning)
+        yield
+
+
+@cache
+def _installed() -> list[str]:
+    """Those of the fonts that this machine has."""
+    names = {font.name for font in fontManager.ttflist}
+    return [name for name in _MORE_FONTS if name in names]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import html as standard_html
 import re
-import unicodedata
 from typing import TYPE_CHECKING
+
+from aitrain_nb.lettering import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,13 +39,7 @@ def escape(value: object) -> Markup:
     """
     if isinstance(value, Markup):
         return value
-    visible = "".join(
-        f"\\u{ord(letter):04x}"
-        if unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in "\n\t"
-        else letter
-        for letter in str(value)
-    )
-    return Markup(standard_html.escape(visible))
+    return Markup(standard_html.escape(visible(str(value), keep="\n\t")))
 
 
 def element(tag: str, *content: object, style: str = "", **attributes: object) -> Markup:

@@ -23,6 +23,6 @@ def test_the_examples_of_a_module_give_what_they_say(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
-@pytest.mark.parametrize("name", ["config", "errors", "html", "numerals", "overfitting", "schedules"])
+@pytest.mark.parametrize("name", ["config", "errors", "html", "lettering", "numerals", "overfitting", "schedules"])
 def test_a_module_of_small_functions_has_examples(name):
     assert doctest.testmod(importlib.import_module(f"aitrain_nb.{name}")).attempted > 0

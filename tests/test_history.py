@@ -184,3 +184,19 @@ def test_any_history_can_be_drawn(losses):
     figure = history_of(*losses).plot()
     assert isinstance(figure, Figure)
     assert figure.axes[0].get_ylabel() == "loss (nats)"
+
+
+def test_a_frame_comes_back_from_a_csv_file_as_it_was(tmp_path):
+    history = history_of(2.0, 1 / 3, math.nan, math.inf)
+    history.add_evaluation(2, {"eval_loss": 0.1 + 0.2, "eval_accuracy": 0.5})
+    path = tmp_path / "history.csv"
+    history.frame().to_csv(path, index=False)
+    pd.testing.assert_frame_equal(pd.read_csv(path, engine="python"), history.frame(), check_exact=True)
+
+
+def test_the_frame_of_a_real_run_comes_back_from_a_csv_file(tmp_path, make):
+    trainer = make(evaluate_every=7)
+    trainer.fit(display="none")
+    path = tmp_path / "history.csv"
+    trainer.history.frame().to_csv(path, index=False)
+    pd.testing.assert_frame_equal(pd.read_csv(path, engine="python"), trainer.history.frame(), check_exact=True)

@@ -1,7 +1,12 @@
 """Plots: figures with labelled axes that draw the numbers they were given, without pyplot."""
 
 import inspect
+import io
 import math
+import re
+import subprocess
+import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,6 +16,7 @@ from matplotlib.figure import Figure
 
 from aitrain_nb import html, plots
 from aitrain_nb.annotations import Annotation
+from aitrain_nb.errors import DataError
 
 HISTORY = pd.DataFrame(
     {
@@ -27,6 +33,32 @@ NOTES = [
     Annotation("overfitting", 2, 4, None, "validation diverges from epoch 2"),
     Annotation("learning_rate", 3, None, None, "learning rate 5e-4"),
 ]
+TENSORS = {"weight": [[1.0, -2.0], [0.0, 3.0]], "bias": [0.5, math.nan]}
+ATTENTION = [[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.7, 0.3]]]
+CASES = pd.DataFrame(
+    {
+        "true": ["cat", "dog"],
+        "predicted": ["dog", "dog"],
+        "loss": [2.5, 0.25],
+        "p_predicted": [0.9, 0.8],
+        "text": ["it purrs", "it barks"],
+    },
+    index=[7, 3],
+)
+ANSWERS = pd.DataFrame(
+    {
+        "step": [0, 0, 10, 10],
+        "loss": [math.nan, math.nan, 1.0, 1.0],
+        "example": [4, 9, 4, 9],
+        "true": ["cat", "dog"] * 2,
+        "probability": [0.5, 0.4, 0.75, 0.2],
+    }
+)
+WRITTEN = pd.DataFrame({"step": [0, 10], "loss": [math.nan, 1.25], "text": ["Where xq", "Where is it?"]})
+HOSTILE = [
+    "$x$", "a_b^c", "$5 and $6", r"\frac{a}", r"\$\$", "日本語のラベル", "😀 emoji", "bidi \u202e evil", "x" * 300, "line\nbreak", "\ttab",
+    "\x00\x1b[31m", "\ud800", "مرحبا", "e\u0301\u0301", "", " ", "_hidden", "<script>alert(1)</script>",
+]  # fmt: skip
 OLD = {"weight": [[1.0, -2.0]], "bias": [0.5]}
 NEW = {"weight": [[1.5, -2.5]], "bias": [0.25]}
 DRAWN = {
@@ -40,6 +72,27 @@ DRAWN = {
     "bars": lambda: plots.bars(["conv1", "output"], [0.5, 2.0], "Gradients", "L2 norm (nats per weight unit)"),
     "probabilities": lambda: plots.probabilities([[0.9, 0.1], [0.2, 0.8]], ["cat", "dog"], ["first", "second"]),
     "confusion": lambda: plots.confusion([[5, 1], [0, 4]], ["cat", "dog"]),
+    "histograms": lambda: plots.histograms(TENSORS, "Weights", "weight"),
+    "attention": lambda: plots.attention(ATTENTION, ["it", "purrs"]),
+    "worst": lambda: plots.worst(CASES),
+    "samples": lambda: plots.samples(ANSWERS),
+}
+NO_STEP = HISTORY.iloc[:0]
+EMPTY = {
+    "no rates": lambda: plots.learning_rate(NO_STEP),
+    "no schedule": lambda: plots.schedule([]),
+    "no dials": lambda: plots.dials({}),
+    "no pictures": lambda: plots.images(np.zeros((0, 1, 4, 4)), []),
+    "no answers": lambda: plots.surprise([], []),
+    "no bars": lambda: plots.bars([], [], "Nothing", "unit"),
+    "no probabilities": lambda: plots.probabilities([], [], []),
+    "no classes": lambda: plots.confusion([], []),
+    "no tensors": lambda: plots.histograms({}),
+    "no tokens": lambda: plots.attention(np.zeros((2, 0, 0)), []),
+    "no heads": lambda: plots.attention(np.zeros((0, 2, 2)), ["a", "b"]),
+    "nothing worst": lambda: plots.worst(CASES.iloc[:0]),
+    "no texts": lambda: plots.samples(WRITTEN.iloc[:0]),
+    "no samples": lambda: plots.samples(ANSWERS.iloc[:0]),
 }
 LABELS = {
     "loss": [("step (dotted: an epoch ends)", "loss (nats)")],
@@ -52,6 +105,10 @@ LABELS = {
     "bars": [("L2 norm (nats per weight unit)", "")],
     "probabilities": [("class", ""), ("", "probability")],
     "confusion": [("predicted", "true")],
+    "histograms": [("", ""), ("", "")],  # one label for all of them
+    "attention": [("", ""), ("", ""), ("", "share of attention")],
+    "worst": [("", ""), ("loss (nats)", "")],
+    "samples": [("step", "probability of the right answer")],
 }
 
 
@@ -84,8 +141,8 @@ def test_the_axes_say_what_they_show_and_in_which_unit(name):
 
 @pytest.mark.parametrize("name", [name for name in DRAWN if name != "images"])
 def test_a_plot_has_a_title(name):
-    axis = DRAWN[name]().axes[0]
-    assert axis.get_title() or axis.get_title("left")
+    figure = DRAWN[name]()
+    assert figure.axes[0].get_title() or figure.axes[0].get_title("left") or figure.get_suptitle()
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -261,6 +318,29 @@ DESCRIPTIONS = {
     "bars": ["Most: output, 2", "Least: conv1, 0.5"],
     "probabilities": ["2 examples, 2 classes", "cat with 90.0 %", "first"],
     "confusion": ["9 of 10", "cat taken for dog, once"],
+    "histograms": [
+        "2 tensors with 6 numbers from -2 to 3",
+        "16.7 % exactly 0",
+        "16.7 % not finite",
+        "Widest spread: weight",
+        "Most zeros: weight, 25.0 %",
+        "are in bias",
+    ],
+    "attention": [
+        "2 heads, 2 tokens",
+        "'it' (1) looks at itself with 90.0 % in head 1",
+        "'purrs' (2) looks at 'it' (1) with 70.0 %",
+    ],
+    "worst": [
+        "2, with losses from 2.500 to 0.250 nats",
+        "1 of them",
+        "example 7, “it purrs”, is cat; dog was predicted with 90.0 %",
+    ],
+    "samples": [
+        "2 examples at 2 steps",
+        "Example 4 (cat): 50.0 % at step 0, 75.0 % at the end",
+        "Example 9 (dog): 40.0 %",
+    ],
 }
 
 
@@ -290,3 +370,300 @@ def test_a_lost_loss_is_said():
 def test_hostile_names_stay_text_in_a_picture():
     page = plots.bars(["<script>alert(1)</script>"], [1.0], "t", "u")._repr_html_()
     assert "<script" not in page
+
+
+# names and texts from data
+
+
+HOSTILE_DRAWN = {
+    "schedule": lambda: plots.schedule([1.0], title="$x$ and $y"),
+    "dials": lambda: plots.dials({name: [1.0, 2.0] for name in HOSTILE}),
+    "images": lambda: plots.images(np.zeros((len(HOSTILE), 1, 4, 4)), HOSTILE),
+    "bars": lambda: plots.bars(HOSTILE, list(range(len(HOSTILE))), "$a$ and $b", "$ unit"),
+    "probabilities": lambda: plots.probabilities(np.eye(len(HOSTILE)).tolist(), HOSTILE, HOSTILE),
+    "confusion": lambda: plots.confusion(np.eye(len(HOSTILE), dtype=int).tolist(), HOSTILE),
+    "histograms": lambda: plots.histograms({name: [1.0, 2.0] for name in HOSTILE}, "$a$", "$b$"),
+    "attention": lambda: plots.attention(np.eye(len(HOSTILE)), HOSTILE, "$a$"),
+    "worst": lambda: plots.worst(hostile_cases(), title="$a$"),
+    "worst pictures": lambda: plots.worst(hostile_cases(), np.zeros((len(HOSTILE), 3, 4, 4)), "$a$"),
+    "samples": lambda: plots.samples(hostile_cases().assign(step=range(len(HOSTILE)))),
+    "samples of answers": lambda: plots.samples(
+        hostile_cases().drop(columns="text").assign(step=1, example=range(len(HOSTILE)), probability=0.5)
+    ),
+}
+
+
+def hostile_cases():
+    many = [name * 30 for name in HOSTILE]
+    texts = pd.DataFrame({"true": HOSTILE, "predicted": HOSTILE, "text": many}, dtype=object)
+    return texts.assign(loss=1.0, p_true=0.5)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+@pytest.mark.parametrize("name", HOSTILE_DRAWN)
+def test_hostile_text_is_drawn_without_a_warning(name, kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stream = io.BytesIO()
+        figure = HOSTILE_DRAWN[name]()
+        figure.savefig(stream, format=kind, dpi=30)
+        assert stream.tell() > 500
+        html.escape(figure.description).encode()
+
+
+@pytest.mark.parametrize("name", HOSTILE_DRAWN)
+def test_no_text_from_data_is_taken_for_a_formula(name):
+    from matplotlib.text import Text
+
+    figure = HOSTILE_DRAWN[name]()
+    figure.png(dpi=30)
+    texts = [text for text in figure.findobj(Text) if any(sign in text.get_text() for sign in "$\\")]
+    dollars = [text.get_text() for text in texts if "$" in text.get_text() and "mathdefault" not in text.get_text()]
+    assert name == "schedule" or dollars
+    assert not [text for text in dollars if Text()._preprocess_math(text)[1]]
+    for text in dollars:
+        assert "$" in Text()._preprocess_math(text)[0]
+
+
+def test_a_very_long_name_leaves_room_for_the_picture():
+    for name in ("bars", "probabilities", "confusion", "histograms", "dials"):
+        figure = HOSTILE_DRAWN[name]()
+        figure.png(dpi=30)
+        assert figure.axes[0].get_position().width > 0.15, name
+
+
+def test_every_class_of_many_has_its_name():
+    names = [f"a rather long class {i}" for i in range(24)]
+    axis = plots.confusion(np.eye(24, dtype=int).tolist(), names).axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == names
+    assert {label.get_rotation() for label in axis.get_xticklabels()} == {90.0}
+    assert {label.get_rotation() for label in DRAWN["confusion"]().axes[0].get_xticklabels()} == {0.0}
+
+
+# files
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_picture_is_saved_with_its_description(name, kind, begins, tmp_path):
+    path, figure = tmp_path / f"picture.{kind}", DRAWN[name]()
+    figure.savefig(path)
+    content = path.read_bytes()
+    assert content.startswith(begins)
+    if kind == "svg":
+        assert html.escape(figure.description).replace("&#x27;", "'").replace("&quot;", '"') in content.decode()
+    else:
+        assert {"png": b"Description", "pdf": b"/Subject"}[kind] in content
+
+
+def test_what_a_person_says_about_a_file_counts_more_than_our_description(tmp_path):
+    figure = DRAWN["bars"]()
+    figure.savefig(tmp_path / "a.svg", metadata={"Description": "mine", "Title": "bars"})
+    content = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "<dc:description>mine" in content
+    assert "<dc:title>bars" in content
+
+
+@pytest.mark.parametrize("name", [*DRAWN, *EMPTY])
+def test_every_description_has_numbers_in_it(name):
+    description = (EMPTY | DRAWN)[name]().description
+    assert re.search(r"\d", description), description
+    assert description.endswith(".")
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_nothing_can_be_drawn_too(name):
+    assert EMPTY[name]().png(dpi=30).startswith(b"\x89PNG")
+
+
+def test_drawing_never_imports_pyplot():
+    program = """
+import sys
+import aitrain_nb as ai
+trainer = ai.prepare(model="mlp", max_steps=3)
+trainer.watchers.append(samples := ai.watchers.sample(trainer, every=1))
+for record in trainer.phases():
+    record.plot().png(dpi=30)
+    record._repr_html_()
+    if record.phase in {"backward", "update"}:
+        record.histograms().png(dpi=30)
+trainer.fit(display="none")
+trainer.evaluate().plot_worst(2).png(dpi=30)
+ai.plots.learning_rate(trainer.history.frame()).png(dpi=30)
+samples.plot().png(dpi=30)
+trainer.plot()._repr_html_()
+assert "matplotlib.figure" in sys.modules
+print([name for name in ("matplotlib.pyplot", "pylab", "matplotlib.pylab") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
+
+
+# learning rate
+
+
+def test_the_ends_of_the_epochs_are_marked():
+    for axis in DRAWN["learning_rate"]().axes:
+        (above,) = axis.child_axes
+        assert above.get_xticks().tolist() == [2, 4]
+        assert [label.get_text() for label in above.get_xticklabels()] == ["1", "2"]
+        assert above.get_xlabel() == "epoch"
+
+
+@pytest.mark.parametrize(("epochs", "marks"), [(3, 3), (10, 10), (25, 5), (100, 10), (1000, 10)])
+def test_of_many_epochs_a_few_are_marked(epochs, marks):
+    steps = np.arange(1, 2 * epochs + 1)
+    history = pd.DataFrame({"step": steps, "epoch": steps / 2, "lr": 0.1, "grad_norm": 1.0})
+    (above,) = plots.learning_rate(history).axes[0].child_axes
+    assert len(above.get_xticks()) == marks
+
+
+def test_a_norm_that_is_not_finite_is_marked_and_said():
+    figure = plots.learning_rate(HISTORY.assign(grad_norm=[1.0, math.nan, math.inf, 2.0]))
+    norms, lost = figure.axes[1].get_lines()[:2]
+    assert [value for value in norms.get_ydata() if math.isfinite(value)] == [1.0, 2.0]
+    assert lost.get_xdata().tolist() == [2, 3]
+    assert "between 1 and 2" in figure.description
+    assert "At 2 steps the norm is not a finite number." in figure.description
+
+
+@pytest.mark.parametrize(
+    ("norms", "scale"), [([1, 2, 3, 99], "linear"), ([1, 2, 3, 101], "log"), ([0, 1, 2, 3], "linear")]
+)
+def test_norms_of_very_different_size_get_a_log_axis(norms, scale):
+    assert plots.learning_rate(HISTORY.assign(grad_norm=norms)).axes[1].get_yscale() == scale
+
+
+# histograms
+
+
+def test_a_histogram_counts_every_finite_number():
+    figure = DRAWN["histograms"]()
+    (counts, edges, _), (others, _, _) = (axis.patches[0].get_data() for axis in figure.axes)
+    assert counts.sum() == 4
+    assert (edges[0], edges[-1]) == (-2.0, 3.0)
+    assert others.sum() == 1
+    assert [axis.get_title() for axis in figure.axes] == ["weight", "bias"]
+    texts = [axis.texts[0].get_text() for axis in figure.axes]
+    assert texts == ["25.0 % exactly 0", "50.0 % not finite\nall 0.5"]
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("weight", "count")
+
+
+def test_counts_are_logarithmic_where_one_column_would_hide_the_others():
+    many = {"weight": [0.0] * 1000 + list(range(20)), "bias": [0.0] * 20}
+    figure = plots.histograms(many)
+    assert {axis.get_yscale() for axis in figure.axes} == {"log"}
+    assert figure.get_supylabel() == "count, logarithmic"
+    assert plots.histograms({"bias": [0.0] * 20}).axes[0].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 5, 8, 12, 40])
+def test_of_many_tensors_twelve_are_drawn_and_the_others_said(number):
+    tensors = {f"layer.{i}": torch.randn(10 + i) for i in range(number)}
+    figure = plots.histograms(tensors)
+    assert len(figure.axes) == min(12, number)
+    assert ("Not drawn: 28 tensors" in figure.description) == (number == 40)
+    if number == 40:
+        assert [axis.get_title() for axis in figure.axes] == [f"layer.{i}" for i in range(28, 40)]
+        assert "12 of 40 tensors" in figure.get_suptitle()
+
+
+def test_a_broken_tensor_is_always_drawn():
+    tensors = {f"layer.{i}": torch.randn(10 + i) for i in range(40)} | {"broken": torch.tensor([math.nan])}
+    assert "broken" in [axis.get_title() for axis in plots.histograms(tensors).axes]
+
+
+# attention
+
+
+def test_attention_has_its_weights_and_tokens():
+    first, second, _bar = DRAWN["attention"]().axes
+    assert np.allclose(np.asarray(first.images[0].get_array()), ATTENTION[0])
+    assert first.get_title() == "head 1"
+    for axis in (first, second):
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["it", "purrs"]
+        assert [label.get_text() for label in axis.get_yticklabels()] == ["it", "purrs"]
+    assert second.collections[0].get_offsets().tolist() == [[0.0, 0.0], [0.0, 1.0]]  # a dot where each looks most
+
+
+def test_one_block_of_attention_needs_no_heads():
+    figure = plots.attention(ATTENTION[0], ["it", "purrs"])
+    assert len(figure.axes) == 2
+    assert "1 head, 2 tokens" in figure.description
+
+
+def test_a_token_that_has_no_choice_is_not_the_strongest_link():
+    causal = [[1.0, 0.0, 0.0], [0.4, 0.6, 0.0], [0.8, 0.1, 0.1]]
+    assert "'c' (3) looks at 'a' (1) with 80.0 %" in plots.attention(causal, list("abc")).description
+
+
+def test_of_many_heads_and_tokens_as_many_as_can_be_read_are_drawn():
+    figure = plots.attention(torch.rand(16, 200, 200).softmax(-1), [f"t{i}" for i in range(200)])
+    assert len(figure.axes) == 13
+    assert "The first 12 heads are drawn." in figure.description
+    assert len(figure.axes[0].get_xticks()) < 60
+    assert figure.png(dpi=20)
+
+
+@pytest.mark.parametrize("weights", [np.zeros((2, 3, 3)), np.zeros((2, 2, 3)), np.zeros(2), np.zeros((1, 1, 2, 2))])
+def test_attention_of_another_shape_is_refused(weights):
+    with pytest.raises(DataError, match="can't be drawn"):
+        plots.attention(weights, ["it", "purrs"])
+
+
+# the worst, and samples
+
+
+def test_the_worst_texts_have_their_words_and_bars():
+    left, right = DRAWN["worst"]().axes
+    assert [bar.get_width() for bar in right.patches] == [2.5, 0.25]
+    texts = [text.get_text() for text in left.texts]
+    assert texts == ["is cat   said dog (90.0 %)", "it purrs", "is dog   said dog (80.0 %)", "it barks"]
+    assert [text.get_text().strip() for text in right.texts] == ["2.500", "0.250"]
+
+
+def test_the_worst_pictures_have_their_verdict_above():
+    axes = plots.worst(CASES.drop(columns="text"), np.arange(32.0).reshape(2, 1, 4, 4)).axes
+    assert axes[0].get_title() == "is cat\nsaid dog (90.0 %)\nloss 2.500 nats"
+    assert np.array_equal(axes[1].images[0].get_array(), np.arange(16.0, 32.0).reshape(4, 4))
+
+
+def test_an_example_without_words_is_named_by_its_place():
+    cases = CASES.drop(columns=["text", "p_predicted"]).assign(
+        position=[4, 5], p_true=[0.08, 0.78], loss=[math.nan, 0.2]
+    )
+    figure = plots.worst(cases)
+    assert "example 7, position 4" in [text.get_text() for text in figure.axes[0].texts]
+    assert "is cat (8.0 %)   said dog" in [text.get_text() for text in figure.axes[0].texts]
+    assert "losses from nan to 0.200" in figure.description
+
+
+def test_each_example_has_a_line_of_its_own_style_and_its_name_at_the_end():
+    axis = DRAWN["samples"]().axes[0]
+    first, second = axis.get_lines()
+    assert points(first) == [(0, 0.5), (10, 0.75)]
+    assert (first.get_linestyle(), first.get_marker()) != (second.get_linestyle(), second.get_marker())
+    assert [text.get_text() for text in axis.texts] == ["4: cat", "9: dog"]
+
+
+def test_names_at_the_ends_of_lines_do_not_overlap():
+    frame = pd.DataFrame({"step": 1, "loss": 1.0, "example": range(12), "true": "cat", "probability": 0.99})
+    heights = sorted(text.get_position()[1] for text in plots.samples(frame).axes[0].texts)
+    assert min(np.diff(heights)) > 0.06
+    styles = {(line.get_color(), line.get_linestyle()) for line in plots.samples(frame).axes[0].get_lines()}
+    assert len(styles) == 12
+
+
+def test_written_samples_are_shown_with_their_steps():
+    figure = plots.samples(WRITTEN)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["step 0", "Where xq", "step 10", "loss 1.250", "Where is it?"]
+    assert "2 samples. At step 0: “Where xq”. At step 10 (loss 1.250 nats): “Where is it?”." in figure.description
+
+
+def test_of_many_samples_the_first_and_the_last_are_among_those_drawn():
+    frame = pd.DataFrame({"step": range(100), "loss": 1.0, "text": "a"})
+    figure = plots.samples(frame)
+    steps = [text.get_text() for text in figure.axes[0].texts if text.get_text().startswith("step")]
+    assert (steps[0], steps[-1], len(steps)) == ("step 0", "step 99", 8)
+    assert "8 of them are drawn." in figure.description

@@ -338,3 +338,102 @@ def test_the_table_of_classes_is_scikit_learns_report():
         assert row["precise"] == pytest.approx(precise[i], nan_ok=True)
         assert row["f1"] == pytest.approx(f1[i])
     assert table["f1"].mean() == pytest.approx(evaluation.metrics["macro_f1"])
+
+
+def test_gradients_are_drawn_as_before_clipping(make, step):
+    trainer = make(max_grad_norm=0.05)
+    gradients = step(trainer)[3]
+    assert gradients.clipped
+    picture = gradients.histograms()
+    assert [axis.get_title() for axis in picture.axes] == [name for name, _ in trainer.model.named_parameters()]
+    lowest = min(float(weight.grad.min()) for weight in trainer.model.parameters()) / gradients.coefficient
+    assert f"from {lowest:.3g} to" in picture.description
+    assert "Gradients of step 1 (nats per weight unit): 4 tensors with 4,810 numbers" in picture.description
+    step(trainer)
+    with pytest.raises(ai.PhaseError, match="step 1"):
+        gradients.histograms()
+
+
+def test_frozen_weights_are_said_where_gradients_are_drawn():
+    source = ai.prepare(model="mlp", max_steps=2)
+    source.model.hidden.weight.requires_grad_(False)
+    trainer = ai.Trainer(source.model, source.task, source.data)
+    gradients = trainer.backward(trainer.loss(trainer.forward(trainer.tokenize())))
+    assert gradients.histograms().description.endswith("1 tensor has no gradient.")
+
+
+def test_an_update_draws_the_weights_or_their_change(make, step):
+    trainer = make(weight_decay=0.0, learning_rate=0.01)
+    update = step(trainer)[4]
+    weights, change = update.histograms(), update.histograms("change")
+    highest = max(float(weight.detach().max()) for weight in trainer.model.parameters())
+    assert "Weights after step 1 (weight): 4 tensors" in weights.description
+    assert f"to {highest:.3g}" in weights.description
+    assert "from -0.01 to 0.01" in change.description  # Adam's first step moves each weight by the learning rate
+    with pytest.raises(ai.ConfigError, match="change"):
+        update.histograms("chnage")
+    step(trainer)
+    with pytest.raises(ai.PhaseError, match="step 1"):
+        update.histograms()
+
+
+def test_an_update_in_fit_is_drawn_while_its_weights_are_there(make):
+    trainer, kept, drawn = make(max_steps=50, evaluate_every=5, learning_rate=0.5), [], []
+
+    def watch(record):
+        if isinstance(record, ai.Update):
+            kept.append(record)
+            drawn.append(record.histograms().description)
+            with pytest.raises(ai.PhaseError, match="not kept"):
+                record.histograms("change")
+
+    trainer.watchers.append(watch)
+    trainer.fit(display="none")
+    assert len(drawn) == 50
+    assert drawn[0] != drawn[-1]
+    held = trainer.ending.kept_step
+    assert held < 50
+    assert kept[held - 1].histograms().description == drawn[held - 1]
+    with pytest.raises(ai.PhaseError, match=f"those of step {held}"):
+        kept[-1].histograms()
+
+
+def test_the_worst_images_are_drawn_with_what_was_said(make):
+    trainer = make()
+    evaluation = trainer.evaluate()
+    picture, rows = evaluation.plot_worst(3), evaluation.worst(3)
+    for axis, (place, row) in zip(picture.axes, rows.iterrows(), strict=True):
+        sure = float(evaluation.logits[place].softmax(-1).max())
+        assert axis.get_title().split("\n")[:2] == [
+            f"is {row['true']}",
+            f"said {row['predicted']} ({100 * sure:.1f} %)",
+        ]
+        pixels = trainer.data.validation.columns["image"][place][0]
+        assert torch.equal(torch.as_tensor(axis.images[0].get_array()), pixels)
+    assert f"The worst, example {rows.index[0]}, is {rows['true'].iloc[0]}" in picture.description
+
+
+def test_the_worst_texts_are_drawn_with_their_words():
+    trainer = ai.prepare(data="tickets", vocabulary_size=400, max_steps=2)
+    evaluation = trainer.evaluate()
+    picture, rows = evaluation.plot_worst(4), evaluation.worst(4)
+    words = " ".join(text.get_text().replace("\n", " ") for text in picture.axes[0].texts)
+    assert all(text[:40] in words for text in rows["text"])
+    assert [bar.get_width() for bar in picture.axes[1].patches] == pytest.approx(rows["loss"].tolist())
+
+
+def test_the_worst_targets_of_a_language_model_stand_after_their_text():
+    text = "The parcel is here. Where is the other parcel? It is not there. " * 8
+    data = Dataset({"text": [text, text + "No."]}).split(0.5)
+    trainer = ai.prepare(task="text-generation", data=data, max_length=16, batch_size=4, max_steps=2)
+    evaluation = trainer.evaluate()
+    picture, rows = evaluation.plot_worst(5), evaluation.worst(5)
+    shown = [text.get_text() for text in picture.axes[0].texts][1::2]
+    for said, (place, row) in zip(shown, rows.iterrows(), strict=True):
+        before = trainer.processor.decode(evaluation.labels[place, : row["position"]].tolist())
+        assert said == (f"after: {before}" if before else "at the start of a block").rstrip()
+    assert "targets with the highest loss" in picture.description
+
+
+def test_an_evaluation_without_examples_asked_for_is_drawn(make):
+    assert "0 examples" in make().evaluate().plot_worst(0).description

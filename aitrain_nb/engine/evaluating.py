@@ -123,11 +123,38 @@ class Evaluator:
             DataError: there is no such split.
             Stopped: `stop` said so in the middle.
         """
+        prepared = self._split(split)
+        return getattr(self._data, split), self.answers(prepared, stop)
+
+    def _split(self, split: str) -> Dataset:
         if split not in self._prepared:
             have = ", ".join(self._prepared)
             fix = "Set test_fraction=0.1, which keeps some." if split == "test" else "Choose one of them."
             raise DataError(f"There is no split {split!r} to evaluate.", f"The data has: {have}.", fix)
-        return getattr(self._data, split), self.answers(self._prepared[split], stop)
+        return self._prepared[split]
+
+    def few(self, number: int, split: str = "validation") -> list[int]:
+        """Places of a few examples of a split, of as many classes as possible; always the same ones.
+
+        Raises:
+            DataError: there is no such split.
+        """
+        labels = self._split(split).columns["labels"]
+        if labels.ndim > 1:
+            return [
+                int(place) for place in torch.linspace(0, len(labels) - 1, min(number, len(labels))).unique().round()
+            ]
+        turn: dict[int, int] = {}
+        order = []
+        for place, label in enumerate(labels.tolist()):
+            if label >= 0:
+                turn[label] = turn.get(label, -1) + 1
+                order.append((turn[label], label, place))
+        return sorted(place for _, _, place in sorted(order)[:number])
+
+    def about(self, places: Sequence[int], split: str = "validation") -> Answers:
+        """What the model says about the examples at these places of a split."""
+        return self.answers(self._split(split).subset(torch.tensor(list(places))))
 
     def predict(self, examples: Any, class_names: Sequence[str]) -> pd.DataFrame:
         """Predicted class, its probability, and the probability of each class, one row an example.

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb.engine import formulas, snapshots
+from aitrain_nb.engine.attention import attention_of
 from aitrain_nb.engine.capture import capture, leaves
 from aitrain_nb.engine.replaying import Replay
-from aitrain_nb.errors import ModelError, PhaseError, unknown_name
+from aitrain_nb.errors import DataError, ModelError, PhaseError, unknown_name
 from aitrain_nb.records.base import Check, agree, fingerprint, tolerance
 
 if TYPE_CHECKING:
@@ -52,6 +53,37 @@ class Inspector(Replay):
         with capture(self._trainer.model, name) as seen:
             self.replay(records, number, self.weights_before(records))
         return seen.activations[name]
+
+    @torch.no_grad()
+    def attention(self, records: StepRecords, number: int, example: int, layer: int) -> tuple[Tensor, list[str]]:
+        """Attention of one example of a micro-batch [heads, T, T] without padding, in evaluation mode, and its tokens [T].
+
+        Raises:
+            DataError: there is no such example.
+            ModelError: the model has no attention, or no such layer.
+        """
+        inputs, size = records.batch.parts[number].inputs, len(records.batch.parts[number].inputs["labels"])
+        if not -size <= example < size:
+            raise DataError(
+                f"There is no example {example} in this micro-batch.", f"It has {size}.", f"Choose 0 to {size - 1}."
+            )
+        trainer = self._trainer
+        alone, tokens = trainer.task.example_alone(inputs, example % size, trainer.processor)
+        with attention_of(trainer.model) as layers:
+            self.replay(records, number, self.weights_before(records), inputs=alone, training=False)
+        if not layers:
+            raise ModelError(
+                "This model gives no attention.", f"None of the layers of {type(trainer.model).__name__} gives attention weights.",
+                "Use a transformer, such as model='small-encoder' for texts.",
+            )  # fmt: skip
+        if not -len(layers) <= layer < len(layers):
+            raise ModelError(
+                f"There is no attention layer {layer}.", f"The model has {len(layers)}, counted from 0.",
+                f"Choose 0 to {len(layers) - 1}, or -1 for the last.",
+            )  # fmt: skip
+        found = layers[layer].detach()[0].float().cpu()
+        found = found[None] if found.ndim == 2 else found
+        return found, tokens if len(tokens) == found.shape[-1] else [str(place) for place in range(found.shape[-1])]
 
     def first_bad_layer(self, records: StepRecords, number: int) -> str:
         """Name of the first layer that gave a number that isn't finite, or "none"."""

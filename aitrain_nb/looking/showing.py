@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
+from aitrain_nb.lettering import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +152,7 @@ def picture(look: Look) -> Picture:
     rows = list(range(len(classes)))[::-1]
     drawn = right.barh(rows, classes["examples"], color=plots.GREEN, alpha=0.8)
     right.bar_label(drawn, labels=[f" {count:,}" for count in classes["examples"]], fontsize=8)
-    right.set_yticks(rows, [_short(name, 24).replace("$", r"\$") for name in classes["class"]])
+    right.set_yticks(rows, [plain(name, 28) for name in classes["class"]])
     right.margins(x=0.14)
     right.set(title="Examples of each class", xlabel="examples")
     best = ran.sort_values("accuracy", kind="stable").iloc[-1]

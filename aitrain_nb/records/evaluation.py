@@ -141,6 +141,29 @@ class Evaluation(Record):
             columns |= {name: [self._dataset.columns[name][place] for place in places[:, 0].tolist()] for name in texts}
         return pd.DataFrame(columns, index=places[:, 0].tolist())
 
+    def plot_worst(self, k: int = 8) -> Picture:
+        """The k targets with the highest loss: as pictures, or as texts with a bar for the loss of each.
+
+        Where an example has many targets, what stands before the target is shown.
+        """
+        rows, task = self.worst(k), self.trainer.task
+        rows["p_true"] = [math.exp(-loss) for loss in rows["loss"]]
+        examples = list(rows.index)
+        places = list(zip(examples, rows["position"], strict=True)) if self._targets.many else [(i,) for i in examples]
+        if self.logits is not None:
+            sure = self.logits[examples].float().softmax(-1).amax(-1)
+            rows["p_predicted"] = sure.tolist()
+        images = self._dataset.columns.get("image")
+        what = "targets" if self._targets.many else "examples"
+        title = f"The {self.split} {what} with the highest loss"
+        if images is not None and not self._targets.many and getattr(images, "ndim", 0) == 4:
+            return plots.worst(rows, images[examples], title)
+        rows = rows.drop(columns=[name for name in ("text", "text_pair") if name in rows])
+        rows["text"] = [
+            task.case(self._dataset.columns, self.labels, place, self.trainer.processor) for place in places
+        ]
+        return plots.worst(rows, title=title)
+
     def facts(self) -> dict[str, Fact]:
         """Loss, scores, and what knowing nothing would give."""
         found = {"loss": Fact(self.loss, "nats")}

@@ -99,6 +99,30 @@ class Forward(Record):
         output: Tensor = self.trainer.inspector.activation(self._records, self.number, name)
         return output
 
+    def attention_weights(self, example: int = 0, layer: int = -1) -> Tensor:
+        """How much each token of an example takes from each other in one layer [heads, T, T]: row looks at column, rows sum to 1.
+
+        That one example goes through the model once more, without its padding, in evaluation mode and with the weights it had;
+        nothing changes.
+
+        Args:
+            example: its place in the micro-batch.
+            layer: which attention layer, from 0; -1 is the last.
+
+        Raises:
+            DataError: there is no such example.
+            ModelError: the model has no attention, or no such layer.
+            PhaseError: the step is over.
+        """
+        weights: Tensor = self.trainer.inspector.attention(self._records, self.number, example, layer)[0]
+        return weights
+
+    def attention(self, example: int = 0, layer: int = -1) -> Picture:
+        """The same as a picture, a heat map for each head with the tokens on both sides; see `attention_weights`."""
+        weights, tokens = self.trainer.inspector.attention(self._records, self.number, example, layer)
+        which = "the last layer" if layer == -1 else f"layer {layer}"
+        return plots.attention(weights, tokens, f"Attention in {which}, example {example}")
+
     def facts(self) -> dict[str, Fact]:
         """Shape, mean confidence, mean entropy."""
         return {

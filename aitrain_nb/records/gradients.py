@@ -165,6 +165,20 @@ class Gradients(Record):
         names, values = [row["name"] for row in rows], [row["grad_norm"] for row in rows]
         return plots.bars(names, values, "Gradient norm of each tensor", "nats per weight unit")
 
+    def histograms(self) -> Picture:
+        """How the gradients of each tensor are spread, as before clipping; raises PhaseError once the step is over."""
+        self._records  # noqa: B018  raises once the step is over
+        back = 1.0 / self.coefficient if self.final and self.coefficient else 1.0
+        weights = dict(self._model.named_parameters())
+        found = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+        if back != 1.0:
+            found = {name: gradient * back for name, gradient in found.items()}
+        picture = plots.histograms(found, f"Gradients of step {self.step}", "nats per weight unit")
+        missing = len(weights) - len(found)
+        if missing:
+            picture.description += f" {missing} {'tensor has' if missing == 1 else 'tensors have'} no gradient."
+        return picture
+
     def text(self) -> str:
         """The gradients in sentences."""
         rows = [row for row in self._rows if row["has_grad"]]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aitrain_nb import html, numerals, plots
-from aitrain_nb.errors import PhaseError
+from aitrain_nb.errors import ConfigError, PhaseError, unknown_name
 from aitrain_nb.records.base import Check, Fact, Record
 from aitrain_nb.records.gradients import _find, _place
 
@@ -143,6 +143,40 @@ class Update(Record):
             return plots.dials({name: weight.cpu() for name, weight in self.before.items()}, after)
         names, values = [row["name"] for row in rows], [row["update_per_weight"] for row in rows]
         return plots.bars(names, values, "Change relative to the weights", "norm of the change / norm of the weights")
+
+    def histograms(self, of: Literal["weights", "change"] = "weights") -> Picture:
+        """How the weights of each tensor are spread after this step, or how far each of them moved in it.
+
+        Args:
+            of: "weights" or "change".
+
+        Raises:
+            ConfigError: something else.
+            PhaseError: the weights have moved on, or, for the change, those before the step weren't kept.
+        """
+        if of not in {"weights", "change"}:
+            raise ConfigError(*unknown_name("picture of an update", of, ["weights", "change"]))
+        self._check_still_there()
+        after = {name: weight.detach() for name, weight in self._model.named_parameters()}
+        if of == "weights":
+            return plots.histograms(after, f"Weights after step {self.step}", "weight")
+        self._measured()
+        assert self.before is not None
+        before = self.before
+        moved = {name: weight - before[name].to(weight.device) for name, weight in after.items()}
+        return plots.histograms(moved, f"Change of the weights in step {self.step}", "weight units")
+
+    def _check_still_there(self) -> None:
+        """Raise PhaseError where the model holds other weights than those after this step."""
+        trainer = self.trainer
+        if trainer.records is not None:
+            self._records  # noqa: B018  raises where another step is under way
+        held = trainer.ending.kept_step if trainer.ending is not None else trainer.step
+        if held != self.step:
+            raise PhaseError(
+                f"The weights after step {self.step} are gone.", f"The model holds those of step {held}.",
+                "Ask right after the update: in a step taken by hand, or in a watcher.",
+            )  # fmt: skip
 
     def text(self) -> str:
         """The update in sentences."""

@@ -177,6 +177,27 @@ class Task(ABC):
         """The tensor that goes into the model."""
         return next(value for name, value in inputs.items() if name != "labels")
 
+    def example_alone(
+        self, inputs: dict[str, Tensor], place: int, processor: Any
+    ) -> tuple[dict[str, Tensor], list[str]]:
+        """One example of a batch without padding: its inputs [1, ...], and its tokens as a person can read them, if it has any."""
+        del processor
+        return {name: value[place : place + 1] for name, value in inputs.items()}, []
+
+    def case(self, columns: dict[str, Any], labels: Tensor, place: tuple[int, ...], processor: Any) -> str:
+        """What a person should see of one target of an evaluation; "" where there are no words for it.
+
+        Args:
+            columns: the raw examples.
+            labels: the targets [n] or [n, T].
+            place: the example, and the position where an example has many targets.
+            processor: see `load_processor`.
+        """
+        del processor
+        if labels.ndim > 1:
+            return ""
+        return " | ".join(str(columns[name][place[0]]) for name in ("text", "text_pair") if name in columns)
+
     def one_hot(self, logits: Tensor, inputs: dict[str, Tensor], options: LossOptions = PLAIN) -> Tensor:
         """What the loss asks for: shape of `logits`, rows that sum to 1, or to the weight of the target's class."""
         classes, smoothing = logits.shape[-1], options.label_smoothing

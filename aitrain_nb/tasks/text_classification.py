@@ -101,6 +101,15 @@ class TextClassification(Task):
         """The padding token."""
         return {"input_ids": processor.pad_token_id}
 
+    def example_alone(
+        self, inputs: dict[str, Tensor], place: int, processor: Any
+    ) -> tuple[dict[str, Tensor], list[str]]:
+        """One text of a batch without padding, and its tokens."""
+        real = inputs["attention_mask"][place].bool()
+        alone = {name: value[place][real][None] for name, value in inputs.items() if name != "labels"}
+        words = processor.convert_ids_to_tokens(alone["input_ids"][0].tolist())
+        return alone | {"labels": inputs["labels"][place : place + 1]}, words
+
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
         """A text, a list of texts, or a list of pairs of texts; labels as numbers or names."""
         given = own_texts(examples)

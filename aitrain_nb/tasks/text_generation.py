@@ -105,6 +105,25 @@ class TextGeneration(Task):
         del processor
         return columns
 
+    def example_alone(
+        self, inputs: dict[str, Tensor], place: int, processor: Any
+    ) -> tuple[dict[str, Tensor], list[str]]:
+        """One block of a batch without what fills it up, and its tokens."""
+        counted = (inputs["labels"][place] != -100).nonzero()
+        last = int(counted[-1]) + 1 if len(counted) else 0  # the last token of an own text has no target
+        length = min(last + 1, inputs["input_ids"].shape[1])
+        alone = {name: value[place : place + 1, :length] for name, value in inputs.items()}
+        ids = alone["input_ids"][0].tolist()
+        return alone, [visible(token) for token in processor.convert_ids_to_tokens(ids)]
+
+    def case(self, columns: dict[str, Any], labels: Tensor, place: tuple[int, ...], processor: Any) -> str:
+        """The text that stands before the target."""
+        del columns
+        example, position = place
+        before = labels[example, max(0, position - 120) : position]
+        text: str = processor.decode(before[before != -100].tolist())
+        return f"after: {text[-80:]}" if text else "at the start of a block"
+
     def own_examples(self, examples: Any, labels: Any, splits: Splits) -> Dataset:
         """A text or a list of texts; what comes next in each is its own answer, so there are no labels to give."""
         del splits, labels
