@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -200,6 +201,21 @@ def open_book(server, browser, cells=(), *, theme="light", width=1280, name=None
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000, state="attached")
     page.wait_for_timeout(300)
     return Book(page, server.root / name)
+
+
+@contextlib.contextmanager
+def lab_in_browser():
+    """A running JupyterLab and a browser for it, for scripts; two times None where there is no Chromium."""
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        if browser is None:
+            yield None, None
+            return
+        server = Server(Path(folder))
+        try:
+            server.wait()
+            yield server, browser
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager

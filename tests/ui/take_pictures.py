@@ -3,10 +3,9 @@
 python tests/ui/take_pictures.py
 """
 
-import tempfile
 from pathlib import Path
 
-from notebook_in_browser import Server, chromium, open_book
+from notebook_in_browser import lab_in_browser, open_book
 
 IMAGES = Path(__file__).parents[2] / "notebooks" / "images"
 OVERFITTING = (
@@ -39,15 +38,10 @@ def live_panel(server, browser):
 
 def main():
     """Take them all."""
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+    with lab_in_browser() as (server, browser):
         if browser is None:
             raise SystemExit("no Chromium on this machine")
-        server = Server(Path(folder))
-        try:
-            server.wait()
-            live_panel(server, browser)
-        finally:
-            server.stop()
+        live_panel(server, browser)
 
 
 if __name__ == "__main__":
