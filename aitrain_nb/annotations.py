@@ -77,13 +77,18 @@ def _changes(history: History) -> Iterator[Annotation]:
         "paused": lambda value: f"paused {numerals.duration(value)}",
     }
     near = max(2.0, _NEAR * len(history))
-    for number, change in enumerate(history.changes):
+    found: list[Annotation] = []
+    following: dict[str, int] = {}
+    for change in reversed(history.changes):
+        next_step = following.get(change.name)
+        following[change.name] = change.step
         if change.name == "pace" and change.step == 1:
             continue  # how it began
-        following = [later for later in history.changes[number + 1 :] if later.name == change.name]
-        if following and following[0].step - change.step <= near and change.name != "paused":
+        if next_step is not None and next_step - change.step <= near and change.name != "paused":
             continue  # a slider on its way: what counts is where it was let go
-        yield Annotation(change.name, change.step, None, None, said[change.name](change.value))  # type: ignore[arg-type]
+        words = said[change.name](change.value)
+        found.append(Annotation(change.name, change.step, None, None, words))  # type: ignore[arg-type]
+    yield from reversed(found)
 
 
 def _trouble(history: History) -> Iterator[Annotation]:

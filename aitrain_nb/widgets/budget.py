@@ -13,16 +13,16 @@ class Budget:
 
     Args:
         now: the time at the start, in seconds of a clock that only goes forward.
-        every: seconds between two drawings, at least.
+        shared_by: how many things draw within the share: each waits so many times as long.
     """
 
-    def __init__(self, now: float, every: float = EVERY_SECONDS) -> None:
-        self.next, self._every = now, every
+    def __init__(self, now: float, shared_by: int = 1) -> None:
+        self._next, self._shared_by = now, shared_by
 
     def is_due(self, now: float) -> bool:
         """Whether a drawing may begin."""
-        return now >= self.next
+        return now >= self._next
 
     def spend(self, began: float, ended: float) -> None:
         """A drawing took from `began` to `ended`, in seconds of the clock."""
-        self.next = ended + max(self._every, (ended - began) / COST_SHARE)
+        self._next = ended + max(EVERY_SECONDS, (ended - began) * self._shared_by / COST_SHARE)

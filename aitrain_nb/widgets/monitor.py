@@ -99,14 +99,12 @@ class Monitor:
         self._paused = False
         self._began = self._waited = 0.0
         self._first_step = 0
-        self.spent = 0.0
-        """Seconds that drawing and sending took."""
 
     def begin(self) -> None:
         """Show the panel; the run begins or goes on."""
         self._began = time.perf_counter()
         self._first_step = self._step()
-        self._budget = Budget(self._began)
+        self._budget = Budget(self._began, shared_by=1 + len(self._pictures))
         if self._control is not None:
             self._control.while_waiting = self._wait
         if self._with_panel:
@@ -115,17 +113,13 @@ class Monitor:
         else:
             self._handle = display({"text/html": self._status_line()}, raw=True, display_id=True)
         for picture in self._pictures:
-            picture.show()
+            picture.show(shared_by=1 + len(self._pictures))
         self._update(self._began)
 
-    def tick(self, *, now: bool = False) -> None:
-        """Show what is new, if it is time for it.
-
-        Args:
-            now: don't wait for the next time.
-        """
+    def tick(self) -> None:
+        """Show what is new, if it is time for it."""
         moment = time.perf_counter()
-        if now or moment >= self._budget.next:
+        if self._budget.is_due(moment):
             self._update(moment)
 
     def end(self, ending: Ending) -> None:
@@ -168,7 +162,7 @@ class Monitor:
             else:
                 self._waited += moment
             self._update(moment)
-        elif self.panel is not None and self.panel.asked_for_all and moment >= self._budget.next:
+        elif self.panel is not None and self.panel.asked_for_all and self._budget.is_due(moment):
             self._update(moment)
         elif not paused:
             self.tick()
@@ -182,7 +176,6 @@ class Monitor:
         self._budget.spend(began, ended)
         for picture in self._pictures:
             picture.draw_if_due(ended)
-        self.spent += time.perf_counter() - began
 
     def _send(self) -> None:
         panel, sent, history = self.panel, self._sent, self.subject.history
@@ -275,10 +268,10 @@ class LivePicture:
         self._budget = Budget(0.0)
         self._is_broken = False
 
-    def show(self) -> None:
-        """Make the place for it."""
+    def show(self, shared_by: int) -> None:
+        """Make the place for it; `shared_by`: see `Budget`."""
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)
-        self._budget = Budget(time.perf_counter())
+        self._budget = Budget(time.perf_counter(), shared_by)
 
     def draw_if_due(self, now: float) -> None:
         """Draw where the budget allows it."""
@@ -311,5 +304,5 @@ def _picture_bundle(figure: Any) -> dict[str, str]:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """An evaluation as JSON takes it: what isn't a finite number is None."""
-    names = [name for name in row if name in {"step", "epoch", "train_loss", "eval_loss"} or name.startswith("eval_")]
+    names = [name for name in row if name in {"step", "epoch", "train_loss"} or name.startswith("eval_")]
     return {name: row[name] if math.isfinite(row[name]) else None for name in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import html, numerals, plots
+from aitrain_nb import html, numerals, overfitting, plots
 from aitrain_nb.annotations import annotate
 from aitrain_nb.displays import epoch_line
 
@@ -37,20 +37,24 @@ def static_twin(
     words = html.element(
         "div", html.element("b", ending.state), f" · {_said(history, ending, seconds)}", style="margin:2px 0"
     )
+    rows = _judged(history)
     parts: list[Any] = [words, *(html.element("div", note, style="opacity:0.8") for note in notes)]
     if len(history):
         picture = plots.run(history.frame(), classes=classes, notes=annotate(history, ending.kept_step))
         caption = html.element("figcaption", picture.description, style="opacity:0.85;margin-top:2px")
-        parts += [picture.to_html(), caption, *_tables(history)]
+        parts += [picture.to_html(), caption, *_tables(rows, history)]
     style = f"margin:4px 0;max-width:900px;min-height:{height}px" if height else "margin:4px 0;max-width:900px"
-    return {"text/html": html.element("figure", *parts, style=style), "text/plain": plain_text(history, ending, notes)}
+    return {"text/html": html.element("figure", *parts, style=style), "text/plain": _lines(rows, ending, notes)}
 
 
 def plain_text(history: History, ending: Ending, notes: tuple[str, ...] = ()) -> str:
     """The lines that a terminal would have shown at each evaluation, and how it ended."""
+    return _lines(_judged(history), ending, notes)
+
+
+def _lines(rows: list[dict[str, Any]], ending: Ending, notes: tuple[str, ...]) -> str:
     lines = [
-        epoch_line(row["epoch"], row["train_loss"], row["eval_loss"], overfitting=bool(row.get("overfitting")))
-        for row in _judged(history)
+        epoch_line(row["epoch"], row["train_loss"], row["eval_loss"], overfitting=row["overfitting"]) for row in rows
     ]
     return "\n".join([*notes, *lines, ending.line])
 
@@ -65,17 +69,14 @@ def _said(history: History, ending: Ending, seconds: float | None) -> str:
 
 def _judged(history: History) -> list[dict[str, Any]]:
     """The rows of the evaluations, each with whether validation was diverging by then."""
-    from aitrain_nb import overfitting
-
     rows = history.evaluations
     verdict = overfitting.check([row["train_loss"] for row in rows], [row["eval_loss"] for row in rows])
     onset = verdict.onset_epoch if verdict.overfitting and verdict.onset_epoch else len(rows) + 1
     return [row | {"overfitting": number >= onset} for number, row in enumerate(rows, start=1)]
 
 
-def _tables(history: History) -> list[html.Markup]:
+def _tables(rows: list[dict[str, Any]], history: History) -> list[html.Markup]:
     found = []
-    rows = _judged(history)
     if rows:
         scores = [name for name in rows[-1] if name.startswith("eval_") and name != "eval_loss"]
         heads = [
