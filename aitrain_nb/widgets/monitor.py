@@ -104,7 +104,7 @@ class Monitor:
         """Show the panel; the run begins or goes on."""
         self._began = time.perf_counter()
         self._first_step = self._step()
-        self._budget = Budget(self._began, shared_by=1 + len(self._pictures))
+        self._budget = Budget(self._began)
         if self._control is not None:
             self._control.while_waiting = self._wait
         if self._with_panel:
@@ -113,7 +113,7 @@ class Monitor:
         else:
             self._handle = display({"text/html": self._status_line()}, raw=True, display_id=True)
         for picture in self._pictures:
-            picture.show(shared_by=1 + len(self._pictures))
+            picture.show(shared_by=len(self._pictures))
         self._update(self._began)
 
     def tick(self) -> None:
