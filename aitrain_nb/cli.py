@@ -186,8 +186,8 @@ def predict(
     task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
     """Ask a trained model."""
+    from aitrain_nb.loading import load_run
     from aitrain_nb.predicting import names_a_file, predict_file
-    from aitrain_nb.saving import load_run
 
     _add_task(task_file)
     if to is not None:
