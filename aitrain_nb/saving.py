@@ -27,7 +27,7 @@ def save_run(trainer: Trainer, folder: str | Path) -> Path:
 
     config.yaml, history.jsonl, changes.jsonl (where anything was changed while it ran), model.safetensors (the weights the model
     holds), run.json and state.json. Each file is written under another name, synced and renamed, so that a reader never sees half
-    of one.
+    of one. `fit(output_dir=...)` writes the same while it trains.
 
     Raises:
         DataError: the folder can't be written, or it holds something that isn't a run.
