@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -95,7 +96,7 @@ def test_while_it_trains_the_lines_are_whole_and_none_is_ever_changed(tmp_path):
 
 def test_writing_keeps_its_budget(tmp_path, monkeypatch):
     clock, looked = [0.0], []
-    monkeypatch.setattr(writing.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(writing, "time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
     trainer = prepared(max_steps=200)
     writer = writing.RunWriter(trainer, tmp_path / "run")
     writer.begin()
@@ -242,8 +243,7 @@ def test_steps_that_are_taken_back_leave_the_file_too(tmp_path):
     trainer.undo()
     trainer.fit(display="none", output_dir=tmp_path / "run")
     assert rows_in(tmp_path / "run") == list(trainer.history)
-    while run.look():
-        pass
+    wait_for(lambda: not run.look())
     assert list(run.history) == list(trainer.history)
     assert run.history.cuts == 1
 
@@ -259,9 +259,11 @@ def test_a_paused_run_says_so_and_its_change_is_read(tmp_path):
 
     def person():
         run = follow_history(tmp_path / "run")
-        wait_for(lambda: (run.look(), run.word == "paused" and len(run.history) == 5)[-1])
-        words.append((run.word, len(run.history), run.silent_seconds < 1.5))
-        trainer.control.learning_rate, trainer.control.paused = 0.02, False
+        try:
+            wait_for(lambda: (run.look(), run.word == "paused" and len(run.history) == 5)[-1])
+        finally:  # or the run would wait for ever
+            words.append((run.word, len(run.history), run.silent_seconds < 20))
+            trainer.control.learning_rate, trainer.control.paused = 0.02, False
         wait_for(lambda: (run.look(), run.is_over)[-1])
         words.append(run.word)
         words.append([change.name for change in run.history.changes])
