@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
+    from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
-    from aitrain_nb.saving import load_run, save_run
+    from aitrain_nb.saving import save_run
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
@@ -37,7 +38,7 @@ _HOMES = {
     "prepare": "run",
     "quick_look": "looking",
     "save_run": "saving",
-    "load_run": "saving",
+    "load_run": "loading",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",

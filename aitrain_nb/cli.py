@@ -133,9 +133,9 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the run that --to holds.")] = False,
     task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
-    """Train what the file describes, and keep config, history and weights in a folder."""
+    """Train what the file describes, and keep config, history and weights in a folder: from the start, so that it can be followed."""
     from aitrain_nb.run import prepare
-    from aitrain_nb.saving import check_folder, free_folder, save_run
+    from aitrain_nb.saving import check_folder, free_folder
 
     folder = free_folder(Path("runs") / config.stem) if to is None else to
     check_folder(folder, overwrite=overwrite)
@@ -146,10 +146,10 @@ def train(
         typer.echo(trainer.data.note)
     if trainer.data.guess is not None:
         typer.echo(trainer.data.guess.text())
-    trainer.fit()
+    trainer.fit(output_dir=folder, overwrite=overwrite)
     if trainer.data.test is not None:
         typer.echo(trainer.evaluate("test").text())
-    typer.echo(f"saved in {save_run(trainer, folder)}")
+    typer.echo(f"saved in {folder}")
 
 
 def _add_task(file: Path | None) -> None:
@@ -186,8 +186,8 @@ def predict(
     task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
     """Ask a trained model."""
+    from aitrain_nb.loading import load_run
     from aitrain_nb.predicting import names_a_file, predict_file
-    from aitrain_nb.saving import load_run
 
     _add_task(task_file)
     if to is not None:

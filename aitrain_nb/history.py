@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import html, numerals, plots
@@ -35,7 +36,8 @@ class History:
     averages over); a step that ended in an evaluation also has eval_loss, eval_accuracy and so on. NaN and infinity are kept as
     they are.
 
-    `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run.
+    `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run. `cuts` counts how
+    often rows were taken back: a reader that has seen some of them then begins anew.
 
     Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
@@ -46,6 +48,7 @@ class History:
         self._evaluations: dict[int, dict[str, float]] = {}
         self.troubles: list[Trouble] = []
         self.changes: list[Change] = []
+        self.cuts = 0
 
     def add_change(self, change: Change) -> None:
         """Keep what was changed while the run was going on."""
@@ -69,15 +72,8 @@ class History:
         """Read every waiting number in one go."""
         if not self._waiting:
             return
-        import torch
-
-        for column in (2, 4):
-            tensors = [row[column] for row in self._waiting if isinstance(row[column], torch.Tensor)]
-            if tensors:
-                values = iter(torch.stack(tensors).tolist())
-                for row in self._waiting:
-                    if isinstance(row[column], torch.Tensor):
-                        row[column] = next(values)
+        if "torch" in sys.modules:  # where nobody has loaded it, no number is a tensor
+            self._read_tensors()
         for row in self._waiting:
             bad = [
                 (name, row[column])
@@ -87,6 +83,17 @@ class History:
             self.troubles.extend(Trouble(row[0], name, value) for name, value in bad)
         self._rows.extend(self._waiting)
         self._waiting = []
+
+    def _read_tensors(self) -> None:
+        import torch
+
+        for column in (2, 4):
+            tensors = [row[column] for row in self._waiting if isinstance(row[column], torch.Tensor)]
+            if tensors:
+                values = iter(torch.stack(tensors).tolist())
+                for row in self._waiting:
+                    if isinstance(row[column], torch.Tensor):
+                        row[column] = next(values)
 
     def __len__(self) -> int:
         return len(self._rows) + len(self._waiting)
@@ -120,6 +127,10 @@ class History:
             if first and first <= step <= self._rows[-1][0]
         ]
 
+    def evaluation(self, step: int) -> dict[str, float]:
+        """The numbers of the evaluation that followed this step; empty where there was none."""
+        return self._evaluations.get(step, {})
+
     def evaluated(self, step: int) -> bool:
         """Whether this step's row carries an evaluation."""
         return step in self._evaluations
@@ -138,11 +149,13 @@ class History:
 
     def cut(self, step: int) -> None:
         """Drop every row after `step`."""
+        before = len(self)
         self._waiting = [row for row in self._waiting if row[0] <= step]
         self._rows = [row for row in self._rows if row[0] <= step]
         self._evaluations = {key: values for key, values in self._evaluations.items() if key <= step}
         self.troubles = [trouble for trouble in self.troubles if trouble.step <= step]
         self.changes = [change for change in self.changes if change.step <= step]
+        self.cuts += len(self) < before
 
     def frame(self) -> pd.DataFrame:
         """All rows as a DataFrame; columns as described above, NaN where a step wasn't evaluated."""

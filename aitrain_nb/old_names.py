@@ -34,7 +34,8 @@ ALIASES = {
 """What other libraries call a field -> what it is called here."""
 
 FILES = (
-    "It isn't a field: nothing is written while it trains; save_run(trainer, folder) and load_run(folder) keep a run."
+    "It isn't a field: fit(output_dir=folder) writes the run while it trains, save_run(trainer, folder) afterwards; load_run(folder) "
+    "brings it back."
 )
 BEST = "It is best_metric here: the lowest validation loss, or the highest accuracy or macro_f1."
 SENTENCES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing
+from contextlib import ExitStack, closing
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,12 @@ from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.watchers import early_stopping
+from aitrain_nb.writing import RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import pandas as pd
     from matplotlib.figure import Figure
@@ -114,12 +116,7 @@ class Trainer(Phases):
         A step that was left unfinished is dropped and begun again. However the run ends, also when whoever drives it lets
         go of it, the model then holds the best weights (`keep="last"` turns that off) and `ending` says so.
         """
-        if self.is_loaded:
-            raise ConfigError(
-                "A loaded run can't go on.", "Its folder holds the weights that were kept, not the optimizer and the place in the data.",
-                "Train again: ai.prepare(trainer.config).fit().",
-            )  # fmt: skip
-        self._check_trained_weights()
+        self._check_can_train()
         self._drop_unfinished_step()
         self.resume()
         self._running, began = True, self.step
@@ -138,6 +135,15 @@ class Trainer(Phases):
         finally:
             self._drop_unfinished_step()
             self._finish(state, self._stop_reason if state == "stopped" and self._stop_reason else reason)
+
+    def _check_can_train(self) -> None:
+        """Raise where no step could be taken."""
+        if self.is_loaded:
+            raise ConfigError(
+                "A loaded run can't go on.", "Its folder holds the weights that were kept, not the optimizer and the place in the data.",
+                "Train again: ai.prepare(trainer.config).fit().",
+            )  # fmt: skip
+        self._check_trained_weights()
 
     def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         while not self._stop_reason:
@@ -177,6 +183,8 @@ class Trainer(Phases):
         pace: float = 0.0,
         plots: Sequence[Callable[[History], Figure]] = (),
         replay: History | Iterable[Change] | None = None,
+        output_dir: str | Path | None = None,
+        overwrite: bool = False,
         **changes: int,
     ) -> History:
         """Train to the end of the run, or go on with it; blocks until it is over. It drains `run` and shows it.
@@ -190,6 +198,9 @@ class Trainer(Phases):
             pace: steps a second at most, so that one can watch; 0 for full speed.
             plots: functions that take the history and give a matplotlib Figure: drawn in a notebook while it goes on.
             replay: a history, or its `changes`: what was changed while that run was going on is repeated at the same steps.
+            output_dir: the folder of the run: its history is written while it goes on, so that another process can follow it, and it
+                ends as what `save_run` writes. To go on with a run in its folder, name it again. Nothing is written without it.
+            overwrite: another run that lies there may be lost.
             changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3.
 
         Returns:
@@ -197,15 +208,20 @@ class Trainer(Phases):
 
         Raises:
             ConfigError: no such display or option, or a run shorter than what was already trained.
+            DataError: the folder can't be written, or holds something else than this run.
         """
-        show = find_display(display)(self, plots)
+        self._check_can_train()
+        watching: list[Display] = [find_display(display)(self, plots)]
+        if output_dir is not None:
+            watching.append(RunWriter(self, output_dir, overwrite=overwrite))
         self._lengthen(changes)
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
-        show.begin()
         try:
-            self.watchers = [*before, show]
+            for watcher in watching:
+                watcher.begin()
+            self.watchers = [*before, *watching]
             with (
                 deferred_interrupt(self.stop, lambda: not self._turn.updating) as raise_second,
                 closing(self.run()) as records,
@@ -216,12 +232,16 @@ class Trainer(Phases):
                     raise_second()
         finally:
             self.watchers, self._keeps_records, self._running = before, True, False
-            self._say_the_end(show)
+            self._say_the_end(watching)
         return self.history
 
-    def _say_the_end(self, show: Display) -> None:
-        if self.ending is not None:
-            show.end(self.ending)
+    def _say_the_end(self, watching: list[Display]) -> None:
+        if self.ending is None:
+            self._finish("failed", "it could not begin")
+        assert self.ending is not None
+        with ExitStack() as each:  # one that fails doesn't keep the others from their end
+            for watcher in reversed(watching):
+                each.callback(watcher.end, self.ending)
 
     def stop(self, reason: str = "stopped") -> None:
         """Ask the run that is going on to end after its current step; any thread may call it. Without a run it does nothing."""
@@ -350,9 +370,8 @@ class Trainer(Phases):
     def _lengthen(self, changes: dict[str, int]) -> None:
         for name in changes:
             if name not in {"epochs", "max_steps"}:
-                raise ConfigError(
-                    *unknown_name("option of fit", name, ["epochs", "max_steps", "display", "pace", "plots", "replay"])
-                )
+                options = ["epochs", "max_steps", "display", "pace", "plots", "replay", "output_dir", "overwrite"]
+                raise ConfigError(*unknown_name("option of fit", name, options))
         lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
         if not changes:
             return

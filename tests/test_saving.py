@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import aitrain_nb as ai
 from aitrain_nb import cli
 from aitrain_nb.bundled import BUNDLED
+from aitrain_nb.control import Change
 
 runner = CliRunner()
 
@@ -75,10 +76,46 @@ def test_the_history_is_lines_of_json_with_nan_kept(tmp_path):
     assert rows[0]["loss"] == "nan"
 
 
+def test_live_changes_come_back_and_can_be_replayed(tmp_path):
+    trainer = ai.prepare(model="mlp", max_steps=30, keep="last")
+
+    def watch(record):
+        if isinstance(record, ai.Update) and record.step in {10, 20}:
+            trainer.control.learning_rate = record.step / 1000
+
+    trainer.watchers.append(watch)
+    trainer.fit(display="none")
+    trainer.history.add_change(Change(31, "learning_rate", 0.5))  # asked for, and then the run was stopped
+    loaded = ai.load_run(ai.save_run(trainer, tmp_path / "run"))
+    assert len(loaded.history.changes) == 3
+    assert loaded.history.changes == trainer.history.changes
+    assert loaded.plot().description == trainer.plot().description
+    again = ai.prepare(model="mlp", max_steps=30, keep="last")
+    again.fit(display="none", replay=loaded.history)
+    assert again.fingerprint() == trainer.fingerprint()
+    saved(tmp_path / "run")
+    assert not (tmp_path / "run" / "changes.jsonl").exists()
+
+
+def test_troubles_come_back(tmp_path):
+    trainer = ai.prepare(model="mlp", max_steps=4)
+    with torch.no_grad():
+        trainer.model.output.bias[0] = float("nan")
+    trainer.fit(display="none")
+    loaded = ai.load_run(ai.save_run(trainer, tmp_path / "run"))
+    assert trainer.history.troubles
+    assert str(loaded.history.troubles) == str(trainer.history.troubles)
+
+
+def test_an_ending_by_a_score_comes_back(tmp_path):
+    trainer = saved(tmp_path / "run", best_metric="accuracy")
+    assert ai.load_run(tmp_path / "run").ending == trainer.ending
+
+
 def test_no_draft_and_no_machine_path_is_left(tmp_path):
     saved(tmp_path / "run")
     files = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert files == ["config.yaml", "history.jsonl", "model.safetensors", "run.json"]
+    assert files == ["config.yaml", "history.jsonl", "model.safetensors", "run.json", "state.json"]
     assert not any(str(tmp_path).encode() in path.read_bytes() for path in (tmp_path / "run").iterdir())
 
 

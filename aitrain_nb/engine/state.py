@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import weakref
 from contextlib import nullcontext
 from dataclasses import replace
@@ -53,6 +54,7 @@ class TrainingState:
         class_names: what the model chooses between.
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
+        run_id: 16 hexadecimal digits by which a folder knows this run again.
         notes: what to know about the data and how they became inputs, a sentence each; `fit` says them first.
         is_loaded: whether it is a run from a folder, which has no optimizer and no place in the data to go on from.
         control: the levers of a run that is going on; any thread may move them.
@@ -101,6 +103,7 @@ class TrainingState:
         self._has_buffers = any(True for _ in self.model.buffers())
         self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]
 
+        self.run_id = secrets.token_hex(8)
         self.history = History()
         self.control = Control()
         told = self.task.notes(self.data.train, prepared["train"], processor, config)

@@ -1,0 +1,126 @@
+"""How a run lies in its folder: the names of the files, a row and a change as a line of JSON, and how a file takes another's place."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb.control import Change
+from aitrain_nb.history import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from aitrain_nb.history import History
+
+FORMAT = 1
+"""Number of the folder's format; a newer one is refused with a sentence."""
+CONFIG, HISTORY, CHANGES, WEIGHTS = "config.yaml", "history.jsonl", "changes.jsonl", "model.safetensors"
+FACTS, STATE = "run.json", "state.json"
+NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE})
+
+_ROW = "{" + ", ".join(f'"{name}": %r' for name in COLUMNS) + "}\n"
+_ODD = ("nan", "inf", "(")
+"""What stands in the text of a number that JSON doesn't know; no column's name has it."""
+_TRIES = 20
+
+
+def row_lines(rows: list[list[Any]], history: History) -> str:
+    """Rows as lines of JSON, each with its step's evaluation; a number that isn't finite is its name as a text.
+
+    Args:
+        rows: the values of COLUMNS, plain numbers.
+        history: where the evaluations are.
+    """
+    lines = [
+        _ROW % tuple(row) for row in rows
+    ]  # half the time of json.dumps, and a small model takes 4,000 steps a second
+    is_odd = any(odd in "".join(lines) for odd in _ODD)
+    for place, row in enumerate(rows):
+        evaluation = history.evaluation(row[0])
+        if evaluation or (is_odd and any(odd in lines[place] for odd in _ODD)):
+            lines[place] = json.dumps(plain(dict(zip(COLUMNS, row, strict=True)) | evaluation)) + "\n"
+    return "".join(lines)
+
+
+def read_rows(lines: list[bytes], history: History) -> None:
+    """Add the rows and evaluations of whole lines to a history.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: a line is no row.
+    """
+    found = []
+    for row in json.loads(b"[" + b",".join(lines) + b"]"):
+        values = [row.pop(name) for name in COLUMNS]
+        if str in map(type, values):
+            values = [_number(value) for value in values]
+        found.append((values, {name: _number(value) for name, value in row.items()}))
+    for values, evaluation in found:  # all of them or none
+        history.add_step(values)
+        if evaluation:
+            history.add_evaluation(values[0], evaluation)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value
+
+
+def change_lines(changes: Iterable[Change]) -> str:
+    """Live changes as lines of JSON."""
+    return "".join(json.dumps(change._asdict()) + "\n" for change in changes)
+
+
+def read_changes(lines: list[bytes], history: History) -> None:
+    """Add the live changes of whole lines to a history.
+
+    Raises:
+        ValueError, KeyError, TypeError: a line is no change.
+    """
+    found = [json.loads(line) for line in lines]
+    changes = [Change(int(change["step"]), str(change["name"]), float(change["value"])) for change in found]
+    for change in changes:
+        history.add_change(change)
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with names in place of the numbers that JSON doesn't know: "nan", "inf", "-inf"."""
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
+
+
+def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = True) -> None:
+    """Write a file under another name and put it in place, so that a reader sees the old one or the new one, whole.
+
+    Args:
+        path: the file.
+        write: writes the path it is given.
+        synced: wait until it is on the disk; without it a loss of power may take it, the end of the process may not.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    write(draft)
+    if synced:
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+    for left in reversed(range(_TRIES)):
+        try:
+            draft.replace(path)
+        except PermissionError:  # Windows, while a follower reads the old one: a fraction of a millisecond
+            if not left:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def replace_text(path: Path, text: str, *, synced: bool = True) -> None:
+    """`replace_file` with a text: UTF-8, line ends as they are."""
+    replace_file(path, lambda draft: draft.write_bytes(text.encode()), synced=synced)

@@ -1,0 +1,170 @@
+"""How a run in a folder goes: what state.json says, and whether the process that writes it is still there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aitrain_nb.errors import DataError
+from aitrain_nb.privacy import without_secrets
+from aitrain_nb.records import Ending
+from aitrain_nb.run_files import FORMAT, STATE, plain, replace_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_KINDS: dict[Callable[[Any], Any], tuple[str, ...]] = {
+    str: ("run", "word", "reason", "metric", "machine"),
+    int: ("step", "total_steps", "steps_per_epoch", "epochs", "classes", "process"),
+    float: ("peak", "began", "heartbeat"),
+}
+OVER = frozenset({"done", "stopped", "failed"})
+_LATER_SECONDS = 5.0
+"""A process that began so long after the last sign of life is another one with the same number."""
+
+
+class RunState(NamedTuple):
+    """What state.json says of a run.
+
+    Attributes:
+        run: 16 hexadecimal digits that name the run: another run in the same folder has others.
+        word: "running", "paused", "stopping", "done", "stopped" or "failed".
+        reason: why it ended, in words; empty where that is plain.
+        step: optimizer steps taken.
+        total_steps: of the whole run.
+        steps_per_epoch: optimizer steps in one pass over the training data.
+        epochs: of the whole run, the last one perhaps cut short.
+        classes: how many the model chooses between.
+        metric: by which the best weights are chosen: "loss" or the name of a score.
+        peak: learning rate at the schedule's highest point, without live changes.
+        process: number of the process that writes.
+        machine: 16 hexadecimal digits, equal for the same run on the same machine; they say nothing about which one it is.
+        began: when this call of `fit` began, seconds since 1970.
+        heartbeat: when the process last wrote, seconds since 1970.
+        ending: how the run ended, or None while it goes on.
+    """
+
+    run: str
+    word: str
+    reason: str
+    step: int
+    total_steps: int
+    steps_per_epoch: int
+    epochs: int
+    classes: int
+    metric: str
+    peak: float
+    process: int
+    machine: str
+    began: float
+    heartbeat: float
+    ending: Ending | None = None
+
+    @classmethod
+    def of(cls, trainer: Any, word: str, began: float, ending: Ending | None = None) -> RunState:
+        """The state of a trainer's run in this process, now.
+
+        Args:
+            trainer: whose run it is.
+            word: how it goes.
+            began: when this call of `fit` began, seconds since 1970.
+            ending: how it ended.
+        """
+        plan = trainer.plan
+        return cls(
+            trainer.run_id, word, without_secrets(ending.reason) if ending else "", trainer.step, plan.total_steps,
+            plan.steps_per_epoch, plan.total_epochs, len(trainer.class_names), trainer.config.best_metric, plan.peak,
+            os.getpid(), machine_mark(trainer.run_id), began, time.time(), ending,
+        )  # fmt: skip
+
+    def write(self, folder: Path, *, synced: bool = True) -> None:
+        """Put it into the folder in one piece; raises OSError where that fails."""
+        values = self._asdict()
+        if self.ending is not None:
+            values["ending"] = plain(self.ending._asdict() | {"reason": self.reason})
+        replace_text(folder / STATE, json.dumps({"format": FORMAT} | values, indent=1) + "\n", synced=synced)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
+        return self.word in OVER
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is written on this machine."""
+        return self.machine == machine_mark(self.run)
+
+
+def parse_state(text: bytes, where: str) -> RunState:
+    """What a state.json holds.
+
+    Args:
+        text: of the file.
+        where: the folder's name, for the sentences.
+
+    Raises:
+        DataError: it is damaged, or was written by a newer version.
+    """
+    try:
+        values = json.loads(text)
+        if int(values.pop("format")) > FORMAT:
+            raise DataError(
+                f"The run in {where!r} was written by a newer version.",
+                f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
+            )  # fmt: skip
+        fields: dict[str, Any] = {name: kind(values[name]) for kind, names in _KINDS.items() for name in names}
+        return RunState(**fields, ending=read_ending(values["ending"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"Can't read the {STATE} of {where!r}.", f"{type(error).__name__}: {error}",
+            "Name a folder that `aitrain-nb train` or fit(output_dir=...) writes.",
+        ) from error  # fmt: skip
+
+
+def read_state(folder: Path) -> RunState | None:
+    """The state of the run in a folder; None where there is none that can be read."""
+    try:
+        return parse_state((folder / STATE).read_bytes(), folder.name)
+    except (OSError, DataError):
+        return None
+
+
+def read_ending(values: dict[str, Any] | None) -> Ending | None:
+    """An ending that was kept as JSON.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    if not values:
+        return None
+    loss, score = values.get("kept_loss"), values.get("kept_score")
+    return Ending(
+        **values | {"kept_loss": None if loss is None else float(loss), "kept_score": tuple(score) if score else None}
+    )
+
+
+def machine_mark(run: str) -> str:
+    """16 hexadecimal digits: the same for one run on one machine (or in one container), unrelated for other runs."""
+    space: int | str = ""
+    with suppress(OSError):  # Linux: processes of another container have numbers of their own
+        space = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116  no link is followed here
+    return hashlib.blake2b(f"{run} {platform.node()} {space}".encode(), digest_size=8).hexdigest()
+
+
+def has_gone(state: RunState) -> bool:
+    """Whether the process that writes a run on this machine is no longer there; asks the system, 0.1 ms."""
+    import psutil
+
+    try:
+        process = psutil.Process(state.process)
+        return process.status() == psutil.STATUS_ZOMBIE or process.create_time() > state.heartbeat + _LATER_SECONDS
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:  # it is there, and may not be looked at
+        return False

@@ -1,0 +1,152 @@
+"""A run is written to its folder while it goes on, within a budget, so that another process can follow it."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb import run_files, saving
+from aitrain_nb.records import Evaluation
+from aitrain_nb.run_files import CHANGES, CONFIG, FACTS, HISTORY, WEIGHTS
+from aitrain_nb.run_state import RunState, read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aitrain_nb.records import Ending
+    from aitrain_nb.trainer import Trainer
+
+EVERY_SECONDS = 0.3
+"""Between two writings, at least."""
+BEAT_SECONDS = 1.0
+"""Between two signs of life, about."""
+COST_SHARE = 0.005
+"""Of the time that passes: on a slow disk that takes 10 ms, it is written every 2 s."""
+
+
+class RunWriter:
+    """A display that writes: config and state at once, rows and changes as they come, weights and run.json at the end.
+
+    A row is written when nothing can be added to it any more: its evaluation has come, or the next step has begun. A process that is
+    killed loses what came since the last writing. A disk that fails in mid-run doesn't end the run: all is written again at the next
+    chance, and an end that can't be written raises.
+
+    Args:
+        trainer: whose run is written.
+        folder: where to; the folder that this run was written to before is gone on with.
+        overwrite: another run that lies there may be lost.
+
+    Raises:
+        DataError: the folder can't be written, holds another run or something else, or another process writes to it.
+    """
+
+    def __init__(self, trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -> None:
+        self._trainer, self._folder = trainer, Path(folder)
+        saving.check_folder(self._folder, overwrite=overwrite, run=trainer.run_id)
+        self._began = 0.0  # seconds since 1970; 0 before it begins
+        self._due = self._beat_due = math.inf
+        self._rows = self._last_step = self._changes = self._cuts = 0
+        self._is_whole = False  # what the folder holds is what these four say
+        self._word = "running"
+        self._waiting_before: Callable[..., None] | None = None
+
+    def begin(self) -> None:
+        """Write what is known before the first step; raises DataError where that fails."""
+        trainer, folder = self._trainer, self._folder
+        with saving.said(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            before = read_state(folder)
+            if before is None or before.run != trainer.run_id:
+                for name in (FACTS, WEIGHTS):
+                    (folder / name).unlink(missing_ok=True)
+            self._began = time.time()
+            RunState.of(trainer, self._word, self._began).write(folder)
+            run_files.replace_text(folder / CONFIG, trainer.config.to_yaml())
+            self._write_all()
+        self._due = self._beat_due = time.monotonic()
+        self._waiting_before, trainer.control.while_waiting = trainer.control.while_waiting, self._wait
+
+    def __call__(self, record: Any) -> None:
+        """Write what is new, if it is time for it."""
+        if type(record) is Evaluation and record.step <= self._last_step:
+            self._is_whole = False  # its row is there already: a stop had put the evaluation off
+        if time.monotonic() >= self._due:
+            self._write(record.step)
+
+    def end(self, ending: Ending) -> None:
+        """Write the rest; raises DataError where that fails."""
+        if not self._began:
+            return
+        trainer, folder = self._trainer, self._folder
+        if trainer.control.while_waiting == self._wait:
+            trainer.control.while_waiting = self._waiting_before
+        with saving.said(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._write_rows(math.inf)
+            saving.write_result(trainer, folder)
+            RunState.of(trainer, ending.state, self._began, ending).write(folder)
+
+    def _wait(self, *, paused: bool) -> None:
+        """While the run waits at a step's edge: every row is certain, and a sign of life is due all the same."""
+        if self._waiting_before is not None:
+            self._waiting_before(paused=paused)
+        word = "paused" if paused else "running"
+        if word != self._word:
+            self._word, self._beat_due = word, 0.0
+            self._write(math.inf)
+        elif time.monotonic() >= self._due:
+            self._write(math.inf)
+
+    def _write(self, step: float) -> None:
+        """Write rows and, now and then, the state; what fails is tried again later.
+
+        Args:
+            step: the rows of steps before it are certain.
+        """
+        began = time.monotonic()
+        try:
+            waited = self._write_rows(step)
+            if began >= self._beat_due:
+                word = "stopping" if self._trainer.is_stopping else self._word
+                RunState.of(self._trainer, word, self._began).write(self._folder, synced=False)
+                self._beat_due = began + BEAT_SECONDS
+        except OSError:
+            self._is_whole, waited = False, 0.0
+        ended = time.monotonic()
+        self._due = ended + max(EVERY_SECONDS, (ended - began - waited) / COST_SHARE)
+
+    def _write_rows(self, step: float) -> float:
+        """Append what is new, or write all anew where rows were taken back; gives the seconds that the device took to give its numbers."""
+        history, began = self._trainer.history, time.monotonic()
+        rows = history.tail(self._rows)
+        waited = time.monotonic() - began
+        if history.cuts != self._cuts or not self._is_whole:
+            self._write_all()
+            return waited
+        if rows and rows[-1][0] >= step and not history.evaluated(rows[-1][0]):
+            rows.pop()
+        changes = history.changes[self._changes :]
+        self._is_whole = False  # until both are there: an interrupt may come at any moment
+        if changes:
+            _append(self._folder / CHANGES, run_files.change_lines(changes))
+        if rows:
+            _append(self._folder / HISTORY, run_files.row_lines(rows, history))
+            self._rows, self._last_step = self._rows + len(rows), rows[-1][0]
+        self._changes += len(changes)
+        self._is_whole = True
+        return waited
+
+    def _write_all(self) -> None:
+        history = self._trainer.history
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._is_whole, self._cuts = False, history.cuts
+        saving.write_history(self._trainer, self._folder)
+        self._rows, self._changes = len(history), len(history.changes)
+        self._last_step, self._is_whole = history.last.get("step", 0), True
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("ab") as file:
+        file.write(text.encode())
