@@ -76,7 +76,7 @@ def _changes(history: History) -> Iterator[Annotation]:
         "pace": lambda value: f"{value:.3g} steps a second" if value else "full speed",
         "paused": lambda value: f"paused {numerals.duration(value)}",
     }
-    near = max(2.0, _NEAR * len(history))
+    near = max(2.0, _NEAR * history.last.get("step", 0))
     for number, change in enumerate(history.changes):
         if change.name == "pace" and change.step == 1:
             continue  # how it began
