@@ -14,7 +14,7 @@ from aitrain_nb import html, numerals
 from aitrain_nb.annotations import annotate
 from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.panel import CONTROLS, Panel
-from aitrain_nb.widgets.twin import static_twin
+from aitrain_nb.widgets.twin import AGAIN, static_twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aitrain_nb.control import Control
     from aitrain_nb.history import History
     from aitrain_nb.records import Ending
+    from aitrain_nb.widgets.transformers_monitor import TransformersMonitor
 
 _UNHEARD_SECONDS = 3.0
 """So long every update carries the whole history: a page that is being built hears nothing yet, and can't always ask."""
@@ -46,6 +47,8 @@ class Subject:
         rate: the peak that holds now.
         is_stopping: whether it was asked to end.
         notes: sentences about the data.
+        again: the code that repeats the changes of this run in another.
+        keeps_best: whether the weights of the lowest validation loss will be kept, so that the chart may say so.
     """
 
     history: History
@@ -58,6 +61,8 @@ class Subject:
     rate: Callable[[], float]
     is_stopping: Callable[[], bool] = lambda: False
     notes: tuple[str, ...] = ()
+    again: str = AGAIN
+    keeps_best: bool = True
 
 
 @dataclass
@@ -103,15 +108,19 @@ class Monitor:
         """Seconds that drawing and sending took."""
 
     @staticmethod
-    def for_transformers(**options: Any) -> Any:
+    def for_transformers(trainer: Any = None, /, **options: Any) -> TransformersMonitor:
         """A callback for a `transformers.Trainer`: the panel, with a Stop and a learning rate that act; see `TransformersMonitor`.
+
+        Args:
+            trainer: one that is there already: the panel takes the place of its progress table.
+            options: points, pace, plots, replay, as `TransformersMonitor` takes them.
 
         Example:
             trainer = transformers.Trainer(..., callbacks=[ai.Monitor.for_transformers()])
         """
         from aitrain_nb.widgets.transformers_monitor import TransformersMonitor
 
-        return TransformersMonitor(**options)
+        return TransformersMonitor(trainer, **options)
 
     def begin(self) -> None:
         """Show the panel; the run begins or goes on."""
@@ -150,7 +159,7 @@ class Monitor:
         subject = self.subject
         twin = static_twin(
             subject.history, ending, classes=subject.classes or None, notes=subject.notes, height=height,
-            seconds=time.perf_counter() - self._began,
+            seconds=time.perf_counter() - self._began, again=subject.again,
         )  # fmt: skip
         if self._handle is not None:
             self._handle.update(twin, raw=True)
@@ -199,7 +208,8 @@ class Monitor:
             evaluations = [row for row in history.evaluations if row["step"] > sent.evaluated]
             sent.evaluated = history.last_evaluated_step
         said = (len(history.troubles), len(history.changes), history.last_evaluated_step)
-        notes = [note._asdict() for note in annotate(history)] if said != sent.notes else None
+        kept = None if self.subject.keeps_best else 0
+        notes = [note._asdict() for note in annotate(history, kept)] if said != sent.notes else None
         sent.notes = said
         panel.update(first, rows, [_plain(row) for row in evaluations], notes, self._state(None))
 
