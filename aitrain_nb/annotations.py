@@ -40,7 +40,8 @@ def annotate(history: History, kept_step: int | None = None) -> list[Annotation]
 
     Args:
         history: of the run.
-        kept_step: the step whose weights the model holds; None for those of the lowest validation loss so far.
+        kept_step: the step whose weights the model holds; None for those of the lowest validation loss so far, 0 where nobody
+            knows yet.
     """
     found = [*_verdict(history), *_kept(history, kept_step), *_changes(history), *_trouble(history)]
     return sorted(found, key=lambda note: note.step)
@@ -76,7 +77,7 @@ def _changes(history: History) -> Iterator[Annotation]:
         "pace": lambda value: f"{value:.3g} steps a second" if value else "full speed",
         "paused": lambda value: f"paused {numerals.duration(value)}",
     }
-    near = max(2.0, _NEAR * len(history))
+    near = max(2.0, _NEAR * history.last.get("step", 0))
     found: list[Annotation] = []
     following: dict[str, int] = {}
     for change in reversed(history.changes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import html, numerals, plots
@@ -34,7 +35,7 @@ class History:
     Columns: step (1-based), epoch (epochs completed, a float), loss (nats, training mode, without label smoothing and class
     weights), lr, grad_norm (L2 over all gradients before clipping), seconds (wall time of the step), targets (how many the loss
     averages over); a step that ended in an evaluation also has eval_loss, eval_accuracy and so on. NaN and infinity are kept as
-    they are.
+    they are. Steps may be missing, where somebody else's loop tells of some of them only; they stand in rising order.
 
     `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run. `cuts` counts how
     often rows were taken back: a reader that has seen some of them then begins anew.
@@ -61,7 +62,11 @@ class History:
         )
 
     def add_step(self, row: list[Any]) -> None:
-        """Take the values of COLUMNS for one step; loss and grad_norm may be tensors of any device."""
+        """Take the values of COLUMNS for one step; loss and grad_norm may be tensors of any device.
+
+        A loss or norm of None is one that nobody measured: NaN in its row, and no trouble. A second row for the newest step takes
+        the place of the first.
+        """
         self._waiting.append(row)
 
     def add_evaluation(self, step: int, values: dict[str, float]) -> None:
@@ -75,13 +80,7 @@ class History:
         if "torch" in sys.modules:  # where nobody has loaded it, no number is a tensor
             self._read_tensors()
         for row in self._waiting:
-            bad = [
-                (name, row[column])
-                for name, column in (("loss", 2), ("grad_norm", 4))
-                if not math.isfinite(row[column])
-            ]
-            self.troubles.extend(Trouble(row[0], name, value) for name, value in bad)
-        self._rows.extend(self._waiting)
+            self._take(row)
         self._waiting = []
 
     def _read_tensors(self) -> None:
@@ -94,6 +93,17 @@ class History:
                 for row in self._waiting:
                     if isinstance(row[column], torch.Tensor):
                         row[column] = next(values)
+
+    def _take(self, row: list[Any]) -> None:
+        """Keep a row whose numbers have been read."""
+        for name, column in (("loss", 2), ("grad_norm", 4)):
+            if row[column] is None:
+                row[column] = math.nan
+            elif not math.isfinite(row[column]):
+                self.troubles.append(Trouble(row[0], name, row[column]))
+        if self._rows and self._rows[-1][0] == row[0]:
+            self._rows.pop()
+        self._rows.append(row)
 
     def __len__(self) -> int:
         return len(self._rows) + len(self._waiting)
@@ -120,12 +130,12 @@ class History:
     def evaluations(self) -> list[dict[str, Any]]:
         """The rows that carry an evaluation."""
         self.flush()
-        first = self._rows[0][0] if self._rows else 0
-        return [
-            dict(zip(COLUMNS, self._rows[step - first], strict=True)) | values
-            for step, values in self._evaluations.items()
-            if first and first <= step <= self._rows[-1][0]
-        ]
+        found = []
+        for step, values in self._evaluations.items():
+            place = bisect_left(self._rows, step, key=lambda row: row[0])
+            if place < len(self._rows) and self._rows[place][0] == step:
+                found.append(dict(zip(COLUMNS, self._rows[place], strict=True)) | values)
+        return found
 
     def evaluation(self, step: int) -> dict[str, float]:
         """The numbers of the evaluation that followed this step; empty where there was none."""
@@ -171,7 +181,7 @@ class History:
             return "No step has been taken yet."
         first = self._rows[0]
         start, end = numerals.step_loss(first[2]), numerals.step_loss(last["loss"])
-        sentences = [f"{len(self)} steps, {last['epoch']:.3g} epochs: the loss went from {start} to {end} nats."]
+        sentences = [f"{last['step']} steps, {last['epoch']:.3g} epochs: the loss went from {start} to {end} nats."]
         if self.evaluations:
             best = min(self.evaluations, key=lambda row: (math.isnan(row["eval_loss"]), row["eval_loss"]))
             sentences.append(
@@ -195,5 +205,5 @@ class History:
         names = [name for name in rows[-1] if name not in {"seconds", "targets"}]
         cells = [[f"{row[name]:.4g}" if name in row else "" for name in names] for row in rows[-20:]]
         picture = self.plot().to_html(self.text())
-        return html.section("History", f"{len(self)} steps", picture, html.element("p", self.text()),
+        return html.section("History", f"{self.last['step']} steps", picture, html.element("p", self.text()),
                             html.details("the evaluations as a table", html.table(names, cells)))  # fmt: skip

@@ -253,6 +253,11 @@ class Trainer(Phases):
         """Whether the run that is going on was asked to end."""
         return self._running and bool(self._stop_reason)
 
+    @property
+    def kept_step(self) -> int:
+        """The step whose weights the run keeps, as it stands; 0 before the first evaluation, and with `keep="last"`."""
+        return self._keeper.best.step if self._keeper.best is not None else 0
+
     def _finish(self, state: str, reason: str) -> None:
         """The one exit of every run: best weights shown, ending said."""
         last = self.history.last.get("eval_loss") if self.step else None
@@ -361,7 +366,7 @@ class Trainer(Phases):
 
     def plot(self) -> Picture:
         """The run so far: training and validation loss, what knowing nothing costs, and the weights that were kept."""
-        kept = self.ending.kept_step if self.ending is not None else None
+        kept = self.ending.kept_step if self.ending is not None else self.kept_step
         notes = annotate(self.history, kept)
         return plots.loss(self.history.frame(), classes=len(self.class_names), notes=notes)
 

@@ -5,6 +5,8 @@ import math
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from aitrain_nb.history import COLUMNS, History, Trouble
@@ -200,3 +202,67 @@ def test_the_frame_of_a_real_run_comes_back_from_a_csv_file(tmp_path, make):
     path = tmp_path / "history.csv"
     trainer.history.frame().to_csv(path, index=False)
     pd.testing.assert_frame_equal(pd.read_csv(path, engine="python"), trainer.history.frame(), check_exact=True)
+
+
+# rows with gaps: a loop of somebody else that tells of some steps only
+
+
+def test_an_evaluation_finds_its_row_among_rows_with_gaps():
+    history = History()
+    for step in (1, 10, 20, 25, 30):
+        history.add_step(row(step, loss=1 / step))
+    for step in (10, 25, 30):
+        history.add_evaluation(step, {"eval_loss": float(step)})
+    assert [(one["step"], one["loss"], one["eval_loss"]) for one in history.evaluations] == [
+        (10, 1 / 10, 10.0),
+        (25, 1 / 25, 25.0),
+        (30, 1 / 30, 30.0),
+    ]
+    assert history.frame()["eval_loss"].notna().tolist() == [False, True, False, True, True]
+
+
+@pytest.mark.parametrize("step", [0, 3, 4, 9, 31])
+def test_an_evaluation_without_a_row_borrows_none(step):
+    history = History()
+    for each in (2, 8, 30):
+        history.add_step(row(each))
+    history.add_evaluation(step, {"eval_loss": 1.0})
+    assert history.evaluations == []
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps=st.sets(st.integers(1, 500), max_size=40), judged=st.sets(st.integers(0, 501), max_size=40))
+def test_evaluations_are_those_rows_that_say_so(steps, judged):
+    history = History()
+    for step in sorted(steps):
+        history.add_step(row(step, loss=step / 7))
+    for step in sorted(judged):
+        history.add_evaluation(step, {"eval_loss": float(step)})
+    assert history.evaluations == [one for one in history if "eval_loss" in one]
+
+
+def test_steps_in_words_are_those_of_the_run_not_those_of_the_rows():
+    history = History()
+    for step in (1, 50, 100):
+        history.add_step(row(step))
+    assert history.text().startswith("100 steps, 50 epochs")
+    assert "100 steps" in history._repr_html_()
+
+
+def test_what_nobody_measured_is_no_trouble():
+    history = History()
+    history.add_step(row(1, loss=None, grad_norm=None))
+    history.add_step(row(2, loss=math.nan, grad_norm=None))
+    assert [math.isnan(one["loss"]) and math.isnan(one["grad_norm"]) for one in history] == [True, True]
+    assert [(trouble.step, trouble.column) for trouble in history.troubles] == [(2, "loss")]
+
+
+@pytest.mark.parametrize("read_between", [True, False])
+def test_a_second_row_of_a_step_takes_the_place_of_the_first(read_between):
+    history = history_of(3.0, 2.0)
+    history.add_evaluation(2, {"eval_loss": 2.5})
+    if read_between:
+        history.flush()
+    history.add_step(row(2, loss=1.5))
+    assert [(one["step"], one["loss"]) for one in history] == [(1, 3.0), (2, 1.5)]
+    assert history.evaluations[0]["loss"] == 1.5

@@ -33,9 +33,18 @@ def subject_of(trainer: Trainer) -> Subject:
         return trainer.history.changed("learning_rate", trainer.step + 1) or trainer.plan.peak
 
     return Subject(
-        trainer.history, trainer.total_steps, trainer.plan.total_epochs, len(trainer.class_names), rate(), line,
-        lambda: trainer.plan.place_of(max(1, trainer.step))[0], rate, lambda: trainer.is_stopping, tuple(trainer.notes),
-    )  # fmt: skip
+        trainer.history,
+        steps=trainer.total_steps,
+        epochs=trainer.plan.total_epochs,
+        classes=len(trainer.class_names),
+        peak=rate(),
+        line=line,
+        epoch=lambda: trainer.plan.place_of(max(1, trainer.step))[0],
+        rate=rate,
+        word=lambda: "stopping" if trainer.is_stopping else "running",
+        kept=lambda: trainer.kept_step,
+        notes=tuple(trainer.notes),
+    )
 
 
 class PanelDisplay:
@@ -95,6 +104,6 @@ class PictureDisplay(PanelDisplay):
         classes = len(trainer.class_names)
 
         def run(history: History) -> Figure:
-            return plots.run(history.frame(), classes=classes, notes=annotate(history))
+            return plots.run(history.frame(), classes=classes, notes=annotate(history, trainer.kept_step))
 
         return [run]

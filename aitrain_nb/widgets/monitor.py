@@ -14,7 +14,7 @@ from aitrain_nb import html, numerals
 from aitrain_nb.annotations import annotate
 from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.panel import CONTROLS, Panel
-from aitrain_nb.widgets.twin import static_twin
+from aitrain_nb.widgets.twin import AGAIN, static_twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aitrain_nb.control import Control
     from aitrain_nb.history import History
     from aitrain_nb.records import Ending
+    from aitrain_nb.widgets.transformers_monitor import TransformersMonitor
 
 _UNHEARD_SECONDS = 3.0
 """So long every update carries the whole history: a page that is being built hears nothing yet, and can't always ask."""
@@ -44,8 +45,11 @@ class Subject:
         line: the monitor line of the newest step.
         epoch: 1-based epoch of the newest step.
         rate: the peak that holds now.
-        is_stopping: whether it was asked to end.
+        word: how it goes, in one word; "paused" is the monitor's to say where it has the run's levers.
+        reason: why, in words; empty where that is plain.
+        kept: the step whose weights would be kept if the run ended now; 0 where there is none, or nobody knows.
         notes: sentences about the data.
+        again: the code that repeats the changes of this run in another.
     """
 
     history: History
@@ -56,8 +60,11 @@ class Subject:
     line: Callable[[], str]
     epoch: Callable[[], int]
     rate: Callable[[], float]
-    is_stopping: Callable[[], bool] = lambda: False
+    word: Callable[[], str] = lambda: "running"
+    reason: Callable[[], str] = lambda: ""
+    kept: Callable[[], int | None] = lambda: None
     notes: tuple[str, ...] = ()
+    again: str = AGAIN
 
 
 @dataclass
@@ -67,7 +74,8 @@ class _Sent:
     rows: int = 0
     seconds: float = 0.0
     evaluated: int = 0
-    notes: tuple[int, int, int] = (-1, -1, -1)
+    cuts: int = 0
+    notes: tuple[int | None, ...] = ()
 
 
 class Monitor:
@@ -99,6 +107,21 @@ class Monitor:
         self._paused = False
         self._began = self._waited = 0.0
         self._first_step = 0
+
+    @staticmethod
+    def for_transformers(trainer: Any = None, /, **options: Any) -> TransformersMonitor:
+        """A callback for a `transformers.Trainer`: the panel, with a Stop and a learning rate that act; see `TransformersMonitor`.
+
+        Args:
+            trainer: one that is there already: the panel takes the place of its progress table.
+            options: points, pace, plots, replay, as `TransformersMonitor` takes them.
+
+        Example:
+            trainer = transformers.Trainer(..., callbacks=[ai.Monitor.for_transformers()])
+        """
+        from aitrain_nb.widgets.transformers_monitor import TransformersMonitor
+
+        return TransformersMonitor(trainer, **options)
 
     def begin(self) -> None:
         """Show the panel; the run begins or goes on."""
@@ -141,6 +164,7 @@ class Monitor:
             notes=subject.notes,
             height=height,
             seconds=seconds,
+            again=subject.again,
         )
         if self._handle is not None:
             self._handle.update(twin, raw=True)
@@ -181,16 +205,17 @@ class Monitor:
         panel, sent, history = self.panel, self._sent, self.subject.history
         assert panel is not None
         young = not panel.is_live and time.perf_counter() - self._began < _UNHEARD_SECONDS and sent.rows <= _ALL_ROWS
-        if panel.asked_for_all or young or len(history) < sent.rows:  # the last: steps were taken back
+        if panel.asked_for_all or young or history.cuts != sent.cuts:
             panel.asked_for_all = False
-            sent = self._sent = _Sent()
+            sent = self._sent = _Sent(cuts=history.cuts)
         first, rows = sent.rows, self._new_rows(sent)
         evaluations = []
         if history.last_evaluated_step > sent.evaluated:
             evaluations = [row for row in history.evaluations if row["step"] > sent.evaluated]
             sent.evaluated = history.last_evaluated_step
-        said = (len(history.troubles), len(history.changes), history.last_evaluated_step)
-        notes = [note._asdict() for note in annotate(history)] if said != sent.notes else None
+        kept = self.subject.kept()
+        said = (len(history.troubles), len(history.changes), history.last_evaluated_step, kept)
+        notes = [note._asdict() for note in annotate(history, kept)] if said != sent.notes else None
         sent.notes = said
         panel.update(first, rows, [_plain(row) for row in evaluations], notes, self._state(None))
 
@@ -209,17 +234,16 @@ class Monitor:
         subject, step = self.subject, self._step()
         return {
             "word": self._word(ending), "step": step, "epoch": subject.epoch() if step else 0, "line": subject.line() if step else "",
-            "left": "" if ending else self._time_left(step), "reason": ending.line if ending else "",
+            "left": "" if ending else self._time_left(step), "reason": ending.line if ending else subject.reason(),
             "rate": subject.rate(), "pace": self._control.pace if self._control else None,
         }  # fmt: skip
 
     def _word(self, ending: Ending | None) -> str:
-        """The state of the run in one word: ready, running, paused, stopping, stopped, done or failed."""
+        """The state of the run in one word."""
         if ending is not None:
             return ending.state
-        if self.subject.is_stopping():
-            return "stopping"
-        return "paused" if self._paused else "running"
+        word = self.subject.word()
+        return "paused" if self._paused and word == "running" else word
 
     def _time_left(self, step: int) -> str:
         """In words, from how long the steps of this call took so far, without what was waited."""

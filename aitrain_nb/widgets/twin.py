@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
     from aitrain_nb.records import Ending
 
+AGAIN = "fit(replay=history)"
+"""What repeats the changes of a run, as code."""
 _TABLE_ROWS = 12
 
 
@@ -23,6 +25,7 @@ def static_twin(
     notes: tuple[str, ...] = (),
     height: int = 0,
     seconds: float | None = None,
+    again: str = AGAIN,
 ) -> dict[str, str]:
     """The run as a display bundle: `text/html` with a figure, and `text/plain` with the lines of a terminal.
 
@@ -33,6 +36,7 @@ def static_twin(
         notes: sentences about the data, said at the start.
         seconds: how long the call of `fit` took; by default the seconds of its steps.
         height: pixels that the live panel took, so that the page doesn't jump.
+        again: the code that repeats in another run what was changed in this one.
     """
     words = html.element(
         "div", html.element("b", ending.state), f" · {_said(history, ending, seconds)}", style="margin:2px 0"
@@ -42,7 +46,7 @@ def static_twin(
     if len(history):
         picture = plots.run(history.frame(), classes=classes, notes=annotate(history, ending.kept_step))
         caption = html.element("figcaption", picture.description, style="opacity:0.85;margin-top:2px")
-        parts += [picture.to_html(), caption, *_tables(rows, history)]
+        parts += [picture.to_html(), caption, *_tables(rows, history, again)]
     style = f"margin:4px 0;max-width:900px;min-height:{height}px" if height else "margin:4px 0;max-width:900px"
     return {"text/html": html.element("figure", *parts, style=style), "text/plain": _lines(rows, ending, notes)}
 
@@ -75,7 +79,7 @@ def _judged(history: History) -> list[dict[str, Any]]:
     return [row | {"overfitting": number >= onset} for number, row in enumerate(rows, start=1)]
 
 
-def _tables(rows: list[dict[str, Any]], history: History) -> list[html.Markup]:
+def _tables(rows: list[dict[str, Any]], history: History, again: str) -> list[html.Markup]:
     found = []
     if rows:
         scores = [name for name in rows[-1] if name.startswith("eval_") and name != "eval_loss"]
@@ -98,5 +102,5 @@ def _tables(rows: list[dict[str, Any]], history: History) -> list[html.Markup]:
             [f"{change.step:,}", change.name.replace("_", " "), f"{change.value:.4g}"] for change in history.changes
         ]
         table = html.folded_table(["from step", "what", "value"], changed, first=_TABLE_ROWS)
-        found.append(html.details("What was changed while it ran: fit(replay=history) does it again", table))
+        found.append(html.details(f"What was changed while it ran: {again} does it again", table))
     return found
