@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
+    from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
@@ -39,6 +40,7 @@ _HOMES = {
     "quick_look": "looking",
     "save_run": "saving",
     "load_run": "loading",
+    "follow": "followers",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -73,6 +75,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "follow",
     "load_run",
     "plots",
     "prepare",

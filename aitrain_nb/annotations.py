@@ -50,7 +50,7 @@ def annotate(history: History, kept_step: int | None = None) -> list[Annotation]
 def _verdict(history: History) -> Iterator[Annotation]:
     """The region where validation diverges, named in words."""
     rows = history.evaluations
-    verdict = overfitting.check([row["train_loss"] for row in rows], [row["eval_loss"] for row in rows])
+    verdict = overfitting.check_rows(rows)
     if not verdict.overfitting or verdict.epoch is None or verdict.onset_epoch is None:
         return
     best, onset, end = rows[verdict.epoch], rows[verdict.onset_epoch - 1], rows[-1]

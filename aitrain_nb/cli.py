@@ -152,6 +152,17 @@ def train(
     typer.echo(f"saved in {folder}")
 
 
+@app.command()
+def follow(
+    folder: Annotated[Path, typer.Argument(help="The folder that another process trains into.")],
+) -> None:
+    """Show a run that another process trains, line by line, until it is over; Ctrl-C only ends the watching."""
+    from aitrain_nb.followers import follow as follow_run
+
+    if follow_run(folder, "text").word == "failed":
+        raise typer.Exit(1)
+
+
 def _add_task(file: Path | None) -> None:
     if file is not None:
         from aitrain_nb.tasks import add_task

@@ -15,7 +15,7 @@ from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.records import Evaluation, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
     from aitrain_nb.records import Ending
@@ -194,19 +194,23 @@ def is_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def find_display(name: str) -> Callable[..., Display]:
+def find_display(name: str, registry: Mapping[str, Callable[..., Any] | str] = displays) -> Callable[..., Any]:
     """The display of this name; "auto" is the panel in a notebook and the lines elsewhere.
+
+    Args:
+        name: of the display.
+        registry: where to look.
 
     Raises:
         ConfigError: there is none of this name.
     """
     if name == "auto":
         name = "panel" if is_notebook() else "text"
-    if name not in displays:
-        raise ConfigError(*unknown_name("display", name, ["auto", *displays]))
-    found = displays[name]
+    if name not in registry:
+        raise ConfigError(*unknown_name("display", name, ["auto", *registry]))
+    found = registry[name]
     if isinstance(found, str):
         module, _, attribute = found.partition(":")
-        factory: Callable[..., Display] = getattr(importlib.import_module(module), attribute)
+        factory: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
         return factory
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
+from aitrain_nb.records import Ending
 from aitrain_nb.run_files import CHANGES, HISTORY, NAMES, STATE, read_changes, read_rows
 from aitrain_nb.run_state import RunState, has_gone, parse_state
 
@@ -52,6 +53,7 @@ class FollowedRun:
         folder: where it is written.
         history: what was read so far; it is one object that grows. Where rows were taken back it is emptied in one look and filled
             from the next one on; `history.cuts` counts that.
+        is_behind: whether there was more to read than the last look had time for.
         state: the facts of the run as its process last said them (steps, epochs, classes, metric, ending), or None before.
     """
 
@@ -64,7 +66,7 @@ class FollowedRun:
         self._age = 0.0  # of the last sign of life, when it was first read
         self._asked = -_ASK_SECONDS
         self._has_gone = False
-        self._is_behind = True
+        self.is_behind = True
 
     def look(self) -> bool:
         """Read what is new, for about LOOK_SECONDS at most; whether anything that could be shown has changed.
@@ -98,7 +100,20 @@ class FollowedRun:
     @property
     def is_over(self) -> bool:
         """Whether the run has ended and all of it was read: there is nothing more to look for."""
-        return self.state is not None and (self.state.is_over or self._has_gone) and not self._is_behind
+        return self.state is not None and (self.state.is_over or self._has_gone) and not self.is_behind
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the run ended; None while it goes on."""
+        state = self.state
+        if state is None or not self.is_over:
+            return None
+        return state.ending or Ending("failed", f"{self.reason}, without weights", self.step, None, 0, None)
+
+    @property
+    def step(self) -> int:
+        """Newest step that was read; 0 before the first."""
+        return int(self.history.last.get("step", 0))
 
     @property
     def silent_seconds(self) -> float:
@@ -110,8 +125,7 @@ class FollowedRun:
         why = f": {self.reason}" if self.reason else ""
         if self.state is None:
             return f"{self.word}{why}"
-        step = self.history.last.get("step", 0)
-        return f"{self.word}{why}; step {step:,} of {self.state.total_steps:,}"
+        return f"{self.word}{why}; step {self.step:,} of {self.state.total_steps:,}"
 
     def __repr__(self) -> str:
         return f"FollowedRun: {self.text()}"
@@ -119,7 +133,7 @@ class FollowedRun:
     def _shown(self) -> tuple[object, ...]:
         facts = self.state._replace(heartbeat=0.0) if self.state is not None else None
         history = self.history
-        return facts, self._has_gone, self._is_behind, len(history), history.cuts, len(history.changes)
+        return facts, self._has_gone, self.is_behind, len(history), history.cuts, len(history.changes)
 
     # the state
 
@@ -162,20 +176,20 @@ class FollowedRun:
         self._asked = now
         gone = has_gone(state) if state.is_here else self.silent_seconds > _LOST_SECONDS
         if gone and self._read_state() and self.state is state:  # it may have said its end just before it went
-            self._has_gone = self._is_behind = True
+            self._has_gone = self.is_behind = True
 
     # the lines
 
     def _read_lines(self) -> None:
         end = time.monotonic() + LOOK_SECONDS
-        self._is_behind = True
+        self.is_behind = True
         while self._read_chunk(self._rows, read_rows):
             if time.monotonic() > end:
                 return
         while self._read_chunk(self._changes, read_changes):
             if time.monotonic() > end:
                 return
-        self._is_behind = not (self._rows.is_read and self._changes.is_read)
+        self.is_behind = not (self._rows.is_read and self._changes.is_read)
 
     def _read_chunk(self, file: _Lines, add: Callable[[list[bytes], History], None]) -> bool:
         """Add some lines to the history; whether there may be more."""
@@ -197,7 +211,7 @@ class FollowedRun:
     def _begin_anew(self) -> None:
         self.history.cut(0)
         self._rows, self._changes = _Lines(self._rows.path), _Lines(self._changes.path)
-        self._is_behind = True
+        self.is_behind = True
 
 
 class _TakenBack(Exception):  # noqa: N818  a signal to the reader, not a failure

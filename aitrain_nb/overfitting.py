@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 MATERIAL_RISE = 0.05
 """Relative rise of the validation loss above its minimum that counts."""
@@ -37,6 +37,18 @@ class Verdict(NamedTuple):
     onset_epoch: int | None
     score: float
     reason: str
+
+
+def check_rows(rows: Sequence[Mapping[str, float]]) -> Verdict:
+    """Judge the evaluations of a history: rows with train_loss and eval_loss."""
+    return check([row["train_loss"] for row in rows], [row["eval_loss"] for row in rows])
+
+
+def marked(rows: Sequence[Mapping[str, float]]) -> list[bool]:
+    """For each evaluation of a history whether validation was diverging by then."""
+    verdict = check_rows(rows)
+    onset = verdict.onset_epoch if verdict.overfitting and verdict.onset_epoch else len(rows) + 1
+    return [number >= onset for number in range(1, len(rows) + 1)]
 
 
 def check(training_losses: Sequence[float], validation_losses: Sequence[float]) -> Verdict:

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aitrain_nb.engine.plan import place_of
 from aitrain_nb.errors import DataError
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.records import Ending
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _KINDS: dict[Callable[[Any], Any], tuple[str, ...]] = {
     str: ("run", "word", "reason", "metric", "machine"),
-    int: ("step", "total_steps", "steps_per_epoch", "epochs", "classes", "process"),
+    int: ("step", "total_steps", "steps_per_epoch", "epochs", "classes", "kept_step", "process"),
     float: ("peak", "began", "heartbeat"),
 }
 OVER = frozenset({"done", "stopped", "failed"})
@@ -42,6 +43,7 @@ class RunState(NamedTuple):
         epochs: of the whole run, the last one perhaps cut short.
         classes: how many the model chooses between.
         metric: by which the best weights are chosen: "loss" or the name of a score.
+        kept_step: the step whose weights are the best so far; 0 before the first evaluation, and where the last weights are kept.
         peak: learning rate at the schedule's highest point, without live changes.
         process: number of the process that writes.
         machine: 16 hexadecimal digits, equal for the same run on the same machine; they say nothing about which one it is.
@@ -59,6 +61,7 @@ class RunState(NamedTuple):
     epochs: int
     classes: int
     metric: str
+    kept_step: int
     peak: float
     process: int
     machine: str
@@ -79,7 +82,7 @@ class RunState(NamedTuple):
         plan = trainer.plan
         return cls(
             trainer.run_id, word, without_secrets(ending.reason) if ending else "", trainer.step, plan.total_steps,
-            plan.steps_per_epoch, plan.total_epochs, len(trainer.class_names), trainer.config.best_metric, plan.peak,
+            plan.steps_per_epoch, plan.total_epochs, len(trainer.class_names), trainer.config.best_metric, trainer.kept_step, plan.peak,
             os.getpid(), machine_mark(trainer.run_id), began, time.time(), ending,
         )  # fmt: skip
 
@@ -89,6 +92,10 @@ class RunState(NamedTuple):
         if self.ending is not None:
             values["ending"] = plain(self.ending._asdict() | {"reason": self.reason})
         replace_text(folder / STATE, json.dumps({"format": FORMAT} | values, indent=1) + "\n", synced=synced)
+
+    def place_of(self, step: int) -> tuple[int, int]:
+        """Epoch and step within it, both 1-based, of the 1-based step `step` of the run."""
+        return place_of(step, self.steps_per_epoch)
 
     @property
     def is_over(self) -> bool:

@@ -305,7 +305,7 @@ class Trainer(Phases):
         score = evaluation.score(self.config.best_metric)
         evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
         rows = self.history.evaluations
-        verdict = overfitting.check([row["train_loss"] for row in rows], [row["eval_loss"] for row in rows])
+        verdict = overfitting.check_rows(rows)
         evaluation.overfitting = verdict.overfitting
         return evaluation
 

@@ -20,6 +20,7 @@ from aitrain_nb.widgets import monitor as monitors
 from aitrain_nb.widgets import transformers_monitor as there
 from aitrain_nb.widgets.rates import Rates
 from aitrain_nb.widgets.transformers_logs import LogBook
+from tests.notebook_page import Handle
 
 pytest.importorskip("accelerate", reason="transformers' Trainer needs accelerate")
 
@@ -81,20 +82,6 @@ def trainer_of(tmp_path):
     return build
 
 
-class Place:
-    """What `display` gives, with everything that was ever shown there."""
-
-    def __init__(self, shown):
-        self.shown = [shown]
-
-    def update(self, bundle, raw=False):
-        self.shown.append(bundle)
-
-    @property
-    def words(self):
-        return self.shown[-1]["text/plain"]
-
-
 @pytest.fixture
 def notebook(monkeypatch):
     """A notebook without a kernel: the places that were displayed, and the events of its shell."""
@@ -102,7 +89,7 @@ def notebook(monkeypatch):
     found.shell.events = EventManager(found.shell, {"post_run_cell": lambda result: None})
 
     def display(shown, **options):
-        found.places.append(Place(shown))
+        found.places.append(Handle(shown))
         return found.places[-1]
 
     monkeypatch.setattr(there, "is_notebook", lambda: True)

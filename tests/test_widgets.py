@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import aitrain_nb as ai
-from aitrain_nb import displays
 from aitrain_nb.control import Change, Control
 from aitrain_nb.history import COLUMNS, History
 from aitrain_nb.records import Ending
@@ -22,53 +21,14 @@ from aitrain_nb.widgets import live, monitor, panel
 from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.slider import Slider
 from aitrain_nb.widgets.twin import plain_text, static_twin
+from tests.notebook_page import Page
 
 ENDING = Ending("done", "", 45, 1.0, 45, 0.5)
 
 
-class Handle:
-    """A place in the page, kept as the list of what stood there."""
-
-    def __init__(self, first):
-        self.shown = [first]
-
-    def update(self, bundle, *, raw=False):
-        self.shown.append(bundle)
-
-
-class Page:
-    """Stands for the notebook: keeps what is displayed, and what each panel sends."""
-
-    def __init__(self):
-        self.handles, self.sent = [], []
-
-    def display(self, what, *, raw=False, display_id=False):
-        self.handles.append(Handle(what))
-        return self.handles[-1]
-
-    @property
-    def updates(self):
-        return [message for message, _ in self.sent if message["type"] == "update"]
-
-    def rows(self):
-        """The rows a page holds that took every message in turn: [n, 6]."""
-        held = np.empty((0, 6), np.float32)
-        for message, buffers in self.sent:
-            if message["type"] == "update":
-                assert message["first"] in {0, len(held)}, "a message that follows none before it"
-                added = np.frombuffer(buffers[0], np.float32).reshape(-1, 6)
-                held = added if message["first"] == 0 else np.concatenate([held, added])
-        return held
-
-
 @pytest.fixture
 def page(monkeypatch):
-    here = Page()
-    monkeypatch.setattr(monitor, "display", here.display)
-    for module in (displays, live):
-        monkeypatch.setattr(module, "is_notebook", lambda: True)
-    monkeypatch.setattr(panel.Panel, "send", lambda self, message, buffers=None: here.sent.append((message, buffers)))
-    return here
+    return Page().take_the_place_of_the_notebook(monkeypatch)
 
 
 def prepare(**changes):
@@ -390,13 +350,15 @@ def test_a_picture_of_ones_own_is_drawn_and_one_that_fails_is_only_said(page):
     assert len(second.shown) == 2, "asked once, then left alone"
 
 
-def test_a_picture_alone_for_front_ends_without_widgets(page):
-    trainer = prepare()
+def test_a_picture_alone_for_front_ends_without_widgets(page, monkeypatch):
+    monkeypatch.setattr(Budget, "is_due", lambda self, now: True)
+    trainer = prepare(max_steps=5)
     trainer.fit(display="matplotlib")
     status, picture = page.handles
     assert "running" in status.shown[0]["text/html"]
+    assert any("Training loss" in bundle["text/plain"] for bundle in picture.shown)
     assert "<figure" in status.shown[-1]["text/html"]
-    assert "Training loss" in picture.shown[-1]["text/plain"]
+    assert picture.shown[-1]["text/html"] == "", "it isn't shown twice"
     assert not page.sent
 
 

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
 
 
+def place_of(step: int, steps_per_epoch: int) -> tuple[int, int]:
+    """Epoch and step within it, both 1-based, of a 1-based step of a run.
+
+    >>> place_of(46, 45)
+    (2, 1)
+    """
+    return (step - 1) // steps_per_epoch + 1, (step - 1) % steps_per_epoch + 1
+
+
 class Plan(NamedTuple):
     """The steps of a run.
 
@@ -63,9 +72,5 @@ class Plan(NamedTuple):
         return -(-self.total_steps // self.steps_per_epoch)
 
     def place_of(self, step: int) -> tuple[int, int]:
-        """Epoch and step within it, both 1-based, of the 1-based step `step` of the run.
-
-        >>> Plan(45, 90, 0, 0.001, "constant").place_of(46)
-        (2, 1)
-        """
-        return (step - 1) // self.steps_per_epoch + 1, (step - 1) % self.steps_per_epoch + 1
+        """Epoch and step within it, both 1-based, of the 1-based step `step` of the run."""
+        return place_of(step, self.steps_per_epoch)

@@ -12,11 +12,11 @@ class Ending(NamedTuple):
     """How a call of `fit` ended.
 
     Attributes:
-        state: "done", "stopped" or "failed".
+        state: "done", "stopped" or "failed"; "left" where somebody who followed the run of another process went away from it.
         reason: why, in words.
         step: optimizer steps taken in all.
-        kept_epoch: epochs completed at the weights the model holds now.
-        kept_step: the step after which those weights stood.
+        kept_epoch: epochs completed at the weights the model holds now; None where nobody here knows of any.
+        kept_step: the step after which those weights stood; 0 before the first.
         kept_loss: their validation loss in nats, or None without an evaluation.
         kept_score: name and value (0 to 1) of the score by which they are the best, or None where that is the loss.
     """
@@ -24,13 +24,14 @@ class Ending(NamedTuple):
     state: str
     reason: str
     step: int
-    kept_epoch: float
+    kept_epoch: float | None
     kept_step: int
     kept_loss: float | None
     kept_score: tuple[str, float] | None = None
 
     def __str__(self) -> str:
-        return f"{self.state}: {self.reason}; {self.kept}" if self.reason else f"{self.state}; {self.kept}"
+        how = f"{self.state}: {self.reason}" if self.reason else self.state
+        return f"{how}; {self.kept}" if self.kept else how
 
     @property
     def line(self) -> str:
@@ -41,7 +42,9 @@ class Ending(NamedTuple):
 
     @property
     def kept(self) -> str:
-        """Which weights the model holds, in words: "kept epoch 3 (validation loss 1.30)"."""
+        """Which weights the model holds, in words: "kept epoch 3 (validation loss 1.30)"; empty where nobody here knows."""
+        if self.kept_epoch is None:
+            return ""
         where = (
             f"epoch {self.kept_epoch:g}"
             if self.kept_epoch == int(self.kept_epoch)

@@ -1,12 +1,13 @@
-"""The displays that `fit` finds in a notebook: the panel, and the picture alone."""
+"""The displays that a notebook shows a run in, its own or another process's: the panel, and the picture alone."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import plots
-from aitrain_nb.annotations import annotate
+from IPython.display import display
+
+from aitrain_nb import html
 from aitrain_nb.displays import is_notebook, step_line
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.widgets.monitor import Monitor, Subject
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from aitrain_nb.following import FollowedRun
     from aitrain_nb.history import History
     from aitrain_nb.records import Ending
+    from aitrain_nb.run_state import RunState
     from aitrain_nb.trainer import Trainer
+
+    Plots = Sequence[Callable[[History], Figure]]
 
 
 def subject_of(trainer: Trainer) -> Subject:
@@ -47,6 +52,44 @@ def subject_of(trainer: Trainer) -> Subject:
     )
 
 
+def subject_followed(run: FollowedRun, state: RunState) -> Subject:
+    """The run of another process, as a monitor sees it."""
+
+    def newest() -> RunState:
+        return run.state or state
+
+    def line() -> str:
+        row = run.history.last
+        _, number = newest().place_of(row["step"])
+        return step_line(number, newest().steps_per_epoch, row["loss"], row["lr"], row["grad_norm"])
+
+    def rate() -> float:
+        return run.history.changed("learning_rate", run.step + 1) or newest().peak
+
+    return Subject(
+        run.history,
+        steps=state.total_steps,
+        epochs=state.epochs,
+        classes=state.classes,
+        peak=rate(),
+        line=line,
+        epoch=lambda: newest().place_of(max(1, run.step))[0],
+        rate=rate,
+        word=lambda: run.word,
+        reason=lambda: run.reason or f"in {run.folder.name}, by another process",
+        kept=lambda: newest().kept_step,
+    )
+
+
+def _check_notebook() -> None:
+    if not is_notebook():
+        raise ConfigError(
+            "There is no notebook that could show this display.",
+            f"This is {sys.argv[0].rsplit('/', maxsplit=1)[-1] or 'a plain Python'}.",
+            'Leave display out, or say display="text".',
+        )
+
+
 class PanelDisplay:
     """Curves and levers while the run goes on; its static twin afterwards.
 
@@ -60,25 +103,10 @@ class PanelDisplay:
 
     panel = True
 
-    def __init__(self, trainer: Trainer, plots: Sequence[Callable[[History], Figure]] = ()) -> None:
-        if not is_notebook():
-            raise ConfigError(
-                "There is no notebook that could show this display.",
-                f"This is {sys.argv[0].rsplit('/', maxsplit=1)[-1] or 'a plain Python'}.",
-                'Leave display out, or say display="text".',
-            )
-        self._monitor = Monitor(
-            subject_of(trainer),
-            trainer.control,
-            lambda: trainer.stop("by the Stop button"),
-            plots=[*self.own_plots(trainer), *plots],
-            panel=self.panel,
-        )
-
-    def own_plots(self, trainer: Trainer) -> list[Callable[[History], Figure]]:
-        """Pictures of ours, before the person's own."""
-        del trainer
-        return []
+    def __init__(self, trainer: Trainer, plots: Plots = ()) -> None:
+        _check_notebook()
+        stop = lambda: trainer.stop("by the Stop button")  # noqa: E731
+        self._monitor = Monitor(subject_of(trainer), trainer.control, stop, plots=plots, panel=self.panel)
 
     def begin(self) -> None:
         """Show it."""
@@ -99,11 +127,68 @@ class PictureDisplay(PanelDisplay):
 
     panel = False
 
-    def own_plots(self, trainer: Trainer) -> list[Callable[[History], Figure]]:
-        """The picture of the run."""
-        classes = len(trainer.class_names)
 
-        def run(history: History) -> Figure:
-            return plots.run(history.frame(), classes=classes, notes=annotate(history, trainer.kept_step))
+class PanelFollower:
+    """Curves of a run that another process writes; its static twin afterwards. Before it begins, what is waited for.
 
-        return [run]
+    Args:
+        run: which one.
+        plots: functions that take the history and give a matplotlib Figure, redrawn beside the panel.
+
+    Raises:
+        ConfigError: there is no notebook to show it in.
+    """
+
+    panel = True
+
+    def __init__(self, run: FollowedRun, plots: Plots = ()) -> None:
+        _check_notebook()
+        self._run, self._plots = run, plots
+        self._monitor: Monitor | None = None
+        self._place: Any = None
+        self._said = ""
+
+    def begin(self) -> None:
+        """Show what there is."""
+        self(None)
+
+    def __call__(self, record: Any) -> None:
+        """Show what is new, if it is time for it."""
+        del record
+        if self._monitor is not None:
+            self._monitor.tick()
+        elif self._run.state is None:
+            self._say(self._run.text())
+        elif not self._run.is_behind:
+            self._begin(self._run.state)
+
+    def end(self, ending: Ending) -> None:
+        """Put the static twin in its place."""
+        if self._monitor is None and self._run.state is not None:
+            self._begin(self._run.state)
+        if self._monitor is not None:
+            self._monitor.end(ending)
+        else:
+            self._say(ending.line)
+
+    def _begin(self, state: RunState) -> None:
+        self._monitor = Monitor(
+            subject_followed(self._run, state), controls=[], plots=self._plots, panel=self.panel, place=self._place
+        )
+        self._monitor.begin()
+
+    def _say(self, sentence: str) -> None:
+        if sentence == self._said:
+            return
+        self._said = sentence
+        bundle = {"text/html": html.element("div", sentence), "text/plain": sentence}
+        if self._place is None:
+            self._place = display(bundle, raw=True, display_id=True)
+        else:
+            self._place.update(bundle, raw=True)
+
+
+class PictureFollower(PanelFollower):
+    """The same as a matplotlib picture, for front ends that show no widget."""
+
+    panel = False

@@ -11,6 +11,7 @@ import numpy as np
 from IPython.display import display
 
 from aitrain_nb import html, numerals
+from aitrain_nb import plots as pictures
 from aitrain_nb.annotations import annotate
 from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.panel import CONTROLS, Panel
@@ -89,19 +90,23 @@ class Monitor:
         stop: asks the run to end.
         controls: which levers the panel offers.
         plots: functions that take the history and give a matplotlib Figure, redrawn within the same budget.
-        panel: False shows the pictures only.
+        panel: False shows a picture of the run instead.
+        place: on the page, a display handle, that is taken over; by default a new one is made.
     """
 
     def __init__(
         self, subject: Subject, control: Control | None = None, stop: Callable[[], None] = lambda: None, *,
         controls: Sequence[str] = CONTROLS, plots: Sequence[Callable[[History], Figure]] = (), panel: bool = True,
+        place: Any = None,
     ) -> None:  # fmt: skip
         self.subject, self._control, self._stop = subject, control, stop
         self._controls = list(controls)
+        self._own = None if panel else LivePicture(self._draw, subject.history)
         self._pictures = [LivePicture(plot, subject.history) for plot in plots]
-        self._with_panel = panel
+        if self._own is not None:
+            self._pictures.insert(0, self._own)
         self.panel: Panel | None = None
-        self._handle: Any = None
+        self._handle = place
         self._sent = _Sent()
         self._budget = Budget(0.0)
         self._paused = False
@@ -130,14 +135,21 @@ class Monitor:
         self._budget = Budget(self._began)
         if self._control is not None:
             self._control.while_waiting = self._wait
-        if self._with_panel:
+        if self._own is None:
             self.panel = Panel(self._facts(), self._control, self._stop)
-            self._handle = display(self.panel, display_id=True)
+            self._put(self.panel)
         else:
-            self._handle = display({"text/html": self._status_line()}, raw=True, display_id=True)
+            self._put({"text/html": self._status_line()}, raw=True)
         for picture in self._pictures:
             picture.show(shared_by=len(self._pictures))
         self._update(self._began)
+
+    def _put(self, what: Any, **options: Any) -> None:
+        """Show it in the place of this monitor."""
+        if self._handle is None:
+            self._handle = display(what, display_id=True, **options)
+        else:
+            self._handle.update(what, **options)
 
     def tick(self) -> None:
         """Show what is new, if it is time for it."""
@@ -154,7 +166,10 @@ class Monitor:
         if self.panel is not None:
             self._rest(self.panel, ending)
         for picture in self._pictures:
-            picture.draw()
+            if picture is self._own:
+                picture.remove()
+            else:
+                picture.draw()
         height = self.panel.height if self.panel is not None else 0
         subject = self.subject
         twin = static_twin(
@@ -168,6 +183,12 @@ class Monitor:
         )
         if self._handle is not None:
             self._handle.update(twin, raw=True)
+
+    def _draw(self, history: History) -> Figure:
+        """The picture that stands for the panel."""
+        return pictures.run(
+            history.frame(), classes=self.subject.classes or None, notes=annotate(history, self.subject.kept())
+        )
 
     def _rest(self, panel: Panel, ending: Ending) -> None:
         """Say on the panel that it is over: at once, since the twin takes a moment to draw."""
@@ -296,6 +317,10 @@ class LivePicture:
         """Make the place for it; `shared_by`: see `Budget`."""
         self._handle = display({"text/plain": ""}, raw=True, display_id=True)
         self._budget = Budget(time.perf_counter(), shared_by)
+
+    def remove(self) -> None:
+        """Leave nothing in its place."""
+        self._handle.update({"text/html": "", "text/plain": ""}, raw=True)
 
     def draw_if_due(self, now: float) -> None:
         """Draw where the budget allows it."""

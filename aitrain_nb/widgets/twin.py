@@ -74,9 +74,7 @@ def _said(history: History, ending: Ending, seconds: float | None) -> str:
 def _judged(history: History) -> list[dict[str, Any]]:
     """The rows of the evaluations, each with whether validation was diverging by then."""
     rows = history.evaluations
-    verdict = overfitting.check([row["train_loss"] for row in rows], [row["eval_loss"] for row in rows])
-    onset = verdict.onset_epoch if verdict.overfitting and verdict.onset_epoch else len(rows) + 1
-    return [row | {"overfitting": number >= onset} for number, row in enumerate(rows, start=1)]
+    return [row | {"overfitting": is_marked} for row, is_marked in zip(rows, overfitting.marked(rows), strict=True)]
 
 
 def _tables(rows: list[dict[str, Any]], history: History, again: str) -> list[html.Markup]:

@@ -4,7 +4,7 @@ const HELLO_EVERY = 350; // milliseconds
 const HELLO_TIMES = 8; // after these the panel says that its buttons can't act while the cell runs
 const SAY_EVERY = 2000; // milliseconds between two messages to a screen reader
 
-const OVER = ["done", "stopped", "failed"];
+const OVER = ["done", "stopped", "failed", "left"]; // left: somebody who followed another process's run went away
 
 /** What is known of the run: shared by all views of the panel. */
 function newRun(model) {
