@@ -83,8 +83,6 @@ def _changes(history: History) -> Iterator[Annotation]:
     for change in reversed(history.changes):
         next_step = following.get(change.name)
         following[change.name] = change.step
-        if change.name == "pace" and change.step == 1:
-            continue  # how it began
         if next_step is not None and next_step - change.step <= near and change.name != "paused":
             continue  # a slider on its way: what counts is where it was let go
         words = said[change.name](change.value)

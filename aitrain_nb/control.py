@@ -47,11 +47,12 @@ class Control:
         self._single: deque[None] = deque()
         self._planned: deque[Change] = deque()
         self._next = 0.0
+        self._pace_taken = 0.0  # that the run knows of
 
     @property
     def is_untouched(self) -> bool:
         """Whether nobody asks for anything, so that a step needs no look at the rest."""
-        return not (self.paused or self.pace or self._planned) and self.learning_rate is None
+        return not (self.paused or self.pace or self._pace_taken or self._planned) and self.learning_rate is None
 
     def step_once(self) -> None:
         """While paused: take one step and wait again."""
@@ -61,7 +62,7 @@ class Control:
         """A run begins: forget what was asked before.
 
         Args:
-            pace: steps a second at most; 0 for full speed.
+            pace: steps a second at most; 0 for full speed. It is how the run begins, and no change.
             replay: what was changed in another run, to be changed at the same steps again; how long it took (pauses and pace) is left
                 out, since it changes no number.
 
@@ -77,16 +78,16 @@ class Control:
                 "Leave it out.",
             )
         self.learning_rate, self.pace, self.paused = None, pace, False
+        self._pace_taken = pace
         self._single.clear()
         self._planned = deque(sorted(planned, key=lambda change: change.step))
 
-    def asked(self, step: int, learning_rate: float, pace: float) -> list[Change]:
+    def asked(self, step: int, learning_rate: float) -> list[Change]:
         """What differs from how the run goes, as changes that hold from this step on.
 
         Args:
             step: 1-based number of the step that comes next.
             learning_rate: the peak that holds now.
-            pace: that holds now, steps a second.
         """
         while self._planned and self._planned[0].step <= step:
             change = self._planned.popleft()
@@ -94,8 +95,10 @@ class Control:
         found = []
         if self.learning_rate is not None and self.learning_rate != learning_rate:
             found.append(Change(step, "learning_rate", self.learning_rate))
-        if self.pace != pace:
-            found.append(Change(step, "pace", self.pace))
+        pace = self.pace  # read once: another thread may move it at any moment
+        if pace != self._pace_taken:
+            self._pace_taken = pace
+            found.append(Change(step, "pace", pace))
         return found
 
     def wait(self, stopped: Callable[[], bool]) -> float:

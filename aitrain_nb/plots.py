@@ -58,7 +58,7 @@ def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None,
     figure, (axis,) = new_figure()
     described = _draw_loss(axis, history, classes, notes)
     axis.set_xlabel(_steps_label(axis, history))
-    axis.set_title(title, loc="left" if any(note.end is not None for note in notes) else "center")
+    axis.set_title(plain(title), loc="left" if any(note.end is not None for note in notes) else "center")
     figure.description = described
     return figure
 

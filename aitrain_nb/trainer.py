@@ -171,8 +171,7 @@ class Trainer(Phases):
             if waited:
                 self.history.add_change(Change(self.step + 1, "paused", waited))
         rate = self.history.changed("learning_rate", self.step + 1)
-        pace = self.history.changed("pace", self.step + 1) or 0.0
-        for change in self.control.asked(self.step + 1, self.plan.peak if rate is None else rate, pace):
+        for change in self.control.asked(self.step + 1, self.plan.peak if rate is None else rate):
             self.history.add_change(change)
         return not self._stop_reason
 

@@ -48,7 +48,6 @@ def test_what_the_model_holds_goes_before_the_lowest_loss():
 def test_live_changes_stand_at_their_step():
     made = history([1.0])
     for change in (
-        Change(1, "pace", 20.0),
         Change(4, "learning_rate", 5e-5),
         Change(6, "paused", 12.3),
         Change(7, "pace", 0.0),

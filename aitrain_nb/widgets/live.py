@@ -78,6 +78,8 @@ def subject_followed(run: FollowedRun, state: RunState) -> Subject:
         word=lambda: run.word,
         reason=lambda: run.reason or f"in {run.folder.name}, by another process",
         kept=lambda: newest().kept_step,
+        again="fit(replay=run.history)",
+        is_ours=False,
     )
 
 

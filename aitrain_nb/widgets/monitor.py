@@ -51,6 +51,7 @@ class Subject:
         kept: the step whose weights would be kept if the run ended now; 0 where there is none, or nobody knows.
         notes: sentences about the data.
         again: the code that repeats the changes of this run in another.
+        is_ours: whether this process trains it, so that the time that passes here is the time it takes.
     """
 
     history: History
@@ -66,6 +67,7 @@ class Subject:
     kept: Callable[[], int | None] = lambda: None
     notes: tuple[str, ...] = ()
     again: str = AGAIN
+    is_ours: bool = True
 
 
 @dataclass
@@ -162,7 +164,7 @@ class Monitor:
         if self._control is not None:
             self._control.while_waiting = None
         self._paused = False
-        seconds = time.perf_counter() - self._began
+        seconds = time.perf_counter() - self._began if self.subject.is_ours else None
         if self.panel is not None:
             self._rest(self.panel, ending)
         for picture in self._pictures:

@@ -96,7 +96,6 @@ class TransformersMonitor(TrainerCallback):
         self._thread = 0
         self._stop_reason = ""
         self._has_levers = False
-        self._pace = 0.0
         self._every = self._due = 0
         self._at_edge = False
         self._mark = 0.0
@@ -145,7 +144,7 @@ class TransformersMonitor(TrainerCallback):
         self._book.read_all(state.log_history)
         self._rates = Rates(given.get("optimizer"), given.get("lr_scheduler"))
         self.control.begin(self._begin_pace, self._replay)
-        self._pace, self._due, self._every, self._at_edge = 0.0, 0, 0, True
+        self._due, self._every, self._at_edge = 0, 0, True
         if is_notebook():
             self._show()
         self._mark = time.perf_counter()
@@ -309,13 +308,11 @@ class TransformersMonitor(TrainerCallback):
         step = self._state.global_step + 1
         if waited:
             self.history.add_change(Change(step, "paused", waited))
-        for change in self.control.asked(step, self._rates.peak, self._pace):
-            if change.name == "pace":
-                self._pace = change.value
-            elif self._rates.peak:
+        for change in self.control.asked(step, self._rates.peak):
+            if change.name == "learning_rate":
+                if not self._rates.peak:
+                    continue
                 self._rates.set(change.value)
-            else:
-                continue
             self.history.add_change(change)
         self._end_if_asked(control)
         self._mark = time.perf_counter()

@@ -100,5 +100,7 @@ def _tables(rows: list[dict[str, Any]], history: History, again: str) -> list[ht
             [f"{change.step:,}", change.name.replace("_", " "), f"{change.value:.4g}"] for change in history.changes
         ]
         table = html.folded_table(["from step", "what", "value"], changed, first=_TABLE_ROWS)
-        found.append(html.details(f"What was changed while it ran: {again} does it again", table))
+        can_replay = any(change.name == "learning_rate" for change in history.changes)
+        what = "What was changed while it ran" + (f": {again} does it again" if can_replay else "")
+        found.append(html.details(what, table))
     return found

@@ -97,7 +97,6 @@ def test_every_lever_acts_while_the_cell_runs(open_book):
     told = book.do(1)
     changes = [line for line in told.splitlines() if line.startswith("Change")]
     assert [re.search(r"name='(\w+)'", line)[1] for line in changes] == [
-        "pace",
         "paused",
         "paused",
         "learning_rate",

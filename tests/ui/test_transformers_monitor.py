@@ -73,7 +73,7 @@ def test_stop_and_rate_act_while_it_trains_and_the_picture_is_saved(open_book):
     book.shot("transformers_twin")
     told = book.do(2)
     assert [re.search(r"name='(\w+)'", one)[1] for one in told.splitlines() if one.startswith("Change")] == [
-        "pace", "learning_rate", "paused", "paused",
+        "learning_rate", "paused", "paused",
     ]  # fmt: skip
     assert "stopped: by the Stop button; kept" in told
     rows, step, rate = told.splitlines()[-1].split()
