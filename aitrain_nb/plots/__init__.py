@@ -1,0 +1,34 @@
+"""Numbers or a table in, a picture with its description out. Never pyplot; matplotlib is imported inside the functions.
+
+Each picture says in a sentence what is to be seen in it (`picture.description`), from the same numbers that it draws.
+"""
+
+from aitrain_nb.plots.answers import bars, confusion, probabilities, surprise
+from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE, new_figure
+from aitrain_nb.plots.examples import images, samples, worst
+from aitrain_nb.plots.runs import learning_rate, loss, run, schedule
+from aitrain_nb.plots.tensors import attention, dials, histograms
+
+__all__ = [
+    "BLUE",
+    "DARK_ORANGE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PURPLE",
+    "attention",
+    "bars",
+    "confusion",
+    "dials",
+    "histograms",
+    "images",
+    "learning_rate",
+    "loss",
+    "new_figure",
+    "probabilities",
+    "run",
+    "samples",
+    "schedule",
+    "surprise",
+    "worst",
+]
