@@ -182,12 +182,17 @@ def test_a_page_that_is_reloaded_in_mid_run_shows_the_whole_run(open_book):
     assert int(book.do(1)) == int(book.data(0, "rows"))
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 560)])
-def test_nothing_of_ours_breaks_wcag(open_book, theme, width):
+@pytest.mark.parametrize(
+    ("theme", "width", "scale"), [("light", 1280, 1), ("dark", 1280, 1), ("light", 560, 1), ("light", 640, 2)]
+)
+def test_nothing_of_ours_breaks_wcag(open_book, theme, width, scale):
+    """The last is a page of 1280 pixels zoomed to 200 %: half as wide, each point two pixels."""
     book = open_book(
         [RUN, "ai.Slider(0.003, 'Learning rate', min=1e-5, max=1, log=True, help='How far a step goes')"],
         theme=theme,
         width=width,
+        scale=scale,
+        height=1000 // scale,
     )
     start(book, rows=50)
     book.shot(f"live_{theme}_{width}")
@@ -231,3 +236,63 @@ def test_the_slider_by_keyboard_only_and_inside_other_widgets(open_book):
     book.do(2)
     book.until(lambda: rate.get_attribute("aria-valuetext") == "0.1", 3)
     book.shot("sliders")
+
+
+def test_the_whole_panel_by_keyboard_only(open_book):
+    book = open_book([RUN, "print(trainer.ending.line)"])
+    start(book)
+    book.until(lambda: book.data(0, "live") == "true", 3)
+    keys, word = book.page.keyboard, lambda: book.data(0, "word")
+    panel, rate = book.panel(0), book.panel(0).get_by_role("slider", name="Learning rate")
+
+    def focused():
+        return book.page.evaluate("() => document.activeElement.dataset.does || document.activeElement.localName")
+
+    panel.locator("[data-does=pause]").focus()
+    for key in ("x", "d", "d", "b", "j"):  # in a notebook these cut, delete, add and leave a cell
+        keys.press(key)
+    assert (focused(), book.page.locator(".jp-CodeCell").count()) == ("pause", 2)
+    keys.press("Space")
+    book.until(lambda: word() == "paused", WITHIN)
+    held = step_of(book)
+    keys.press("Tab")
+    assert focused() == "step"
+    keys.press("Enter")
+    book.until(lambda: step_of(book) == held + 1, WITHIN)
+    keys.press("Tab")
+    assert focused() == "stop"
+    keys.press("Tab")
+    keys.press("PageUp")
+    raised = float(rate.get_attribute("aria-valuetext"))
+    assert raised > 0.003
+    keys.press("Tab")
+    keys.type("0.02")
+    keys.press("Enter")
+    assert rate.get_attribute("aria-valuetext") == "0.02"
+    keys.press("Tab")
+    keys.press("End")
+    assert "100" in panel.get_by_role("slider", name="Pace").get_attribute("aria-valuetext")
+    keys.press("Tab")
+    keys.press("Tab")
+    assert focused() == "canvas"
+    keys.press("Home")
+    values = panel.locator(".aitrain-values")
+    book.until(lambda: values.text_content().startswith("step 1 "), 2)
+    keys.press("ArrowRight")
+    book.until(lambda: values.text_content().startswith("step 2 "), 2)
+    keys.press("Escape")
+    keys.press("Tab")
+    keys.press("ArrowDown")
+    assert panel.locator("[data-view=across]").input_value() == "epoch"
+    keys.press("Tab")
+    keys.press("ArrowDown")
+    assert panel.locator("[data-view=log]").input_value() == "log"
+    keys.press("Tab")
+    keys.press("Enter")
+    assert panel.locator("details").evaluate("details => details.open")
+    book.shot("by_keyboard")
+    panel.locator("[data-does=stop]").focus()
+    keys.press("Space")
+    assert "by the Stop button" in book.wait_for(0, 10)
+    assert "by the Stop button" in book.do(1)
+    assert not book.page.problems
