@@ -75,7 +75,7 @@ def _changes(history: History) -> Iterator[Annotation]:
     said = {
         "learning_rate": lambda value: f"learning rate {numerals.rate(value)}",
         "pace": lambda value: f"{value:.3g} steps a second" if value else "full speed",
-        "paused": lambda value: f"paused {numerals.duration(value)}",
+        "paused": lambda value: f"paused {numerals.duration(value) if value >= 1 else f'{max(0.1, value):.1f} s'}",
     }
     near = max(2.0, _NEAR * history.last.get("step", 0))
     found: list[Annotation] = []

@@ -255,10 +255,13 @@ class Monitor:
 
     def _state(self, ending: Ending | None) -> dict[str, Any]:
         subject, step = self.subject, self._step()
+        wish = (
+            self._control.learning_rate if self._control else None
+        )  # it may not have been taken yet: the run is paused, say
         return {
             "word": self._word(ending), "step": step, "epoch": subject.epoch() if step else 0, "line": subject.line() if step else "",
             "left": "" if ending else self._time_left(step), "reason": ending.line if ending else subject.reason(),
-            "rate": subject.rate(), "pace": self._control.pace if self._control else None,
+            "rate": wish if wish is not None else subject.rate(), "pace": self._control.pace if self._control else None,
         }  # fmt: skip
 
     def _word(self, ending: Ending | None) -> str:

@@ -281,6 +281,7 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     keys.press("ArrowRight")
     book.until(lambda: values.text_content().startswith("step 2 "), 2)
     keys.press("Escape")
+    assert rate.get_attribute("aria-valuetext") == "0.02", "what was set while it is paused stays"
     keys.press("Tab")
     keys.press("ArrowDown")
     assert panel.locator("[data-view=across]").input_value() == "epoch"
@@ -290,7 +291,13 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     keys.press("Tab")
     keys.press("Enter")
     assert panel.locator("details").evaluate("details => details.open")
+    book.page.wait_for_timeout(700)
+    assert rate.get_attribute("aria-valuetext") == "0.02"
     book.shot("by_keyboard")
+    panel.locator("[data-does=pause]").focus()
+    keys.press("Enter")
+    book.until(lambda: "lr=0.02" in panel.locator(".aitrain-line").text_content(), WITHIN)
+    assert rate.get_attribute("aria-valuetext") == "0.02"
     panel.locator("[data-does=stop]").focus()
     keys.press("Space")
     assert "by the Stop button" in book.wait_for(0, 10)

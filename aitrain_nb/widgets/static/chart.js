@@ -47,7 +47,8 @@ function roundTicks(low, high, count) {
   return ticks;
 }
 
-function decadeTicks(low, high) {
+function decadeTicks(low, high, count) {
+  if (high / low < 8) return roundTicks(low, high, count); // too few of them would fall into it
   const ticks = [];
   const many = Math.log10(high / low) > 3;
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
@@ -100,7 +101,7 @@ class Strip {
     return this.bottom - Math.min(1.02, Math.max(-0.02, share)) * (this.bottom - this.top);
   }
   ticks(count) {
-    return this.log ? decadeTicks(this.low, this.high) : roundTicks(this.low, this.high, count);
+    return this.log ? decadeTicks(this.low, this.high, count) : roundTicks(this.low, this.high, count);
   }
 }
 
@@ -219,7 +220,8 @@ class Chart {
     if (knowsNothing && knowsNothing >= loss.low && knowsNothing <= loss.high) {
       this.line([[loss.left, loss.y(knowsNothing)], [loss.right, loss.y(knowsNothing)]], colours.soft, 1, [2, 3]);
       context.textAlign = "right";
-      context.fillText(`knows nothing: ln ${classes}`, loss.right, loss.y(knowsNothing) - 4);
+      const words = `knows nothing: ln ${classes}`;
+      context.fillText(words, this.freeOfNotes(loss.right, context.measureText(words).width), loss.y(knowsNothing) - 4);
     }
     this.curve(loss, (row) => rows.at(row, LOSS), colours.training, 1, 0.4);
     this.curve(loss, (row) => values[row], colours.training, 2, 1);
@@ -236,6 +238,13 @@ class Chart {
     context.fillStyle = colours.words;
     context.fillText("loss (nats)", 0, 0);
     context.restore();
+  }
+
+  /** Where words of this width may end, at x or left of it, so that the upright words of no note cross them. */
+  freeOfNotes(x, width) {
+    const upright = this.run.notes.filter((note) => note.end === null && note.value === null).map((note) => this.ofStep(note.step));
+    for (const at of upright.sort((one, other) => other - one)) if (at > x - width - 4 && at - 16 < x) x = at - 18;
+    return x - width < this.loss.left ? this.loss.right : x;
   }
 
   drawStrip(strip, column, colour, name) {

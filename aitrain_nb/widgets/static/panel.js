@@ -2,6 +2,7 @@
 
 const HELLO_EVERY = 350; // milliseconds
 const HELLO_TIMES = 8; // after these the panel says that its buttons can't act while the cell runs
+const HAND = 600; // milliseconds in which a slider that was moved listens to nobody else
 const SAY_EVERY = 2000; // milliseconds between two messages to a screen reader
 
 const OVER = ["done", "stopped", "failed", "left"]; // left: somebody who followed another process's run went away
@@ -126,24 +127,28 @@ function renderPanel(run, model, el) {
   let said = "";
 
   const levers = [];
+  /** A slider that sends: for a moment after a person moved it, what the run says of it is older than the hand. */
+  const lever = (name, options) => {
+    const one = { name, moved: 0, shown: null };
+    const sent = eased((value) => send({ type: options.type, value }));
+    const onInput = (value) => {
+      one.moved = Date.now();
+      sent(value);
+    };
+    levers.push(Object.assign(one, { slider: makeSlider({ ...options, onInput }) }));
+  };
   const { rate, pace, controls } = run.facts;
   if (controls.includes("learning_rate"))
-    levers.push([
-      "rate",
-      makeSlider({
-        label: "Learning rate", help: "The peak of the schedule; it holds from the next step on.", min: rate.min, max: rate.max, log: true,
-        value: rate.value, onInput: eased((value) => send({ type: "learning_rate", value })),
-      }),
-    ]);
+    lever("rate", {
+      type: "learning_rate", label: "Learning rate", help: "The peak of the schedule; it holds from the next step on.", min: rate.min, max: rate.max,
+      log: true, value: rate.value,
+    });
   if (controls.includes("pace"))
-    levers.push([
-      "pace",
-      makeSlider({
-        label: "Pace", unit: "steps/s", help: "At most so many steps a second, so that one can watch.", min: 0, max: pace.max, step: 1,
-        zero: "full", value: pace.value, onInput: eased((value) => send({ type: "pace", value })),
-      }),
-    ]);
-  for (const [, slider] of levers) find(".aitrain-controls").append(slider.element);
+    lever("pace", {
+      type: "pace", label: "Pace", unit: "steps/s", help: "At most so many steps a second, so that one can watch.", min: 0, max: pace.max, step: 1,
+      zero: "full", value: pace.value,
+    });
+  for (const { slider } of levers) find(".aitrain-controls").append(slider.element);
   for (const name of ["pause", "step", "stop"]) if (!controls.includes(name)) find(`[data-does=${name}]`).remove();
   if (!controls.length) find(".aitrain-controls").remove();
 
@@ -212,9 +217,11 @@ function renderPanel(run, model, el) {
     const deaf = run.live === false;
     for (const button of el.querySelectorAll("button")) button.disabled = deaf || over || run.asked === "stopping";
     if (find("[data-does=pause]")) find("[data-does=pause]").textContent = holds() ? "Resume" : "Pause";
-    for (const [name, slider] of levers) {
-      slider.disable(deaf || over);
-      if (state[name] !== undefined && state[name] !== null) slider.set(state[name]);
+    for (const one of levers) {
+      one.slider.disable(deaf || over);
+      if (one.shown === state || Date.now() - one.moved < HAND) continue;
+      one.shown = state;
+      if (state[one.name] !== undefined && state[one.name] !== null) one.slider.set(state[one.name]);
     }
     const hint = find(".aitrain-hint");
     hint.hidden = !deaf || over || !controls.length;
