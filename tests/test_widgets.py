@@ -444,7 +444,7 @@ def test_a_slider_holds_its_value_without_a_browser():
     rate.observe(lambda change: seen.append(change.new), "value")
     rate.value = 0.01
     assert (rate.value, seen) == (0.01, [0.01])
-    assert repr(rate) == "Slider: Learning rate = 0.01, from 1e-5 to 1 (log)"
+    assert repr(rate) == "Learning rate = 0.01, from 1e-5 to 1 (log)"
     size = Slider(32, "Batch size", min=8, max=64, step=8)
     assert isinstance(size.value, int)
     with pytest.raises(ai.ConfigError, match="can't stand at 200"):

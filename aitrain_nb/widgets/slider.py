@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import anywidget
 import traitlets
 
-from aitrain_nb import numerals
+from aitrain_nb import html, numerals
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.widgets.front_end import reply_at_once, source
+from aitrain_nb.widgets.front_end import source
+from aitrain_nb.widgets.placed import Placed
 
 
-class Slider(anywidget.AnyWidget):
+class Slider(Placed):
     """A number between two others, chosen by mouse, by arrow keys, or by typing it.
 
     It is an ipywidgets widget: `.value`, `.observe(...)`, inside `HBox` and `interactive_output`. Setting `.value` in code moves
@@ -37,7 +37,7 @@ class Slider(anywidget.AnyWidget):
         rate.observe(lambda change: print(change.new), "value")
     """
 
-    _esm = source("slider.js", "slider_widget.js")
+    _esm = source("placed.js", "slider.js", "slider_widget.js")
     _css = source("slider.css")
     value = traitlets.Any().tag(sync=True)
     min = traitlets.Float().tag(sync=True)
@@ -67,16 +67,20 @@ class Slider(anywidget.AnyWidget):
             min=float(min), max=float(max), step=float(step), log=log, label=label, unit=unit, help=help, disabled=disabled,
             value=_checked(value, min, max, step), **layout,
         )  # fmt: skip
-        reply_at_once(self)
 
     @traitlets.validate("value")
     def _between(self, proposal: Any) -> float:
         return _checked(proposal["value"], self.min, self.max, self.step)
 
-    def __repr__(self) -> str:
+    def twin(self) -> html.Markup:
+        """Where it stands, in words."""
+        return html.element("span", self.text())
+
+    def text(self) -> str:
+        """Where it stands, and between which ends."""
         ends = f"{numerals.rate(self.min)} to {numerals.rate(self.max)}{' (log)' if self.log else ''}"
         unit = f" {self.unit}" if self.unit else ""
-        return f"Slider: {self.label} = {numerals.rate(self.value)}{unit}, from {ends}"
+        return f"{self.label} = {numerals.rate(self.value)}{unit}, from {ends}"
 
 
 def _checked(value: Any, low: float, high: float, step: float) -> float:

@@ -238,6 +238,36 @@ def test_the_slider_by_keyboard_only_and_inside_other_widgets(open_book):
     book.shot("sliders")
 
 
+def test_a_slider_of_its_own_leaves_its_words_in_the_file(open_book):
+    book = open_book(
+        [
+            "import aitrain_nb as ai\nrate = ai.Slider(0.001, 'Rate', min=1e-5, max=1, log=True)\nrate",
+            "print(rate.value)",
+        ]
+    )
+    book.do(0)
+    slider = book.output(0).get_by_role("slider", name="Rate")
+    slider.focus()
+    book.page.keyboard.press("ArrowRight")
+    moved = float(slider.get_attribute("aria-valuetext"))
+    assert moved > 0.001
+    book.page.wait_for_timeout(1500)  # the twin in the file is put in place when the hand rests
+    book.page.keyboard.press("ArrowRight")
+    further = float(slider.get_attribute("aria-valuetext"))
+    assert further > moved, "the focus has stayed"
+    assert float(book.do(1)) == pytest.approx(further, rel=0.01)
+    book.page.wait_for_timeout(1200)
+    book.save()
+    saved = nbformat.read(book.path, as_version=4)
+    assert "widget-view" not in json.dumps(saved)
+    assert f"Rate = {further:g}" in saved.cells[0].outputs[0]["data"]["text/html"]
+    book.page.reload()
+    book.output(0).get_by_role("slider", name="Rate").wait_for(
+        timeout=30_000
+    )  # the kernel is still there: it lives again
+    assert not book.page.problems
+
+
 def test_the_whole_panel_by_keyboard_only(open_book):
     book = open_book([RUN, "print(trainer.ending.line)"])
     start(book)

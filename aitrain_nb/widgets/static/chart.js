@@ -48,7 +48,7 @@ function roundTicks(low, high, count) {
 }
 
 function decadeTicks(low, high, count) {
-  if (high / low < 8) return roundTicks(low, high, count); // too few of them would fall into it
+  if (high / low < 8) return roundTicks(low, high, 2 * count); // too few of them would fall into it
   const ticks = [];
   const many = Math.log10(high / low) > 3;
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)

@@ -1,0 +1,88 @@
+"""A widget that lives in a place of the page and leaves its static twin in the file.
+
+What is displayed is plain HTML: the twin, inside an element that carries the widget's mark. The widget's JavaScript puts the living
+thing into every element with that mark. So a saved, exported or reopened notebook holds no widget, and shows the twin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+from IPython.display import display
+
+from aitrain_nb import html
+from aitrain_nb.widgets.front_end import reply_at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Placed(anywidget.AnyWidget):
+    """Base of widgets that leave a twin. A subclass gives `twin` and `text`, and JavaScript that ends in `export default placed(show)`.
+
+    It is displayed like anything else, as often as one likes, and fits into ipywidgets' boxes.
+
+    Attributes:
+        place: the mark of its elements.
+    """
+
+    place = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(place=secrets.token_hex(8), **traits)
+        reply_at_once(self)
+        self.on_msg(self._hear)
+        self._handles: list[Any] = []
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
+
+    def twin(self) -> html.Markup:
+        """What stays in the file: HTML without any script."""
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """The same for a terminal."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Put the twin as it is now into the file; the living widget stays, also the focus in it."""
+        bundle = self._bundle()
+        for handle in self._handles:
+            handle.update(bundle, raw=True)
+
+    def in_turn(self, act: Callable[[], None]) -> bool:
+        """Do something on the kernel's main thread, after the cell that may be running there; whether there is one that will.
+
+        Args:
+            act: called once; what it raises is shown where the kernel shows such things.
+        """
+        if self._loop is None:
+            return False
+        self._loop.call_soon_threadsafe(act)
+        return True
+
+    def _hear(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        if isinstance(message, dict):
+            if message.get("type") == "at rest":
+                self.refresh()
+            else:
+                self.take(message)
+
+    def take(self, message: dict[str, Any]) -> None:
+        """A message of the page, on whatever thread it comes; one that isn't understood is left alone."""
+
+    def _bundle(self) -> dict[str, str]:
+        page = html.element("div", self.twin(), **{"data-aitrain-place": self.place})
+        return {"text/html": str(page), "text/plain": self.text()}
+
+    def _ipython_display_(self) -> None:
+        self._handles.append(display(self._bundle(), raw=True, display_id=True))
+
+    def __repr__(self) -> str:
+        return self.text()
