@@ -187,6 +187,22 @@ displays: dict[str, Callable[..., Display] | str] = {
 """Ways to show a run: name -> factory that takes the trainer and a list of plots, or where it lies."""
 
 
+def pictures_of(plots: Any) -> Sequence[Any]:
+    """The functions that draw, of one or of several.
+
+    Raises:
+        ConfigError: one of them is no function.
+    """
+    found = [plots] if callable(plots) else list(plots) if isinstance(plots, (list, tuple)) else [plots]
+    wrong = next((one for one in found if not callable(one)), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"plots takes functions, not {type(wrong).__name__}.", "Each gets the history and gives a matplotlib Figure.",
+            "plots=[ai.plots.loss]",
+        )  # fmt: skip
+    return found
+
+
 def is_notebook() -> bool:
     """Whether this is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import overfitting
-from aitrain_nb.displays import NoDisplay, epoch_line, find_display, header_line, step_line
+from aitrain_nb.displays import NoDisplay, epoch_line, find_display, header_line, pictures_of, step_line
 from aitrain_nb.engine.interrupts import deferred_interrupt
 from aitrain_nb.following import FollowedRun, follow_history
 from aitrain_nb.records import Ending
@@ -27,7 +27,10 @@ _STEP_EVERY_SECONDS = 2.0
 
 
 def follow(
-    folder: str | Path, display: str = "auto", *, plots: Sequence[Callable[[History], Figure]] = ()
+    folder: str | Path,
+    display: str = "auto",
+    *,
+    plots: Callable[[History], Figure] | Sequence[Callable[[History], Figure]] = (),
 ) -> FollowedRun:
     """Show the run in a folder while another process trains it, also one that hasn't begun; blocks until it is over.
 
@@ -47,7 +50,7 @@ def follow(
         run.history.frame()
     """
     run = follow_history(folder)
-    shown = find_display(display, followers)(run, plots)
+    shown = find_display(display, followers)(run, pictures_of(plots))
     left: list[str] = []
     with deferred_interrupt(left.append, lambda: False):
         shown.begin()

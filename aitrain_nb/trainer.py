@@ -12,11 +12,11 @@ import torch
 from aitrain_nb import overfitting, plots
 from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change
-from aitrain_nb.displays import find_display
+from aitrain_nb.displays import find_display, pictures_of
 from aitrain_nb.engine.capture import capture
 from aitrain_nb.engine.evaluating import Stopped
 from aitrain_nb.engine.generating import generate
-from aitrain_nb.engine.interrupts import deferred_interrupt
+from aitrain_nb.engine.interrupts import deferred_interrupt, whole
 from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
@@ -180,7 +180,7 @@ class Trainer(Phases):
         display: str = "auto",
         *,
         pace: float = 0.0,
-        plots: Sequence[Callable[[History], Figure]] = (),
+        plots: Callable[[History], Figure] | Sequence[Callable[[History], Figure]] = (),
         replay: History | Iterable[Change] | None = None,
         output_dir: str | Path | None = None,
         overwrite: bool = False,
@@ -210,10 +210,16 @@ class Trainer(Phases):
             DataError: the folder can't be written, or holds something else than this run.
         """
         self._check_can_train()
-        watching: list[Display] = [find_display(display)(self, plots)]
-        if output_dir is not None:
-            watching.append(RunWriter(self, output_dir, overwrite=overwrite))
+        factory = find_display(display)
+        before_longer = self.config, self.plan
         self._lengthen(changes)
+        try:
+            watching: list[Display] = [factory(self, pictures_of(plots))]
+            if output_dir is not None:
+                watching.append(RunWriter(self, output_dir, overwrite=overwrite))
+        except BaseException:
+            self.config, self.plan = before_longer
+            raise
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
@@ -238,7 +244,10 @@ class Trainer(Phases):
         if self.ending is None:
             self._finish("failed", "it could not begin")
         assert self.ending is not None
-        with ExitStack() as each:  # one that fails doesn't keep the others from their end
+        with (
+            whole(),
+            ExitStack() as each,
+        ):  # an interrupt waits, and one that fails doesn't keep the others from their end
             for watcher in reversed(watching):
                 each.callback(watcher.end, self.ending)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from aitrain_nb import displays
-from aitrain_nb.widgets import live, monitor, panel
+from aitrain_nb.widgets import live, live_picture, monitor, panel
 
 
 class Handle:
@@ -24,16 +24,22 @@ class Page:
     """Stands for the notebook."""
 
     def __init__(self):
-        self.handles, self.sent = [], []
+        self.handles, self.sent, self.panels = [], [], []
 
     def take_the_place_of_the_notebook(self, monkeypatch):
-        for module in (monitor, live):
+        for module in (monitor, live, live_picture):
             monkeypatch.setattr(module, "display", self.display)
         for module in (displays, live):
             monkeypatch.setattr(module, "is_notebook", lambda: True)
-        send = lambda panel, message, buffers=None: self.sent.append((message, buffers))  # noqa: E731
-        monkeypatch.setattr(panel.Panel, "send", send)
+        monkeypatch.setattr(
+            panel.Panel, "send", lambda shown, message, buffers=None: self.send(shown, message, buffers)
+        )
         return self
+
+    def send(self, shown, message, buffers):
+        if shown not in self.panels:
+            self.panels.append(shown)
+        self.sent.append((message, buffers))
 
     def display(self, what, *, raw=False, display_id=False):
         self.handles.append(Handle(what))

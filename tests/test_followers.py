@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 import aitrain_nb as ai
 from aitrain_nb import cli, run_files
 from aitrain_nb.run_state import read_state
-from aitrain_nb.widgets import panel
 from tests.notebook_page import Page
 
 PACED = """
@@ -84,8 +83,8 @@ def rows_in(folder):
 def test_a_run_that_is_over_is_shown_as_fit_would_have_left_it(page, saved):
     run = ai.follow(saved)
     (handle,) = page.handles
-    assert isinstance(handle.shown[0], panel.Panel)
-    assert handle.shown[0].facts["controls"] == []
+    assert page.panels[0].facts["controls"] == []
+    assert "data-aitrain-place" in handle.shown[0]["text/html"]
     held, frame = page.rows(), run.history.frame()
     assert np.array_equal(held[:, 0], frame["step"])
     assert np.allclose(held[:, 3], frame["loss"])
@@ -101,8 +100,11 @@ def test_it_waits_for_the_folder_and_goes_with_the_process_to_its_end(page, tmp_
     run = ai.follow(folder)
     (handle,) = page.handles
     assert handle.shown[0]["text/plain"] == "waiting: the folder 'later' isn't there yet"
-    (shown,) = [one for one in handle.shown if isinstance(one, panel.Panel)]
+    (shown,) = page.panels
     assert shown.facts["steps"] == 90
+    assert any(shown.place in bundle["text/html"] for bundle in handle.shown), (
+        "it has taken over the place of the waiting"
+    )
     words = [message["state"]["word"] for message in page.updates]
     assert words[0] == "running"
     assert words[-1] == "done"

@@ -20,7 +20,7 @@ from aitrain_nb.widgets import monitor as monitors
 from aitrain_nb.widgets import transformers_monitor as there
 from aitrain_nb.widgets.rates import Rates
 from aitrain_nb.widgets.transformers_logs import LogBook
-from tests.notebook_page import Handle
+from tests.notebook_page import Page
 
 pytest.importorskip("accelerate", reason="transformers' Trainer needs accelerate")
 
@@ -85,23 +85,18 @@ def trainer_of(tmp_path):
 @pytest.fixture
 def notebook(monkeypatch):
     """A notebook without a kernel: the places that were displayed, and the events of its shell."""
-    found = SimpleNamespace(places=[], shell=SimpleNamespace(kernel=object()))
+    page = Page().take_the_place_of_the_notebook(monkeypatch)
+    found = SimpleNamespace(places=page.handles, panels=page.panels, shell=SimpleNamespace(kernel=object()))
     found.shell.events = EventManager(found.shell, {"post_run_cell": lambda result: None})
-
-    def display(shown, **options):
-        found.places.append(Handle(shown))
-        return found.places[-1]
 
     monkeypatch.setattr(there, "is_notebook", lambda: True)
     monkeypatch.setattr(there, "get_ipython", lambda: found.shell)
-    monkeypatch.setattr(monitors, "display", display)
     return found
 
 
 def click(notebook, kind, value=None):
     """As the page does it."""
-    panel = notebook.places[-1].shown[0]
-    panel._take(None, {"type": kind, "value": value}, [])
+    notebook.panels[-1].take({"type": kind, "value": value})
 
 
 def weights(trainer):
@@ -211,7 +206,7 @@ def test_with_several_processes_there_is_a_panel_without_levers(notebook):
     state = transformers.TrainerState(max_steps=10, num_train_epochs=1)
     control = transformers.TrainerControl()
     monitor.on_train_begin(arguments, state, control, optimizer=torch.optim.SGD(model().parameters(), lr=1.0))
-    assert notebook.places[0].shown[0].facts["controls"] == []
+    assert notebook.panels[0].facts["controls"] == []
     click(notebook, "stop")
     state.global_step = 1
     began = time.monotonic()
@@ -226,9 +221,9 @@ def test_the_twin_takes_the_panels_place_at_the_end(trainer_of, notebook):
     monitor = ai.Monitor.for_transformers()
     trainer_of(monitor, eval_strategy="epoch").train()
     (place,) = notebook.places
-    assert place.shown[0].facts["steps"] == 18
-    assert place.shown[0].facts["epochs"] == 3
-    assert place.shown[0].facts["rate"]["value"] == PEAK
+    assert notebook.panels[-1].facts["steps"] == 18
+    assert notebook.panels[-1].facts["epochs"] == 3
+    assert notebook.panels[-1].facts["rate"]["value"] == PEAK
     assert "<figure" in place.shown[-1]["text/html"]
     assert "widget" not in str(place.shown[-1])
     assert place.words.splitlines()[-1] == monitor.ending.line
@@ -485,7 +480,7 @@ def test_a_rate_that_is_a_tensor_and_shared_is_moved_once():
 def test_without_a_rate_above_zero_there_is_no_lever(trainer_of, notebook):
     monitor = ai.Monitor.for_transformers()
     trainer_of(monitor, learning_rate=0.0, max_steps=2).train()
-    assert "learning_rate" not in notebook.places[0].shown[0].facts["controls"]
+    assert "learning_rate" not in notebook.panels[0].facts["controls"]
     assert Rates(None).peak == 0.0
 
 

@@ -17,7 +17,7 @@ import aitrain_nb as ai
 from aitrain_nb.control import Change, Control
 from aitrain_nb.history import COLUMNS, History
 from aitrain_nb.records import Ending
-from aitrain_nb.widgets import live, monitor, panel
+from aitrain_nb.widgets import live, monitor
 from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.slider import Slider
 from aitrain_nb.widgets.twin import plain_text, static_twin
@@ -36,7 +36,7 @@ def prepare(**changes):
 
 
 def click(page, **message):
-    page.handles[0].shown[0]._take(None, message, [])
+    page.panels[0]._hear(None, message, [])
 
 
 # what is sent
@@ -46,7 +46,7 @@ def test_a_notebook_gets_the_panel_and_then_its_static_twin(page):
     trainer = prepare()
     trainer.fit()
     (handle,) = page.handles
-    assert isinstance(handle.shown[0], panel.Panel)
+    assert page.panels[0].place in handle.shown[0]["text/html"]
     twin = handle.shown[-1]
     assert set(twin) == {"text/html", "text/plain"}
     assert "<figure" in twin["text/html"]
@@ -131,15 +131,15 @@ def test_a_click_only_sets_a_lever(page):
         None, "stop", {}, {"type": 3}, {"type": "learning_rate"}, {"type": "learning_rate", "value": "0.1"},
         {"type": "learning_rate", "value": -1}, {"type": "learning_rate", "value": 0}, {"type": "learning_rate", "value": 1e99},
         {"type": "learning_rate", "value": float("nan")}, {"type": "pace", "value": -3}, {"type": "pace", "value": True},
-        {"type": "height", "value": 10**9}, {"type": "__init__"}, {"type": "eval", "value": "1"},
+        {"type": "size", "width": 10**9, "height": 5}, {"type": "size", "width": "1"}, {"type": []}, {"type": "__init__"}, {"type": "eval", "value": "1"},
     ],
 )  # fmt: skip
 def test_a_message_that_makes_no_sense_changes_nothing(page, message):
     trainer, control = prepare(), Control()
     monitor.Monitor(live.subject_of(trainer), control).begin()
-    page.handles[0].shown[0]._take(None, message, [])
+    page.panels[0]._hear(None, message, [])
     assert (control.learning_rate, control.pace, control.paused) == (None, 0.0, False)
-    assert page.handles[0].shown[0].height == 0
+    assert page.panels[0].size == (0, 0)
 
 
 def test_stop_by_click_is_a_normal_ending(page):
@@ -196,7 +196,7 @@ def test_the_words_of_the_state_in_their_order(page):
             threading.Timer(0.15, lambda: click(page, type="resume")).start()
         if trainer.step == 200:
             click(page, type="stop")
-            page.handles[0].shown[0].asked_for_all = True
+            page.panels[0].asked_for_all = True
 
     trainer.watchers.append(act)
     trainer.fit()

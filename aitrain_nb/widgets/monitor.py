@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from aitrain_nb import html, numerals
 from aitrain_nb import plots as pictures
 from aitrain_nb.annotations import annotate
 from aitrain_nb.widgets.budget import Budget
+from aitrain_nb.widgets.live_picture import LivePicture
 from aitrain_nb.widgets.panel import CONTROLS, Panel
 from aitrain_nb.widgets.twin import AGAIN, static_twin
 
@@ -31,6 +33,10 @@ _UNHEARD_SECONDS = 3.0
 """So long every update carries the whole history: a page that is being built hears nothing yet, and can't always ask."""
 _ALL_ROWS = 20_000
 """Longer histories aren't sent again and again for it."""
+_LOST_SECONDS = 2.0
+"""So long after a panel was shown once more without being found on a page, nobody sees it."""
+_LATELY_SECONDS = 5.0
+"""Over these the time that is left is reckoned."""
 
 
 @dataclass
@@ -112,8 +118,10 @@ class Monitor:
         self._sent = _Sent()
         self._budget = Budget(0.0)
         self._paused = False
-        self._began = self._waited = 0.0
-        self._first_step = 0
+        self._was_shown_again = self._sends_all = False
+        self._began = 0.0
+        self._lately: deque[tuple[float, int]] = deque()
+        self._pace_lately: float | None = None
 
     @staticmethod
     def for_transformers(trainer: Any = None, /, **options: Any) -> TransformersMonitor:
@@ -133,30 +141,41 @@ class Monitor:
     def begin(self) -> None:
         """Show the panel; the run begins or goes on."""
         self._began = time.perf_counter()
-        self._first_step = self._step()
         self._budget = Budget(self._began)
         if self._control is not None:
             self._control.while_waiting = self._wait
         if self._own is None:
             self.panel = Panel(self._facts(), self._control, self._stop)
-            self._put(self.panel)
+            self._put(self.panel.bundle())
         else:
-            self._put({"text/html": self._status_line()}, raw=True)
+            self._put({"text/html": self._status_line()})
         for picture in self._pictures:
             picture.show(shared_by=len(self._pictures))
         self._update(self._began)
 
-    def _put(self, what: Any, **options: Any) -> None:
+    def _put(self, bundle: dict[str, Any]) -> None:
         """Show it in the place of this monitor."""
         if self._handle is None:
-            self._handle = display(what, display_id=True, **options)
+            self._handle = display(bundle, raw=True, display_id=True)
         else:
-            self._handle.update(what, **options)
+            self._handle.update(bundle, raw=True)
+
+    def _reach(self) -> None:
+        """Where the panel's output was cleared, show it once more; where nobody can resume a paused run any longer, let it go on."""
+        panel, control = self.panel, self._control
+        if panel is None or not panel.lost_since:
+            self._was_shown_again = False
+        elif not self._was_shown_again:
+            self._was_shown_again, self._handle = True, None
+            self._put(panel.bundle())
+        elif control is not None and control.paused and time.monotonic() - panel.lost_since > _LOST_SECONDS:
+            control.paused = False
 
     def tick(self) -> None:
         """Show what is new, if it is time for it."""
         moment = time.perf_counter()
         if self._budget.is_due(moment):
+            self._reach()
             self._update(moment)
 
     def end(self, ending: Ending) -> None:
@@ -166,13 +185,14 @@ class Monitor:
         self._paused = False
         seconds = time.perf_counter() - self._began if self.subject.is_ours else None
         if self.panel is not None:
+            self._reach()
             self._rest(self.panel, ending)
         for picture in self._pictures:
             if picture is self._own:
                 picture.remove()
             else:
                 picture.draw()
-        height = self.panel.height if self.panel is not None else 0
+        _, height = self.panel.size if self.panel is not None else (0, 0)
         subject = self.subject
         twin = static_twin(
             subject.history,
@@ -183,6 +203,8 @@ class Monitor:
             seconds=seconds,
             again=subject.again,
         )
+        if self.panel is not None:
+            self.panel.leave(html.Markup(twin["text/html"]))
         if self._handle is not None:
             self._handle.update(twin, raw=True)
 
@@ -202,12 +224,10 @@ class Monitor:
     def _wait(self, *, paused: bool) -> None:
         """While the run waits at a step's edge: say so, and answer a page that asks."""
         moment = time.perf_counter()
+        self._reach()
         if paused != self._paused:
             self._paused = paused
-            if paused:
-                self._waited -= moment
-            else:
-                self._waited += moment
+            self._lately.clear()
             self._update(moment)
         elif self.panel is not None and self.panel.asked_for_all and self._budget.is_due(moment):
             self._update(moment)
@@ -220,7 +240,9 @@ class Monitor:
         else:
             self._handle.update({"text/html": self._status_line()}, raw=True)
         ended = time.perf_counter()
-        self._budget.spend(began, ended)
+        self._budget.spend(
+            ended if self._sends_all else began, ended
+        )  # all of a long history is sent once, and isn't the rule
         for picture in self._pictures:
             picture.draw_if_due(ended)
 
@@ -228,7 +250,8 @@ class Monitor:
         panel, sent, history = self.panel, self._sent, self.subject.history
         assert panel is not None
         young = not panel.is_live and time.perf_counter() - self._began < _UNHEARD_SECONDS and sent.rows <= _ALL_ROWS
-        if panel.asked_for_all or young or history.cuts != sent.cuts:
+        self._sends_all = panel.asked_for_all or young or history.cuts != sent.cuts
+        if self._sends_all:
             panel.asked_for_all = False
             sent = self._sent = _Sent(cuts=history.cuts)
         first, rows = sent.rows, self._new_rows(sent)
@@ -272,11 +295,18 @@ class Monitor:
         return "paused" if self._paused and word == "running" else word
 
     def _time_left(self, step: int) -> str:
-        """In words, from how long the steps of this call took so far, without what was waited."""
-        taken = step - self._first_step
+        """In words, from how long the steps of the last seconds took."""
+        now, lately, pace = time.perf_counter(), self._lately, self._control.pace if self._control else None
+        if pace != self._pace_lately or (lately and lately[-1][1] > step):
+            lately.clear()
+            self._pace_lately = pace
+        lately.append((now, step))
+        while len(lately) > 2 and now - lately[1][0] > _LATELY_SECONDS:
+            lately.popleft()
+        taken = step - lately[0][1]
         if self._paused or taken < 2 or not self.subject.steps:
             return ""
-        seconds = (time.perf_counter() - self._began - self._waited) / taken * (self.subject.steps - step)
+        seconds = (now - lately[0][0]) / taken * (self.subject.steps - step)
         return numerals.duration(max(1.0, round(seconds))).replace(".0 s", " s") if seconds > 0.5 else ""
 
     def _step(self) -> int:
@@ -291,7 +321,7 @@ class Monitor:
         return {
             "steps": subject.steps, "epochs": subject.epochs, "classes": subject.classes, "controls": self._controls,
             "rate": {"value": subject.peak or 1e-3, "min": 10.0 ** (middle - 3), "max": 10.0 ** (middle + 3)},
-            "pace": {"value": pace, "max": max(100.0, pace)},
+            "pace": {"value": pace, "min": min(0.1, pace) if pace else 0.1, "max": max(1000.0, pace)},
         }  # fmt: skip
 
     def _status_line(self) -> str:
@@ -304,56 +334,6 @@ class Monitor:
             f" · step {state['step']:,}{of}{left} ",
             html.element("code", state["line"]),
         )
-
-
-class LivePicture:
-    """Somebody's own matplotlib picture of a history, redrawn under one display id.
-
-    A function that raises is shown as a sentence and not asked again: the run goes on.
-    """
-
-    def __init__(self, plot: Callable[[History], Figure], history: History) -> None:
-        self._plot, self._history = plot, history
-        self._handle: Any = None
-        self._budget = Budget(0.0)
-        self._is_broken = False
-
-    def show(self, shared_by: int) -> None:
-        """Make the place for it; `shared_by`: see `Budget`."""
-        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
-        self._budget = Budget(time.perf_counter(), shared_by)
-
-    def remove(self) -> None:
-        """Leave nothing in its place."""
-        self._handle.update({"text/html": "", "text/plain": ""}, raw=True)
-
-    def draw_if_due(self, now: float) -> None:
-        """Draw where the budget allows it."""
-        if self._budget.is_due(now):
-            self.draw()
-
-    def draw(self) -> None:
-        """Draw the history as it is."""
-        if self._is_broken or not len(self._history):
-            return
-        began = time.perf_counter()
-        try:
-            bundle = _picture_bundle(self._plot(self._history))
-        except Exception as error:  # noqa: BLE001  the person's own code, and the run must not end for a picture
-            self._is_broken = True
-            name = getattr(self._plot, "__name__", "this plot")
-            sentence = f"{name} raised {type(error).__name__}: {error}. The run goes on without it."
-            bundle = {"text/html": html.element("div", sentence), "text/plain": sentence}
-        self._handle.update(bundle, raw=True)
-        self._budget.spend(began, time.perf_counter())
-
-
-def _picture_bundle(figure: Any) -> dict[str, str]:
-    """A matplotlib figure as a display bundle; one of ours brings its description."""
-    from aitrain_nb.figures import png_of
-
-    text = getattr(figure, "description", "") or "A picture of the run so far."
-    return {"text/html": html.image(png_of(figure), text), "text/plain": text}
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

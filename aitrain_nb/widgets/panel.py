@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
-from aitrain_nb.widgets.front_end import reply_at_once, source
+from aitrain_nb import html
+from aitrain_nb.widgets.front_end import source
+from aitrain_nb.widgets.placed import Placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,11 +19,15 @@ if TYPE_CHECKING:
 
     from aitrain_nb.control import Control
 
+_UNREACHED = (
+    "This page can't reach it before its cell has ended; the interrupt button (■) ends it and keeps the best weights."
+)
+_LARGEST = 10_000
 CONTROLS = ("pause", "step", "stop", "learning_rate", "pace")
 """What a panel can offer."""
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(Placed):
     """Curves and levers of one run, behind one comm.
 
     Messages come in on another thread while a cell runs: they only set fields of `Control`, or call `stop`, and an answer is sent
@@ -35,20 +41,20 @@ class Panel(anywidget.AnyWidget):
     Attributes:
         asked_for_all: whether a page wants the whole history, since it has just been opened.
         is_live: whether a page has answered.
-        height: of the panel on the page, in pixels; 0 until it is known.
+        size: width and height of the panel on the page, in pixels; 0 until they are known.
+        lost_since: when its last place on the page has gone, in seconds of `time.monotonic`; 0 while it is shown.
     """
 
-    _esm = source("slider.js", "chart.js", "panel.js")
+    _esm = source("placed.js", "slider.js", "chart.js", "levers.js", "reading.js", "panel.js")
     _css = source("slider.css", "panel.css")
     facts = traitlets.Dict().tag(sync=True)
 
     def __init__(self, facts: Mapping[str, Any], control: Control | None, stop: Callable[[], None]) -> None:
         super().__init__(facts=dict(facts))
         self._control, self._stop = control, stop
-        self.asked_for_all, self.is_live, self.height = False, False, 0
+        self.asked_for_all, self.is_live, self.size, self.lost_since = False, False, (0, 0), 0.0
         self._whole: tuple[Any, ...] | None = None
-        self.on_msg(self._take)
-        reply_at_once(self)
+        self._over: html.Markup | None = None
 
     def update(
         self, first: int, rows: np.ndarray, evaluations: list[dict[str, Any]], notes: list[dict[str, Any]] | None, state: dict[str, Any]
@@ -79,20 +85,37 @@ class Panel(anywidget.AnyWidget):
             _resting[0].close()
         _resting.append(self)
 
-    def _take(self, _widget: Any, message: Any, _buffers: Any) -> None:
+    def leave(self, twin: html.Markup) -> None:
+        """What is shown instead where the output itself can't be replaced: inside an `Output` widget, or on a page opened later."""
+        self._over = twin
+
+    def twin(self) -> html.Markup:
+        """What stands there while no page draws it."""
+        return html.element("div", "A run that goes on. ", _UNREACHED)
+
+    def text(self) -> str:
+        """The same in a terminal."""
+        return f"A run that goes on. {_UNREACHED}"
+
+    def take(self, message: dict[str, Any]) -> None:
         """A message of the page, on whatever thread it comes; what isn't understood is left alone."""
-        kind = message.get("type") if isinstance(message, dict) else None
-        value = message.get("value") if kind else None
+        kind, value = message.get("type"), message.get("value")
         if kind == "hello":
             self.asked_for_all = self.is_live = True
             self.send({"type": "here"})
             if self._whole is not None:
                 self.update(*self._whole)
-        elif kind == "height" and isinstance(value, int) and 0 < value < 4000:
-            self.height = value
+        elif kind == "twin" and self._over is not None:
+            self.send({"type": "twin", "html": str(self._over)})
+        elif kind == "size":
+            width, height = message.get("width"), message.get("height")
+            if all(isinstance(side, int) and 0 < side < _LARGEST for side in (width, height)):
+                self.size = width, height  # type: ignore[assignment]
+        elif kind in {"gone", "back"}:
+            self.lost_since = time.monotonic() if kind == "gone" else 0.0
         elif kind == "stop":
             self._stop()
-        elif self._control is not None and kind is not None:
+        elif self._control is not None and isinstance(kind, str):
             _pull(self._control, kind, value)
 
 

@@ -7,7 +7,9 @@ thing into every element with that mark. So a saved, exported or reopened notebo
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import sys
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -19,6 +21,13 @@ from aitrain_nb.widgets.front_end import reply_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def _shows_only_widgets() -> bool:
+    return "google.colab" in sys.modules or "VSCODE_PID" in os.environ
 
 
 class Placed(anywidget.AnyWidget):
@@ -52,7 +61,7 @@ class Placed(anywidget.AnyWidget):
 
     def refresh(self) -> None:
         """Put the twin as it is now into the file; the living widget stays, also the focus in it."""
-        bundle = self._bundle()
+        bundle = self.bundle()
         for handle in self._handles:
             handle.update(bundle, raw=True)
 
@@ -68,7 +77,7 @@ class Placed(anywidget.AnyWidget):
         return True
 
     def _hear(self, _widget: Any, message: Any, _buffers: Any) -> None:
-        if isinstance(message, dict):
+        if isinstance(message, dict) and isinstance(message.get("type"), str):
             if message.get("type") == "at rest":
                 self.refresh()
             else:
@@ -77,12 +86,19 @@ class Placed(anywidget.AnyWidget):
     def take(self, message: dict[str, Any]) -> None:
         """A message of the page, on whatever thread it comes; one that isn't understood is left alone."""
 
-    def _bundle(self) -> dict[str, str]:
+    def bundle(self) -> dict[str, Any]:
+        """What is displayed: the twin inside the widget's mark, and the words.
+
+        Front ends that build a widget only where it is shown (VS Code, Colab) get it as a widget besides.
+        """
         page = html.element("div", self.twin(), **{"data-aitrain-place": self.place})
-        return {"text/html": str(page), "text/plain": self.text()}
+        found: dict[str, Any] = {"text/html": str(page), "text/plain": self.text()}
+        if _shows_only_widgets():
+            found[_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return found
 
     def _ipython_display_(self) -> None:
-        self._handles.append(display(self._bundle(), raw=True, display_id=True))
+        self._handles.append(display(self.bundle(), raw=True, display_id=True))
 
     def __repr__(self) -> str:
         return self.text()

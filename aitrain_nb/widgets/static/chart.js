@@ -38,8 +38,17 @@ class Rows {
   }
 }
 
-function roundTicks(low, high, count) {
-  const rough = (high - low) / Math.max(1, count);
+const APART = 10; // pixels between two marks
+const FEW = 3; // rows that make no line yet
+
+/** Whether a note is a line across all strips. */
+const isUpright = (note) => note.end === null && note.value === null;
+
+/** Whether a box [left, top, right, bottom] overlaps none of these. */
+const isFree = (taken, box) => taken.every((one) => box[0] >= one[2] || box[2] <= one[0] || box[1] >= one[3] || box[3] <= one[1]);
+
+function roundTicks(low, high, count, least = 0) {
+  const rough = Math.max(least, (high - low) / Math.max(1, count));
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough * 0.999);
   const ticks = [];
@@ -91,7 +100,10 @@ class Strip {
     } else if (high - low < 1e-9 * Math.max(1, Math.abs(high))) {
       const half = Math.abs(high) * 0.1 || 0.5;
       [low, high] = [low - half, high + half];
-    } else high += 0.04 * (high - low);
+    } else {
+      const room = 0.04 * (high - low);
+      [low, high] = [low === 0 ? 0 : low - room, high + room];
+    }
     Object.assign(this, { low, high, log });
   }
   y(value) {
@@ -148,6 +160,7 @@ class Chart {
     const count = rows.length;
     this.low = count ? rows.at(0, this.column) : 0;
     this.high = count ? rows.at(count - 1, this.column) : 1;
+    if (this.column !== STEP) this.low = Math.min(this.low, 0);
     if (this.column === STEP && count && total && this.run.running) {
       // room for what is to come, without a jump at each update: the whole run, or a half of it, or a half of that
       const halvings = Math.max(0, Math.floor(Math.log2(total / Math.max(this.high, 8))));
@@ -209,28 +222,23 @@ class Chart {
         weighted = weighted * keep + value;
         weights = weights * keep + 1;
       }
-      values.push(weights ? weighted / weights : NaN);
+      values.push(Number.isFinite(value) ? weighted / weights : NaN);
     }
     for (const one of evaluations) widen(one.eval_loss);
     const knowsNothing = classes ? Math.log(classes) : 0;
     if (knowsNothing && low < Infinity && knowsNothing < high * 1.3) widen(knowsNothing * 1.02);
     loss.scale(low, high, this.view.log);
     this.drawGrid(loss, 4);
-    context.fillStyle = colours.soft;
-    if (knowsNothing && knowsNothing >= loss.low && knowsNothing <= loss.high) {
-      this.line([[loss.left, loss.y(knowsNothing)], [loss.right, loss.y(knowsNothing)]], colours.soft, 1, [2, 3]);
-      context.textAlign = "right";
-      const words = `knows nothing: ln ${classes}`;
-      context.fillText(words, this.freeOfNotes(loss.right, context.measureText(words).width), loss.y(knowsNothing) - 4);
-    }
+    this.knowsNothing = knowsNothing && knowsNothing >= loss.low && knowsNothing <= loss.high ? knowsNothing : 0;
+    if (this.knowsNothing) this.line([[loss.left, loss.y(knowsNothing)], [loss.right, loss.y(knowsNothing)]], colours.soft, 1, [2, 3]);
     this.curve(loss, (row) => rows.at(row, LOSS), colours.training, 1, 0.4);
     this.curve(loss, (row) => values[row], colours.training, 2, 1);
-    const points = evaluations
-      .filter((one) => Number.isFinite(one.eval_loss))
-      .map((one) => [this.ofStep(one.step), loss.y(one.eval_loss)]);
-    this.line(points, colours.validation, 2, [6, 4]);
-    context.fillStyle = colours.validation;
-    for (const [x, y] of points) this.dot(x, y, 4);
+    if (rows.length < FEW) {
+      context.fillStyle = colours.training;
+      for (let row = 0; row < rows.length; row++)
+        if (Number.isFinite(values[row])) this.dot(this.x(rows.at(row, this.column)), loss.y(rows.at(row, LOSS)), 3);
+    }
+    this.drawEvaluations(evaluations);
     context.save();
     context.translate(12, (loss.top + loss.bottom) / 2);
     context.rotate(-Math.PI / 2);
@@ -240,11 +248,27 @@ class Chart {
     context.restore();
   }
 
-  /** Where words of this width may end, at x or left of it, so that the upright words of no note cross them. */
-  freeOfNotes(x, width) {
-    const upright = this.run.notes.filter((note) => note.end === null && note.value === null).map((note) => this.ofStep(note.step));
-    for (const at of upright.sort((one, other) => other - one)) if (at > x - width - 4 && at - 16 < x) x = at - 18;
-    return x - width < this.loss.left ? this.loss.right : x;
+  /** The validation loss: a mark at each evaluation, as long as they stand apart; a cross where it isn't a finite number. */
+  drawEvaluations(evaluations) {
+    const { context, loss, colours } = this;
+    let points = [];
+    let marked = -Infinity;
+    context.fillStyle = colours.validation;
+    const flush = () => {
+      this.line(points, colours.validation, 2, [6, 4]);
+      points = [];
+    };
+    for (const one of evaluations) {
+      const x = this.ofStep(one.step);
+      const finite = Number.isFinite(one.eval_loss);
+      if (finite) points.push([x, loss.y(one.eval_loss)]);
+      else flush();
+      if (x - marked < APART) continue;
+      marked = x;
+      if (finite) this.dot(x, loss.y(one.eval_loss), 4);
+      else for (const slant of [-4, 4]) this.line([[x - 4, loss.top + 6 - slant], [x + 4, loss.top + 6 + slant]], colours.validation, 2);
+    }
+    flush();
   }
 
   drawStrip(strip, column, colour, name) {
@@ -293,7 +317,7 @@ class Chart {
     const { context, colours, norm } = this;
     context.textAlign = "center";
     const count = Math.max(2, Math.floor(this.width / 90));
-    for (const tick of roundTicks(this.low, this.high, count)) {
+    for (const tick of roundTicks(this.low, this.high, count, this.column === STEP ? 1 : 0)) {
       const x = this.x(tick);
       for (const strip of [this.loss, this.rate, this.norm]) this.line([[x, strip.top], [x, strip.bottom]], colours.grid, 1);
       context.fillStyle = colours.soft;
@@ -301,7 +325,7 @@ class Chart {
     }
     context.fillStyle = colours.words;
     context.textAlign = "left";
-    context.fillText(this.view.across, 0, norm.bottom + 14);
+    context.fillText(this.view.across === "seconds" ? "computing s" : this.view.across, 0, norm.bottom + 14);
   }
 
   drawLegend() {
@@ -320,39 +344,77 @@ class Chart {
     context.fillText("validation", x + 32, 14);
   }
 
+  /** Marks for all notes; words for those that have room, the most important first. */
   drawNotes() {
-    const { context, colours, loss, norm } = this;
-    let labelled = -Infinity;
-    for (const note of this.run.notes) {
-      const x = this.ofStep(note.step);
-      if (note.end !== null) {
-        context.fillStyle = colours.warning;
-        context.textAlign = "right";
-        this.fit(note.text, loss.right, 33);
-      } else if (note.value !== null) {
-        const y = loss.y(note.value);
-        const below = y - loss.top < 40;
-        context.textAlign = x > (loss.left + loss.right) / 2 ? "right" : "left";
-        this.line([[x, y + (below ? 7 : -7)], [x, y + (below ? 20 : -20)]], colours.words, 1.5);
-        context.fillStyle = colours.words;
-        context.strokeStyle = colours.words;
-        context.lineWidth = 2;
-        context.beginPath();
-        context.arc(x, y, 7, 0, 2 * Math.PI);
-        context.stroke();
-        this.label(note.text, x, y + (below ? 32 : -25));
-      } else {
-        this.line([[x, loss.top], [x, norm.bottom]], colours.soft, 1.2, [7, 3, 2, 3]);
-        if (x - labelled < 14) continue; // its words would stand on those of the one before
-        labelled = x;
-        context.save();
-        context.translate(x - 4, loss.top + 2);
-        context.rotate(-Math.PI / 2);
-        context.textAlign = "right";
-        context.fillStyle = colours.words;
-        this.label(note.text, 0, 0);
-        context.restore();
-      }
+    const { colours, loss, norm } = this;
+    const taken = [];
+    const notes = [...this.run.notes].sort((one, other) => (one.rank || 0) - (other.rank || 0));
+    for (const note of notes)
+      if (isUpright(note)) this.line([[this.ofStep(note.step), loss.top], [this.ofStep(note.step), norm.bottom]], colours.soft, 1.2, [7, 3, 2, 3]);
+    for (const note of notes) {
+      if (note.end !== null) this.nameRegion(note, taken);
+      else if (note.value !== null) this.nameEvaluation(note, taken);
+      else this.nameStep(note, taken);
+    }
+    if (this.knowsNothing) this.nameGuess(taken);
+  }
+
+  nameRegion(note, taken) {
+    this.context.fillStyle = this.colours.warning;
+    this.context.textAlign = "right";
+    this.fit(note.text, this.loss.right, 33);
+    taken.push([this.loss.left, 18, this.loss.right, 38]);
+  }
+
+  /** A ring around an evaluation, with its words above, or below where there is no room. */
+  nameEvaluation(note, taken) {
+    const { context, colours, loss } = this;
+    const [x, y] = [this.ofStep(note.step), loss.y(note.value)];
+    Object.assign(context, { fillStyle: colours.words, strokeStyle: colours.words, lineWidth: 2 });
+    context.beginPath();
+    context.arc(x, y, 7, 0, 2 * Math.PI);
+    context.stroke();
+    const wide = context.measureText(note.text).width;
+    const toRight = x + wide < loss.right;
+    const from = toRight ? x : Math.max(loss.left, x - wide);
+    const places = (y - loss.top < 40 ? [32, -25] : [-25, 32]).map((dy) => [dy, [from - 2, y + dy - 11, from + wide + 2, y + dy + 4]]);
+    const [dy, box] = places.find(([, one]) => isFree(taken, one)) || places[0];
+    taken.push(box, [x - 8, y - 8, x + 8, y + 8]);
+    this.line([[x, y + (dy > 0 ? 7 : -7)], [x, y + (dy > 0 ? 20 : -20)]], colours.words, 1.5);
+    context.textAlign = "left";
+    this.label(note.text, from, y + dy);
+  }
+
+  /** Upright words beside a line, left of it where there is room. */
+  nameStep(note, taken) {
+    const { context, colours, loss } = this;
+    const x = this.ofStep(note.step);
+    const tall = context.measureText(note.text).width;
+    const places = [x - 4, x + 13].filter((at) => at - 12 > loss.left && at < loss.right + 10);
+    const at = places.find((one) => isFree(taken, [one - 12, loss.top, one + 2, loss.top + tall + 4]));
+    if (at === undefined) return;
+    taken.push([at - 12, loss.top, at + 2, loss.top + tall + 4]);
+    context.save();
+    context.translate(at, loss.top + 2);
+    context.rotate(-Math.PI / 2);
+    context.textAlign = "right";
+    context.fillStyle = colours.words;
+    this.label(note.text, 0, 0);
+    context.restore();
+  }
+
+  /** What a model that knows nothing pays, at the right end of its line or where there is room. */
+  nameGuess(taken) {
+    const { context, colours, loss } = this;
+    const words = `knows nothing: ln ${this.run.classes}`;
+    const wide = context.measureText(words).width;
+    const y = loss.y(this.knowsNothing) - 4;
+    for (let end = loss.right; end - wide > loss.left; end -= 12) {
+      if (!isFree(taken, [end - wide, y - 11, end, y + 3])) continue;
+      context.textAlign = "right";
+      context.fillStyle = colours.soft;
+      context.fillText(words, end, y);
+      return;
     }
   }
 

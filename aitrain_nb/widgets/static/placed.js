@@ -1,6 +1,8 @@
 // A widget lives in every element of the page that bears its mark; the elements themselves are plain HTML and hold its static twin.
 // Plain functions; Python joins this file with the module that uses it, so that no build step is needed.
 
+const GONE_AFTER = 700; // milliseconds without a place before a widget is taken for gone: an output that is shown anew takes less
+
 /** Calls at rest: a while after the last of many calls, so that the twin in the file is what a person left. */
 function atRest(model) {
   let waiting = null;
@@ -10,52 +12,115 @@ function atRest(model) {
   };
 }
 
-/** The module of a widget: `show({ model, el })` builds it into an element and may give a function that ends it. */
-function placed(show) {
-  return {
-    initialize({ model }) {
-      const query = `[data-aitrain-place="${model.get("place")}"]`;
-      const living = new Map(); // element -> what lives in it
-      let queued = false;
-
-      function settle(el) {
-        const left = [...living.keys()].find((one) => !one.isConnected);
-        const one = left ? living.get(left) : { root: document.createElement("div"), focus: null };
-        living.delete(left);
-        one.twin = [...el.childNodes];
-        el.replaceChildren(one.root);
-        living.set(el, one);
-        if (left) {
-          // the same output was shown anew, with another twin: what lived there moves in, with the focus
-          if (one.focus && document.activeElement === document.body) one.focus.focus({ preventScroll: true });
-          return;
-        }
-        one.root.addEventListener("focusin", (event) => (one.focus = event.target));
-        one.root.addEventListener("focusout", (event) => {
-          if (event.relatedTarget) one.focus = null;
-        });
-        one.root.dataset.lmSuppressShortcuts = "true"; // or the notebook takes the keys for its own
-        one.root.addEventListener("keydown", (event) => event.stopPropagation());
-        one.end = show({ model, el: one.root });
-      }
-      function look() {
-        queued = false;
-        for (const el of document.querySelectorAll(query)) if (!living.has(el)) settle(el);
-      }
-      const watch = new MutationObserver(() => {
-        if (!queued) requestAnimationFrame(look);
-        queued = true;
-      });
-      watch.observe(document.body, { childList: true, subtree: true });
-      look();
-      return () => {
-        watch.disconnect();
-        for (const [el, one] of living) {
-          if (one.end) one.end();
-          el.replaceChildren(...one.twin);
-        }
-      };
-    },
-    render: ({ model, el }) => show({ model, el }),
+/** Say something to a screen reader; the region belongs to the page, so that it outlives what speaks. At most every two seconds. */
+function announce(words) {
+  let region = document.getElementById("aitrain-said");
+  if (!region) {
+    region = document.createElement("div");
+    region.id = "aitrain-said";
+    region.setAttribute("role", "status");
+    region.setAttribute("aria-live", "polite");
+    region.style.cssText = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap";
+    document.body.append(region);
+  }
+  region.news = words;
+  if (region.timer) return;
+  const say = () => {
+    if (region.textContent !== region.news) region.textContent = region.news;
+    region.spoken = Date.now();
+    region.timer = null;
   };
+  region.timer = setTimeout(say, Math.max(0, 2000 - (Date.now() - (region.spoken || 0))));
+}
+
+/**
+ * What the module of a widget exports.
+ * @param show `show({ model, el, shared })` builds it into an element and may give a function that ends it.
+ * @param begin `begin(model)`: once for all its places; what it gives is `shared`.
+ * @param places `places(model, count)`: called when the last place has gone, and when there is one again.
+ */
+function placed(show, { begin = () => null, places = () => {} } = {}) {
+  return () => {
+    let shared;
+    return {
+      initialize({ model }) {
+        shared = begin(model);
+        return settleEverywhere(model, (el) => show({ model, el, shared }), (count) => places(model, count));
+      },
+      render: ({ model, el }) => show({ model, el, shared }),
+    };
+  };
+}
+
+/** Build the widget into each of its places, now and later; gives a function that ends it and puts the twins back. */
+function settleEverywhere(model, build, places) {
+  const query = `[data-aitrain-place="${model.get("place")}"]`;
+  const living = new Map(); // element -> what lives in it
+  let queued = false;
+  let gone = null;
+  let there = 0;
+
+  function settle(el) {
+    const left = [...living.keys()].find((one) => !one.isConnected);
+    const one = left ? living.get(left) : newcomer();
+    living.delete(left);
+    one.twin = [...el.childNodes];
+    one.cell = el.closest(".jp-Cell");
+    el.replaceChildren(one.root);
+    living.set(el, one);
+    if (!left) one.end = build(one.root);
+    // else the same output was shown anew, with another twin: what lived there moves in, with the focus
+    else if (one.focus && document.activeElement === document.body) one.focus.focus({ preventScroll: true });
+  }
+  function newcomer() {
+    const one = { root: document.createElement("div"), focus: null };
+    one.root.addEventListener("focusin", (event) => (one.focus = event.target));
+    one.root.addEventListener("focusout", (event) => {
+      if (event.relatedTarget) one.focus = null;
+    });
+    one.root.dataset.lmSuppressShortcuts = "true"; // or the notebook takes the keys for its own
+    one.root.addEventListener("keydown", (event) => event.stopPropagation());
+    return one;
+  }
+  function look() {
+    queued = false;
+    for (const el of document.querySelectorAll(query)) if (!living.has(el)) settle(el);
+    const count = [...living.keys()].filter((el) => el.isConnected).length;
+    if (count && !there) {
+      clearTimeout(gone);
+      there = count;
+      places(count);
+    } else if (!count && there) {
+      clearTimeout(gone);
+      gone = setTimeout(leave, GONE_AFTER);
+    }
+  }
+  function leave() {
+    if ([...living.keys()].some((el) => el.isConnected)) return;
+    there = 0;
+    for (const one of living.values()) if (one.focus && one.cell && document.activeElement === document.body) focusWhatCame(one.cell);
+    places(0);
+  }
+  const watch = new MutationObserver(() => {
+    if (!queued) requestAnimationFrame(look);
+    queued = true;
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+  look();
+  return () => {
+    watch.disconnect();
+    clearTimeout(gone);
+    for (const [el, one] of living) {
+      if (one.end) one.end();
+      el.replaceChildren(...one.twin);
+    }
+  };
+}
+
+/** The focus was in a widget whose place was taken by its result: there it goes on. */
+function focusWhatCame(cell) {
+  const figure = cell.querySelector(".jp-OutputArea figure");
+  if (!figure) return;
+  figure.tabIndex = -1;
+  figure.focus({ preventScroll: true });
 }

@@ -3,13 +3,60 @@
 
 const POSITIONS_A_DECADE = 40; // of a logarithmic range: an arrow key changes the value by 6 %
 
-/** A number as people write it: 0.003, 5e-5, 12. */
+/** A number as people write it, to three digits: 0.00312, 5e-5, 12; whole numbers stay whole. */
 function shortNumber(value) {
-  if (!Number.isFinite(value)) return String(value);
+  if (value === null || value === undefined) return "";
+  if (!Number.isFinite(value)) return String(value).toLowerCase();
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(3))) : value.toExponential(2);
-  return text.replace(/\.?0+e/, "e").replace("e+", "e");
+  if (Number.isInteger(value) && size < 1e6) return String(value);
+  if (size >= 1000 && size < 1e6) return String(Math.round(value));
+  return plainOrPower(value, 3);
+}
+
+/** A number as it is, to so many digits: what is typed is shown as it was typed. */
+function plainOrPower(value, digits) {
+  const size = Math.abs(value);
+  const power = size < 1e-3 || size >= 1e6;
+  const text = power ? value.toExponential(digits - 1) : String(Number(value.toPrecision(digits)));
+  return power ? text.replace(/\.?0+e/, "e").replace("e+", "e") : text;
+}
+
+/** Elements of a slider, with their names for a screen reader. */
+function sliderParts({ label, unit, help }) {
+  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+  const id = `aitrain-${Math.random().toString(36).slice(2)}`;
+  const element = make("div", { className: "aitrain-slider" });
+  element.dataset.lmSuppressShortcuts = "true"; // or the notebook eats the arrow keys
+  element.addEventListener("keydown", (event) => event.stopPropagation());
+  const name = make("label", { htmlFor: id, textContent: label, title: help });
+  const range = make("input", { type: "range", id });
+  const field = make("input", { type: "text", inputMode: "decimal", size: 7, autocomplete: "off" });
+  field.setAttribute("aria-label", unit ? `${label}, ${unit}` : label);
+  const wrong = make("span", { className: "aitrain-wrong" });
+  wrong.setAttribute("role", "alert");
+  element.append(name, range, field, make("span", { className: "aitrain-unit", textContent: unit }), wrong);
+  return { element, range, field, wrong };
+}
+
+/** Between positions of the native range and values: equal ways are equal differences, or with `log` equal ratios. */
+function sliderScale({ min, max, step, log, zero }) {
+  const snapped = (value) => {
+    const kept = Math.min(max, Math.max(min, value));
+    return step ? Math.min(max, min + Math.round((kept - min) / step) * step) : kept;
+  };
+  if (!log) return { min, max, step: step || (max - min) / 100, snapped, position: (value) => value, at: snapped };
+  const positions = Math.max(20, Math.round(POSITIONS_A_DECADE * Math.log10(max / min)));
+  const last = zero ? positions + 1 : positions; // what 0 stands for lies beyond the largest number
+  return {
+    min: 0, max: last, step: 1, snapped,
+    position: (value) => (value === 0 && zero ? last : (positions * Math.log(value / min)) / Math.log(max / min)),
+    at: (place) => {
+      if (zero && place > positions) return 0;
+      const exact = min * (max / min) ** (place / positions);
+      return step ? snapped(exact) : Number(exact.toPrecision(3));
+    },
+  };
 }
 
 /**
@@ -18,55 +65,13 @@ function shortNumber(value) {
  */
 function makeSlider(options) {
   const { label, unit = "", help = "", min, max, step = 0, log = false, zero = "", onInput } = options;
+  const { element, range, field, wrong } = sliderParts({ label, unit, help });
+  const scale = sliderScale({ min, max, step, log, zero });
+  Object.assign(range, { min: scale.min, max: scale.max, step: scale.step });
   let current = options.value;
-  const element = document.createElement("div");
-  element.className = "aitrain-slider";
-  element.dataset.lmSuppressShortcuts = "true"; // or the notebook eats the arrow keys
-  element.addEventListener("keydown", (event) => event.stopPropagation());
-  const id = `aitrain-${Math.random().toString(36).slice(2)}`;
-  const name = document.createElement("label");
-  name.htmlFor = id;
-  name.textContent = label;
-  if (help) name.title = help;
-  const range = document.createElement("input");
-  range.type = "range";
-  range.id = id;
-  const field = document.createElement("input");
-  field.type = "text";
-  field.inputMode = "decimal";
-  field.size = 7;
-  field.autocomplete = "off";
-  field.setAttribute("aria-label", unit ? `${label}, ${unit}` : label);
-  const after = document.createElement("span");
-  after.className = "aitrain-unit";
-  after.textContent = unit;
-  const wrong = document.createElement("span");
-  wrong.className = "aitrain-wrong";
-  wrong.setAttribute("role", "alert");
-  element.append(name, range, field, after, wrong);
-  const positions = log ? Math.max(20, Math.round(POSITIONS_A_DECADE * Math.log10(max / min))) : 0;
-  if (log) {
-    range.min = 0;
-    range.max = positions;
-    range.step = 1;
-  } else {
-    range.min = min;
-    range.max = max;
-    range.step = step || (max - min) / 100;
-  }
-  const position = (value) => (log ? (positions * Math.log(value / min)) / Math.log(max / min) : value);
-  const snapped = (value) => {
-    const kept = Math.min(max, Math.max(min, value));
-    return step ? Math.min(max, min + Math.round((kept - min) / step) * step) : kept;
-  };
-  const at = (place) => {
-    if (!log) return snapped(place);
-    const exact = min * (max / min) ** (place / positions);
-    return step ? snapped(exact) : Number(exact.toPrecision(3));
-  };
-  const said = (value) => (value === 0 && zero ? zero : shortNumber(value));
+  const said = (value) => (value === 0 && zero ? zero : plainOrPower(value, Number.isInteger(value) ? 15 : 6));
   function show() {
-    range.value = position(current);
+    range.value = scale.position(current);
     range.setAttribute("aria-valuetext", `${said(current)}${unit && !(current === 0 && zero) ? ` ${unit}` : ""}`);
     field.value = said(current);
     field.removeAttribute("aria-invalid");
@@ -77,14 +82,15 @@ function makeSlider(options) {
     show();
     onInput(current);
   }
-  range.addEventListener("input", () => take(at(Number(range.value))));
+  range.addEventListener("input", () => take(scale.at(Number(range.value))));
   field.addEventListener("change", () => {
     const typed = field.value.trim().replace(",", ".");
-    const value = zero && typed.toLowerCase() === zero.toLowerCase() ? 0 : Number(typed);
-    if (typed === "" || !Number.isFinite(value) || value < min || value > max) {
+    const named = zero && (typed.toLowerCase() === zero.toLowerCase() || Number(typed) === 0);
+    const value = named && typed ? 0 : Number(typed);
+    if (typed === "" || !Number.isFinite(value) || (!named && (value < min || value > max))) {
       field.setAttribute("aria-invalid", "true"); // the last good value goes on to hold
-      wrong.textContent = `a number from ${shortNumber(min)} to ${shortNumber(max)}`;
-    } else take(step ? snapped(value) : value);
+      wrong.textContent = `a number from ${shortNumber(min)} to ${shortNumber(max)}${zero ? `, or ${zero}` : ""}`;
+    } else take(step && !named ? scale.snapped(value) : value);
   });
   show();
   return {
