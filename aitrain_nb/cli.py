@@ -194,6 +194,7 @@ def predict(
     ],
     second: Annotated[str | None, typer.Option(help="The second text, where the run was trained on pairs.")] = None,
     to: Annotated[Path | None, typer.Option(help="File for the predictions of a table; printed by default.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the file that --to names.")] = False,
     task_file: Annotated[Path | None, OWN_TASK] = None,
 ) -> None:
     """Ask a trained model."""
@@ -203,6 +204,7 @@ def predict(
     _add_task(task_file)
     if to is not None:
         _check_place(to)
+        _check_not_lost(to, what, overwrite=overwrite)
     trainer = load_run(run)
     if not names_a_file(what):
         best = trainer.predict([what] if second is None else [(what, second)]).iloc[0]
@@ -217,6 +219,20 @@ def predict(
     else:
         to.write_text(text, encoding="utf-8")
         typer.echo(f"{len(answers.frame)} rows in {to}")
+
+
+def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
+    """Raise where the answers would take the place of a file: of the data themselves always, of another unless that was said."""
+    if to.exists() and Path(what).exists() and to.samefile(what):
+        raise DataError(
+            f"The answers would take the place of the data in {to.name!r}.",
+            "--to names the same file.",
+            "--to answers.csv",
+        )
+    if to.exists() and not overwrite:
+        raise DataError(
+            f"There is a file {to.name!r} already.", "It would be lost.", "Name another file, or say --overwrite."
+        )
 
 
 def _check_place(file: Path) -> None:

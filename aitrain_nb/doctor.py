@@ -224,8 +224,10 @@ def _ask_kernel() -> tuple[float, str, str]:
     manager, client = start_new_kernel(startup_timeout=60, kernel_name="python3", **quiet)
     try:
         asked = {"sum": "1+1", "prefix": "__import__('sys').prefix"}
-        client.execute("", silent=True, user_expressions=asked)
-        found = client.get_shell_msg(timeout=30)["content"].get("user_expressions", {})
+        question = client.execute("", silent=True, user_expressions=asked)
+        while (reply := client.get_shell_msg(timeout=30))["parent_header"].get("msg_id") != question:
+            pass  # what the kernel said of itself may still be on its way
+        found = reply["content"].get("user_expressions", {})
         texts = {name: found.get(name, {}).get("data", {}).get("text/plain", "") for name in asked}
         return time.perf_counter() - began, texts["sum"], texts["prefix"].strip("'\"").replace("\\\\", "\\")
     finally:

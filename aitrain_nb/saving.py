@@ -22,18 +22,23 @@ if TYPE_CHECKING:
     from aitrain_nb.trainer import Trainer
 
 
-def save_run(trainer: Trainer, folder: str | Path) -> Path:
+def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -> Path:
     """Write the run into a folder.
 
     config.yaml, history.jsonl, changes.jsonl (where anything was changed while it ran), model.safetensors (the weights the model
     holds), run.json and state.json. Each file is written under another name, synced and renamed, so that a reader never sees half
     of one. `fit(output_dir=...)` writes the same while it trains.
 
+    Args:
+        trainer: whose run it is.
+        folder: where to; what this run wrote there before is replaced.
+        overwrite: another run that lies there may be lost.
+
     Raises:
-        DataError: the folder can't be written, or it holds something that isn't a run.
+        DataError: the folder can't be written, or it holds another run or something else.
     """
     folder = Path(folder)
-    check_folder(folder, overwrite=True)
+    check_folder(folder, overwrite=overwrite, run=trainer.run_id)
     ending = trainer.ending or Ending("stopped", "", trainer.step, trainer.order.epochs_completed, trainer.step, None)
     with said(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ def config(tmp_path, table):
 def saved(folder, **fields):
     trainer = ai.prepare(**({"model": "mlp", "max_steps": 12, "evaluate_every": 4} | fields))
     trainer.fit(display="none")
-    ai.save_run(trainer, folder)
+    ai.save_run(trainer, folder, overwrite=True)
     return trainer
 
 
@@ -196,6 +196,15 @@ def test_a_run_answers_a_text_and_a_table(tmp_path, config, table):
     run("train", config, "--to", tmp_path / "run")
     assert run("predict", tmp_path / "run", "Where is it?").output.split(" ")[0] in {"billing", "delivery"}
     run("predict", tmp_path / "run", table, "--to", tmp_path / "out.csv")
+    before = table.read_bytes()
+    for place, why in (
+        (table, "take the place of the data"),
+        (tmp_path / "out.csv", "There is a file 'out.csv' already"),
+    ):
+        refused = runner.invoke(cli.app, ["predict", str(tmp_path / "run"), str(table), "--to", str(place)])
+        assert why in str(refused.exception)
+    assert table.read_bytes() == before
+    run("predict", tmp_path / "run", table, "--to", tmp_path / "out.csv", "--overwrite")
     answers = pd.read_csv(tmp_path / "out.csv")
     assert len(answers) == 120
     expected = ai.load_run(tmp_path / "run").predict(answers["message"].tolist())
@@ -279,3 +288,12 @@ def test_a_loaded_run_brings_its_history_and_says_why_it_cannot_go_on(tmp_path):
     with pytest.raises(ai.ConfigError, match="can't go on"):
         loaded.fit(display="none")
     assert loaded.fingerprint() == before
+
+
+def test_another_run_is_not_lost_unasked(tmp_path):
+    first, second = (ai.prepare(model="mlp", max_steps=3) for _ in range(2))
+    ai.save_run(first, tmp_path / "run")
+    ai.save_run(first, tmp_path / "run")  # its own folder
+    with pytest.raises(ai.DataError, match="holds another run"):
+        ai.save_run(second, tmp_path / "run")
+    ai.save_run(second, tmp_path / "run", overwrite=True)

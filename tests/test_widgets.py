@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import ipywidgets
 import matplotlib.figure
 import numpy as np
 import pytest
@@ -131,7 +132,8 @@ def test_a_click_only_sets_a_lever(page):
         None, "stop", {}, {"type": 3}, {"type": "learning_rate"}, {"type": "learning_rate", "value": "0.1"},
         {"type": "learning_rate", "value": -1}, {"type": "learning_rate", "value": 0}, {"type": "learning_rate", "value": 1e99},
         {"type": "learning_rate", "value": float("nan")}, {"type": "pace", "value": -3}, {"type": "pace", "value": True},
-        {"type": "size", "width": 10**9, "height": 5}, {"type": "size", "width": "1"}, {"type": []}, {"type": "__init__"}, {"type": "eval", "value": "1"},
+        {"type": "size", "width": 10**9, "height": 5}, {"type": "size", "width": "1"}, {"type": []},
+        {"type": "__init__"}, {"type": "eval", "value": "1"},
     ],
 )  # fmt: skip
 def test_a_message_that_makes_no_sense_changes_nothing(page, message):
@@ -468,3 +470,77 @@ def test_a_slider_holds_its_value_without_a_browser():
 def test_a_slider_that_cannot_be_is_refused(arguments):
     with pytest.raises(ai.ConfigError):
         Slider(**{"value": 0.5} | arguments)
+
+
+def test_a_slider_is_one_of_ipywidgets_values():
+    rate = Slider(0.5, "Rate")
+    shown = ipywidgets.interactive(lambda rate: None, rate=rate)
+    assert shown.kwargs_widgets == [rate]
+
+
+def test_the_ends_of_a_slider_stay_around_its_value():
+    rate = Slider(0.9)
+    for name, value in (("max", 0.5), ("min", 0.95)):
+        with pytest.raises(ai.ConfigError, match=r"stands at 0\.9"):
+            setattr(rate, name, value)
+    rate.max = 2
+    rate.value = 1.5
+    with pytest.raises(ai.ConfigError):
+        Slider(0.5, min=0.1, max=1, log=True).min = 0
+
+
+def test_a_run_that_is_made_longer_shows_its_new_length(page):
+    trainer = prepare(epochs=1)
+    trainer.fit("none")
+    trainer.fit(epochs=3)
+    assert page.panels[0].facts["steps"] == 135
+    with pytest.raises(ai.ConfigError, match="no display"):
+        trainer.fit("nowhere", epochs=4)
+    assert trainer.total_steps == 135
+
+
+@pytest.mark.parametrize(("plots", "says"), [(3, "not int"), ([ai.plots.loss, "loss"], "not str")])
+def test_plots_that_are_no_functions_are_refused(page, plots, says):
+    with pytest.raises(ai.ConfigError, match=says):
+        prepare().fit(plots=plots)
+
+
+def test_one_function_is_enough_and_one_that_gives_nothing_is_said(page):
+    prepare(max_steps=3).fit(plots=lambda history: None)
+    assert "gave nothing instead of a matplotlib Figure" in page.handles[1].words
+
+
+def test_a_panel_that_nobody_sees_is_shown_once_more_and_then_lets_a_paused_run_go_on(page, monkeypatch):
+    trainer = prepare(max_steps=30)
+    seen = []
+
+    def lose():
+        while not page.panels or not page.panels[0].is_live:
+            time.sleep(0.01)
+        trainer.control.paused = True
+        page.panels[0].take({"type": "gone"})
+
+    monkeypatch.setattr(monitor, "_LOST_SECONDS", 0.2)
+    thread = threading.Thread(target=lose)
+    thread.start()
+    trainer.watchers.append(lambda record: seen or seen.append(page.panels[0].take({"type": "hello"})))
+    trainer.fit(pace=40)
+    thread.join()
+    assert len(page.handles) == 2, "shown once more"
+    assert page.handles[1].shown[0]["text/html"] == page.handles[0].shown[0]["text/html"]
+    assert "<figure" in page.handles[1].shown[-1]["text/html"]
+    assert trainer.ending.state == "done"
+
+
+def test_the_twin_is_kept_for_a_page_whose_output_could_not_be_replaced(page):
+    prepare().fit()
+    page.panels[0].take({"type": "twin"})
+    message, _ = page.sent[-1]
+    assert message == {"type": "twin", "html": page.handles[0].shown[-1]["text/html"]}
+
+
+def test_where_widgets_live_only_where_they_are_shown_the_panel_is_one(page, monkeypatch):
+    monkeypatch.setenv("VSCODE_PID", "1")
+    prepare(max_steps=3).fit()
+    assert page.handles[0].shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == page.panels[0].model_id
+    assert set(page.handles[0].shown[-1]) == {"text/html", "text/plain"}

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import traitlets
+from ipywidgets import ValueWidget  # type: ignore[import-untyped]
 
 from aitrain_nb import html, numerals
 from aitrain_nb.errors import ConfigError
@@ -13,7 +14,7 @@ from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.placed import Placed
 
 
-class Slider(Placed):
+class Slider(Placed, ValueWidget):
     """A number between two others, chosen by mouse, by arrow keys, or by typing it.
 
     It is an ipywidgets widget: `.value`, `.observe(...)`, inside `HBox` and `interactive_output`. Setting `.value` in code moves
@@ -67,6 +68,20 @@ class Slider(Placed):
             min=float(min), max=float(max), step=float(step), log=log, label=label, unit=unit, help=help, disabled=disabled,
             value=_checked(value, min, max, step), **layout,
         )  # fmt: skip
+
+    @traitlets.validate("min", "max")
+    def _around(self, proposal: Any) -> float:
+        low, high = (
+            proposal["value"] if proposal["trait"].name == name else getattr(self, name) for name in ("min", "max")
+        )
+        if self.trait_has_value("value") and not (
+            low < high and low <= self.value <= high and (low > 0 or not self.log)
+        ):
+            raise ConfigError(
+                f"A slider that stands at {self.value:g} can't go from {low:g} to {high:g}.", "Its ends lie around its value.",
+                "Set .value first.",
+            )  # fmt: skip
+        return float(proposal["value"])
 
     @traitlets.validate("value")
     def _between(self, proposal: Any) -> float:
