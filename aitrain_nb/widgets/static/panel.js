@@ -113,7 +113,7 @@ function placeInWords(run) {
   const whole = (number) => number.toLocaleString("en");
   const parts = [facts.steps ? `step ${whole(state.step)} of ${whole(facts.steps)}` : `step ${whole(state.step)}`];
   if (facts.epochs > 1 && state.epoch) parts.push(`epoch ${state.epoch} of ${facts.epochs}`);
-  if (state.left) parts.push(`${state.left} left`);
+  if (state.left && !run.gone) parts.push(`${state.left} left`);
   if (state.reason) parts.push(state.reason);
   const silent = Date.now() - run.heard;
   if (state.word === "running" && silent > SILENT) parts.push(`nothing heard for ${Math.round(silent / 1000)} s`);
