@@ -79,6 +79,14 @@ def plain_look():
         return quick_look(small_tickets())
 
 
+def test_the_run_that_is_ready_is_ready_where_the_pretrained_model_is_not(plain_look):
+    assert (plain_look.config.model, plain_look.config.method) == ("small-encoder", "scratch")
+    assert any("since minilm isn't at hand" in sentence for sentence in plain_look.sentences)
+    trainer = ai.prepare(plain_look.config, data=plain_look.source, max_steps=1)
+    trainer.fit(display="none")
+    assert trainer.step == 1
+
+
 # the scores
 
 

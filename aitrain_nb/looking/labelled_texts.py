@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +49,8 @@ def look_at_texts(opened: Opened, seconds: float, rows: int | None, say: Callabl
     lengths, token_lengths, told = _lengths(opened, model)
     near, near_note = repeats.near_duplicates(texts, opened.class_names, opened.is_validation, seed)
     suspicious, suspicious_note = suspects.suspicious_rows(texts, opened.class_names, seed)
-    config = fine_tuning.suggest(opened, token_lengths, model.encoder.limit if model.encoder else encoders.LONGEST)
+    ready, instead = _at_hand(opened, model)
+    config = fine_tuning.suggest(ready, token_lengths, model.encoder.limit if model.encoder else encoders.LONGEST)
     scores, used, doubts = _scores(opened, model, token_lengths, seconds, rows, say)
     say("Taking a few training steps to see how long they are.")
     measured, measured_note = _measure(opened, config, seconds * _FOR_STEPS)
@@ -60,7 +62,7 @@ def look_at_texts(opened: Opened, seconds: float, rows: int | None, say: Callabl
         duplicates=repeats.duplicates(texts, opened.class_names),
         contradictions=repeats.contradictions(texts, opened.class_names), near_duplicates=near, suspicious=suspicious,
         sentences=(*told, *opened.balance.sentences, near_note, *([suspicious_note] if suspicious_note else []), *_across(near),
-                   *scoring.sentences(scores, used), measured_note),
+                   *scoring.sentences(scores, used), *instead, measured_note),
         config=config, source=opened.source, doubts=doubts, fine_tune_seconds=measured,
     )  # fmt: skip
 
@@ -76,6 +78,15 @@ def _load(opened: Opened) -> _Model:
         return _Model(encoders.load_encoder(opened.config))
     except ConfigError as error:
         return _Model(None, f"Not run: {error.what} {error.fix}")
+
+
+def _at_hand(opened: Opened, model: _Model) -> tuple[Opened, list[str]]:
+    """The data with a model that can be trained here and now, and what there is to say of it."""
+    if model.encoder is not None or opened.config.method == "scratch":
+        return opened, []
+    small = text_models.small_for(opened.task)[0]
+    said = f"The run below trains {small} from scratch, since {opened.config.model} isn't at hand; pretrained it would learn faster."
+    return replace(opened, config=opened.config.replace(model=small, method="scratch")), [said]
 
 
 def _pairs(opened: Opened) -> Sequence[str] | None:
