@@ -100,13 +100,9 @@ def test_every_lever_acts_while_the_cell_runs(open_book):
     assert book.panel(0).count() == 0, "the static twin stands in its place"
     told = book.do(1)
     changes = [line for line in told.splitlines() if line.startswith("Change")]
-    assert [re.search(r"name='(\w+)'", line)[1] for line in changes] == [
-        "paused",
-        "paused",
-        "learning_rate",
-        "learning_rate",
-        "pace",
-    ]
+    names = [re.search(r"name='(\w+)'", line)[1] for line in changes]
+    assert names[:4] == ["paused", "paused", "learning_rate", "learning_rate"]
+    assert set(names[4:]) == {"pace"}, "0.4 for a moment, if a step began meanwhile, and full speed"
     assert "stopped: by the Stop button; kept" in told
     taken, step = told.splitlines()[-1].split()
     assert taken == step
