@@ -39,6 +39,7 @@ bench: setup
 	$(BIN)/python tests/benchmarks/import_time.py
 	$(BIN)/python tests/benchmarks/live_display.py
 	$(BIN)/python tests/benchmarks/live_latency.py
+	$(BIN)/python tests/benchmarks/live_traffic.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -52,6 +52,27 @@ def step_line(step: int, steps: int, loss: float, lr: float, grad_norm: float) -
     return f"Step {step}/{steps}: loss={numerals.step_loss(loss)}, lr={numerals.rate(lr)}, grad_norm={grad_norm:.2f}"
 
 
+def row_line(row: Mapping[str, Any], number: int, steps: int) -> str:
+    """The line of a row of a history; `number` and `steps` as in `step_line`."""
+    return step_line(number, steps, row["loss"], row["lr"], row["grad_norm"])
+
+
+def write_line(line: str, stream: TextIO) -> None:
+    """Write a line at once, without the arrow where the stream knows none: a run must not end for that."""
+    stream.write(encodable(line, stream) + "\n")
+    stream.flush()
+
+
+def encodable(line: str, stream: TextIO) -> str:
+    """The line as this stream can write it: a pipe or an old console may know no arrow."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        return line.replace("←", "<-").encode(encoding, errors="replace").decode(encoding)
+    return line
+
+
 def epoch_line(
     epoch: float, training_loss: float, validation_loss: float, *, score: tuple[str, float] | None = None,
     overfitting: bool = False,
@@ -136,8 +157,7 @@ class TextDisplay:
             self._write(header_line(epoch, trainer.plan.total_epochs))
         if self._first or number % trainer.config.log_every == 0 or record.step == trainer.total_steps:
             self._first = False
-            row = trainer.history.last
-            self._write(step_line(number, trainer.steps_per_epoch, row["loss"], row["lr"], row["grad_norm"]))
+            self._write(row_line(trainer.history.last, number, trainer.steps_per_epoch))
             self._report_trouble()
 
     def _report_trouble(self) -> None:
@@ -150,16 +170,10 @@ class TextDisplay:
         self._troubles = len(troubles)
 
     def _write(self, line: str) -> None:
-        encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        try:
-            line.encode(encoding)
-        except UnicodeEncodeError:  # a pipe or an old console that knows no arrow: a run must not end for that
-            line = line.replace("←", "<-").encode(encoding, errors="replace").decode(encoding)
         if self._bar is not None:
-            self._bar.write(line, file=self._stream)
+            self._bar.write(encodable(line, self._stream), file=self._stream)
         else:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            write_line(line, self._stream)
 
 
 class NoDisplay:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import overfitting
-from aitrain_nb.displays import NoDisplay, epoch_line, find_display, header_line, pictures_of, step_line
+from aitrain_nb.displays import NoDisplay, epoch_line, find_display, header_line, pictures_of, row_line, write_line
 from aitrain_nb.engine.interrupts import deferred_interrupt
 from aitrain_nb.following import FollowedRun, follow_history
 from aitrain_nb.records import Ending
@@ -127,12 +127,10 @@ class TextFollower:
         if epoch != self._epoch:
             self._epoch = epoch
             self._write(header_line(epoch, state.epochs))
-        self._write(step_line(number, state.steps_per_epoch, row["loss"], row["lr"], row["grad_norm"]))
+        self._write(row_line(row, number, state.steps_per_epoch))
 
     def _write(self, line: str) -> None:
-        encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        self._stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
-        self._stream.flush()
+        write_line(line, self._stream)
 
 
 followers: Mapping[str, Callable[..., Any] | str] = {

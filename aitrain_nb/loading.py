@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from aitrain_nb.trainer import Trainer
 
 
+_AS_THEY_WERE = "Bring the data back as they were, or train again."
+
+
 def load_run(folder: str | Path) -> Trainer:
     """The trainer of a saved run with the weights it kept: it predicts and evaluates.
 
@@ -50,7 +53,6 @@ def load_run(folder: str | Path) -> Trainer:
             f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
         )  # fmt: skip
     trainer = prepare(TrainConfig.from_yaml(folder / CONFIG))
-    same = "Bring the data back as they were, or train again."
     if list(trainer.data.label_names) != facts.get("labels"):
         raise DataError(
             "The data have other classes than when the run was made.",
@@ -60,14 +62,13 @@ def load_run(folder: str | Path) -> Trainer:
         raise DataError(
             "The data are not those of the run.",
             "Examples were added, changed or moved to the other side, so its tokenizer and its test would no longer be what they were.",
-            same,
+            _AS_THEY_WERE,
         )
     try:
         load_model(trainer.model, str(folder / WEIGHTS))
     except Exception as error:
         raise DataError(
-            f"Can't load the weights of {folder.name!r}.", str(error).split("\n", maxsplit=1)[0],
-            "Bring the data back as they were, or train again.",
+            f"Can't load the weights of {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], _AS_THEY_WERE,
         ) from error  # fmt: skip
     if trainer.fingerprint() != facts.get("fingerprint"):
         raise DataError(
@@ -76,7 +77,7 @@ def load_run(folder: str | Path) -> Trainer:
     trainer.history, trainer.step, trainer.is_loaded = _history(folder), int(facts["step"]), True
     if (
         len(trainer.history) > trainer.step
-    ):  # a process that went on, and has gone, left rows of after the weights it kept
+    ):  # the process that went on has gone, and left rows of after the weights it kept
         trainer.history.cut(trainer.step)
     trainer.ending = read_ending(facts.get("ending"))
     return trainer

@@ -210,16 +210,10 @@ class Trainer(Phases):
             DataError: the folder can't be written, or holds something else than this run.
         """
         self._check_can_train()
-        factory = find_display(display)
-        before_longer = self.config, self.plan
+        watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
+        if output_dir is not None:
+            watching.append(RunWriter(self, output_dir, overwrite=overwrite))
         self._lengthen(changes)
-        try:
-            watching: list[Display] = [factory(self, pictures_of(plots))]
-            if output_dir is not None:
-                watching.append(RunWriter(self, output_dir, overwrite=overwrite))
-        except BaseException:
-            self.config, self.plan = before_longer
-            raise
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
@@ -244,10 +238,8 @@ class Trainer(Phases):
         if self.ending is None:
             self._finish("failed", "it could not begin")
         assert self.ending is not None
-        with (
-            whole(),
-            ExitStack() as each,
-        ):  # an interrupt waits, and one that fails doesn't keep the others from their end
+        # an interrupt waits, and a display that fails doesn't keep the others from their end
+        with whole(), ExitStack() as each:
             for watcher in reversed(watching):
                 each.callback(watcher.end, self.ending)
 

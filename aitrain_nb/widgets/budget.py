@@ -1,4 +1,4 @@
-"""When a picture may be drawn again, so that watching never costs more than a small share of the run."""
+"""When a picture may be drawn again, so that watching costs a small share of the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Budget:
     Args:
         now: the time at the start, in seconds of a clock that only goes forward.
         shared_by: how many things draw within the share: each waits so many times as long.
-        longest: seconds between two drawings, however much one costs.
+        longest: seconds between two drawings, however much one costs: what takes long then costs a larger share.
     """
 
     def __init__(self, now: float, shared_by: int = 1, longest: float = math.inf) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from aitrain_nb import html
-from aitrain_nb.displays import is_notebook, step_line
+from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.widgets.monitor import Monitor, Subject
 
@@ -31,8 +31,7 @@ def subject_of(trainer: Trainer) -> Subject:
 
     def line() -> str:
         row = trainer.history.last
-        _, number = trainer.plan.place_of(row["step"])
-        return step_line(number, trainer.steps_per_epoch, row["loss"], row["lr"], row["grad_norm"])
+        return row_line(row, trainer.plan.place_of(row["step"])[1], trainer.steps_per_epoch)
 
     def rate() -> float:
         return trainer.history.changed("learning_rate", trainer.step + 1) or trainer.plan.peak
@@ -60,8 +59,7 @@ def subject_followed(run: FollowedRun, state: RunState) -> Subject:
 
     def line() -> str:
         row = run.history.last
-        _, number = newest().place_of(row["step"])
-        return step_line(number, newest().steps_per_epoch, row["loss"], row["lr"], row["grad_norm"])
+        return row_line(row, newest().place_of(row["step"])[1], newest().steps_per_epoch)
 
     def rate() -> float:
         return run.history.changed("learning_rate", run.step + 1) or newest().peak
@@ -92,7 +90,28 @@ def _check_notebook() -> None:
         )
 
 
-class PanelDisplay:
+class _Shown:
+    """A display whose monitor is made when there is something to show: then everything about the run is known."""
+
+    panel = True
+
+    def __init__(self) -> None:
+        _check_notebook()
+        self._monitor: Monitor | None = None
+
+    def __call__(self, record: Any) -> None:
+        """Show what is new, if it is time for it."""
+        del record
+        if self._monitor is not None:
+            self._monitor.tick()
+
+    def end(self, ending: Ending) -> None:
+        """Put the static twin in its place."""
+        if self._monitor is not None:
+            self._monitor.end(ending)
+
+
+class PanelDisplay(_Shown):
     """Curves and levers while the run goes on; its static twin afterwards.
 
     Args:
@@ -103,25 +122,16 @@ class PanelDisplay:
         ConfigError: there is no notebook to show it in.
     """
 
-    panel = True
-
     def __init__(self, trainer: Trainer, plots: Plots = ()) -> None:
-        _check_notebook()
-        stop = lambda: trainer.stop("by the Stop button")  # noqa: E731
-        self._monitor = Monitor(subject_of(trainer), trainer.control, stop, plots=plots, panel=self.panel)
+        super().__init__()
+        self._trainer, self._plots = trainer, plots
 
     def begin(self) -> None:
         """Show it."""
+        trainer = self._trainer
+        stop = lambda: trainer.stop("by the Stop button")  # noqa: E731
+        self._monitor = Monitor(subject_of(trainer), trainer.control, stop, plots=self._plots, panel=self.panel)
         self._monitor.begin()
-
-    def __call__(self, record: Any) -> None:
-        """Show what is new, if it is time for it."""
-        del record
-        self._monitor.tick()
-
-    def end(self, ending: Ending) -> None:
-        """Put the static twin in its place."""
-        self._monitor.end(ending)
 
 
 class PictureDisplay(PanelDisplay):
@@ -130,7 +140,7 @@ class PictureDisplay(PanelDisplay):
     panel = False
 
 
-class PanelFollower:
+class PanelFollower(_Shown):
     """Curves of a run that another process writes; its static twin afterwards. Before it begins, what is waited for.
 
     Args:
@@ -141,12 +151,9 @@ class PanelFollower:
         ConfigError: there is no notebook to show it in.
     """
 
-    panel = True
-
     def __init__(self, run: FollowedRun, plots: Plots = ()) -> None:
-        _check_notebook()
+        super().__init__()
         self._run, self._plots = run, plots
-        self._monitor: Monitor | None = None
         self._place: Any = None
         self._said = ""
 
@@ -156,27 +163,24 @@ class PanelFollower:
 
     def __call__(self, record: Any) -> None:
         """Show what is new, if it is time for it."""
-        del record
-        if self._monitor is not None:
-            self._monitor.tick()
-        elif self._run.state is None:
+        super().__call__(record)
+        if self._monitor is None and self._run.state is None:
             self._say(self._run.text())
-        elif not self._run.is_behind:
-            self._begin(self._run.state)
+        elif self._monitor is None and not self._run.is_behind:
+            self._begin()
 
     def end(self, ending: Ending) -> None:
         """Put the static twin in its place."""
         if self._monitor is None and self._run.state is not None:
-            self._begin(self._run.state)
-        if self._monitor is not None:
-            self._monitor.end(ending)
-        else:
+            self._begin()
+        if self._monitor is None:
             self._say(ending.line)
+        super().end(ending)
 
-    def _begin(self, state: RunState) -> None:
-        self._monitor = Monitor(
-            subject_followed(self._run, state), controls=[], plots=self._plots, panel=self.panel, place=self._place
-        )
+    def _begin(self) -> None:
+        assert self._run.state is not None
+        subject = subject_followed(self._run, self._run.state)
+        self._monitor = Monitor(subject, controls=[], plots=self._plots, panel=self.panel, place=self._place)
         self._monitor.begin()
 
     def _say(self, sentence: str) -> None:

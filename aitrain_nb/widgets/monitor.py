@@ -240,9 +240,8 @@ class Monitor:
         else:
             self._handle.update({"text/html": self._status_line()}, raw=True)
         ended = time.perf_counter()
-        self._budget.spend(
-            ended if self._sends_all else began, ended
-        )  # all of a long history is sent once, and isn't the rule
+        # all of a long history is sent once and isn't the rule, so it isn't charged
+        self._budget.spend(ended if self._sends_all else began, ended)
         for picture in self._pictures:
             picture.draw_if_due(ended)
 
@@ -278,9 +277,8 @@ class Monitor:
 
     def _state(self, ending: Ending | None) -> dict[str, Any]:
         subject, step = self.subject, self._step()
-        wish = (
-            self._control.learning_rate if self._control else None
-        )  # it may not have been taken yet: the run is paused, say
+        # a wish may not have been taken yet: the run is paused, say
+        wish = self._control.learning_rate if self._control else None
         return {
             "word": self._word(ending), "step": step, "epoch": subject.epoch() if step else 0, "line": subject.line() if step else "",
             "left": "" if ending else self._time_left(step), "reason": ending.line if ending else subject.reason(),

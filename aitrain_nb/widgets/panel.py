@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
     from aitrain_nb.control import Control
 
-_UNREACHED = (
-    "This page can't reach it before its cell has ended; the interrupt button (■) ends it and keeps the best weights."
-)
+_UNREACHED = "This page can't reach it before its cell has ended; the interrupt button (■) ends the cell."
 _LARGEST = 10_000
 CONTROLS = ("pause", "step", "stop", "learning_rate", "pace")
 """What a panel can offer."""

@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 from aitrain_nb import plots as pictures
 from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change, Control
-from aitrain_nb.displays import is_notebook, step_line
+from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending
@@ -255,7 +255,7 @@ class TransformersMonitor(TrainerCallback):
 
         def line() -> str:
             row = history.last
-            return step_line(row["step"], state.max_steps, row["loss"], row["lr"], row["grad_norm"])
+            return row_line(row, row["step"], state.max_steps)
 
         subject = Subject(
             history,

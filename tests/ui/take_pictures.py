@@ -22,7 +22,7 @@ def live_panel(server, browser):
     book.run(0)
     panel = book.panel(0)
     panel.wait_for(timeout=60_000)
-    book.until(lambda: int(book.data(0, "rows") or 0) >= 20)
+    book.until(lambda: int(book.data(0, "rows") or 0) >= 24)
     field = panel.get_by_role("textbox", name="Learning rate")
     field.fill("0.012")
     field.press("Enter")

@@ -61,7 +61,8 @@ def test_a_paused_run_whose_cell_is_run_again_goes_on_to_its_end(open_book):
 def test_inside_an_output_widget_the_twin_comes_too(open_book):
     book = open_book(
         [
-            f"import ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\n{PREPARE}with out:\n    trainer.fit(pace=20, epochs=2)"
+            f"import ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\n{PREPARE}with out:\n    trainer.fit(pace=20, epochs=2)",
+            "for _ in range(6):\n    ai.prepare(model='mlp', max_steps=3).fit()",
         ]
     )
     start(book)
@@ -69,6 +70,9 @@ def test_inside_an_output_widget_the_twin_comes_too(open_book):
     book.wait_for(0, 10)
     book.output(0).locator("figure img").wait_for(timeout=10_000)
     assert "by the Stop button" in book.output(0).inner_text()
+    book.do(1)  # newer panels take its place in memory
+    book.page.wait_for_timeout(1000)
+    assert book.output(0).locator("figure img").count() == 1, "its picture stays"
 
 
 def test_a_kernel_that_died_is_said(open_book):

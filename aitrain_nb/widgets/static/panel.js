@@ -6,8 +6,7 @@ const SILENT = 15_000; // milliseconds without a word of a run that goes on, aft
 const TWIN_AFTER = 1500; // milliseconds after the end in which the output is replaced; where it wasn't, the twin is asked for
 const CONFIRMED = { pausing: "paused", resuming: "running", stopping: "" };
 const OVER = ["done", "stopped", "failed", "left"]; // left: somebody who followed another process's run went away
-const DEAF =
-  "This notebook hands clicks over only after the cell. Stop with its interrupt button (■, or press I twice): the best weights are kept.";
+const DEAF = "This notebook hands clicks over only after the cell. Stop with its interrupt button (■, or press I twice).";
 const GONE = "The kernel has gone. What is drawn stays as long as this page does.";
 
 /** What is known of the run: shared by all views of the panel. */
@@ -83,7 +82,7 @@ const PARTS = `
     <span class="aitrain-buttons">
       <button type="button" data-does="pause"></button>
       <button type="button" data-does="step" title="Take one step, then wait">Step</button>
-      <button type="button" data-does="stop" title="Finish this step, keep the best weights and return">Stop</button>
+      <button type="button" data-does="stop" title="Finish this step, then end the run">Stop</button>
     </span>
   </div>
   <div class="aitrain-hint" role="note" hidden></div>
@@ -170,6 +169,7 @@ function renderPanel({ el, shared: run }) {
     if (run.twin) {
       end();
       el.innerHTML = run.twin; // the kernel's own HTML, as it stands in the notebook elsewhere
+      el.dataset.last = "yes"; // and there it stays
       return;
     }
     const over = OVER.includes(run.state.word);

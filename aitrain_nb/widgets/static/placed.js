@@ -112,7 +112,7 @@ function settleEverywhere(model, build, places) {
     clearTimeout(gone);
     for (const [el, one] of living) {
       if (one.end) one.end();
-      el.replaceChildren(...one.twin);
+      if (!one.root.dataset.last) el.replaceChildren(...one.twin); // but for a widget that has shown its last itself
     }
   };
 }
