@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
     from aitrain_nb.widgets.monitor import Monitor
+    from aitrain_nb.widgets.playground import Playground
     from aitrain_nb.widgets.slider import Slider
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ _HOMES = {
     "Dataset": "data",
     "Splits": "data",
     "Monitor": "widgets.monitor",
+    "Playground": "widgets.playground",
     "Slider": "widgets.slider",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
     **dict.fromkeys(("AitrainError", "ConfigError", "DataError", "ModelError", "PhaseError", "StopTraining"), "errors"),
@@ -67,6 +69,7 @@ __all__ = [
     "ModelError",
     "Monitor",
     "PhaseError",
+    "Playground",
     "Slider",
     "Splits",
     "StopTraining",
