@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb import overfitting, plots
+from aitrain_nb import plots
 from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change
 from aitrain_nb.displays import find_display, pictures_of
@@ -304,9 +304,7 @@ class Trainer(Phases):
         self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
         score = evaluation.score(self.config.best_metric)
         evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
-        rows = self.history.evaluations
-        verdict = overfitting.check_rows(rows)
-        evaluation.overfitting = verdict.overfitting
+        evaluation.overfitting = self.history.verdict.overfitting
         return evaluation
 
     def evaluate(self, split: str = "validation") -> Evaluation:
@@ -367,8 +365,7 @@ class Trainer(Phases):
     def plot(self) -> Picture:
         """The run so far: training and validation loss, what knowing nothing costs, and the weights that were kept."""
         kept = self.ending.kept_step if self.ending is not None else self.kept_step
-        notes = annotate(self.history, kept)
-        return plots.loss(self.history.frame(), classes=len(self.class_names), notes=notes)
+        return plots.loss(self.history, classes=len(self.class_names), notes=annotate(self.history, kept))
 
     # small questions
 
