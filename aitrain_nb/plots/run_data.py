@@ -49,10 +49,10 @@ class RunData:
         Raises:
             DataError: it is neither.
         """
-        if hasattr(history, "tail") and hasattr(history, "evaluations"):
-            return cls._of_history(history, annotate(history) if notes is None else notes)
         if hasattr(history, "columns"):
             return cls._of_frame(history, notes or ())
+        if hasattr(history, "evaluations"):
+            return cls._of_history(history, annotate(history) if notes is None else notes)
         raise DataError(
             f"A picture of a run can't be drawn from {type(history).__name__}.", "It takes a History, or its frame().",
             "ai.plots.loss(trainer.history)",
