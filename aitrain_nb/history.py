@@ -38,7 +38,8 @@ class History:
     they are. Steps may be missing, where somebody else's loop tells of some of them only; they stand in rising order.
 
     `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run. `cuts` counts how
-    often rows were taken back: a reader that has seen some of them then begins anew.
+    often rows were taken back: a reader that has seen some of them then begins anew. `is_on_show` says that its picture stands in the
+    output of the cell that runs: then the history as that cell's last line doesn't show it once more.
 
     Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
@@ -50,6 +51,7 @@ class History:
         self.troubles: list[Trouble] = []
         self.changes: list[Change] = []
         self.cuts = 0
+        self.is_on_show = False
 
     def add_change(self, change: Change) -> None:
         """Keep what was changed while the run was going on."""
@@ -204,6 +206,9 @@ class History:
         rows = self.evaluations or [self.last]
         names = [name for name in rows[-1] if name not in {"seconds", "targets"}]
         cells = [[f"{row[name]:.4g}" if name in row else "" for name in names] for row in rows[-20:]]
+        head = ("History", f"{self.last['step']} steps")
+        if self.is_on_show:
+            return html.section(*head, html.element("p", self.text()))
         picture = self.plot().to_html(self.text())
-        return html.section("History", f"{self.last['step']} steps", picture, html.element("p", self.text()),
+        return html.section(*head, picture, html.element("p", self.text()),
                             html.details("the evaluations as a table", html.table(names, cells)))  # fmt: skip

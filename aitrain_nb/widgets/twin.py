@@ -68,7 +68,7 @@ def _said(history: History, ending: Ending, seconds: float | None) -> str:
     if seconds is None:
         seconds = sum(row["seconds"] for row in history)
     went = [f"{ending.step:,} steps", f"{last['epoch']:.3g} epochs", numerals.duration(seconds)] if last else []
-    return " · ".join([*went, *filter(None, (ending.reason, ending.kept))])
+    return " · ".join(filter(None, [*went, ending.details]))
 
 
 def _judged(history: History) -> list[dict[str, Any]]:
