@@ -24,9 +24,9 @@ lab: setup
 demo: setup
 	$(BIN)/aitrain-nb demo
 
+# all in one call, so that no processor waits; what takes longest comes first
 test: setup lint
-	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval-lax notebooks
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --nbval-lax tests/ui notebooks tests
 
 lint: setup
 	$(BIN)/ruff check .

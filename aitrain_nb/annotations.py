@@ -93,7 +93,11 @@ def _changes(history: History) -> Iterator[Annotation]:
         following[change.name] = change.step
         if next_step is not None and next_step - change.step <= near:
             continue  # a slider on its way: what counts is where it was let go
-        words = f"learning rate {numerals.rate(change.value)}" if change.name == "learning_rate" else numerals.pace(change.value)
+        words = (
+            f"learning rate {numerals.rate(change.value)}"
+            if change.name == "learning_rate"
+            else numerals.pace(change.value)
+        )
         found.append(Annotation(change.name, change.step, None, None, words, amount=change.value))  # type: ignore[arg-type]
     yield from reversed(found)
 

@@ -55,13 +55,19 @@ def _of_validation(data: RunData) -> list[str]:
     epochs, losses, lost = data.at_epoch[finite], data.validation[finite], data.evaluated[~finite]
     sentences = []
     if len(losses) == 1:
-        sentences = [f"Validation loss {numerals.epoch_loss(losses[0])} at epoch {numerals.epoch(epochs[0])}, evaluated once."]
+        sentences = [
+            f"Validation loss {numerals.epoch_loss(losses[0])} at epoch {numerals.epoch(epochs[0])}, evaluated once."
+        ]
     elif len(losses):
         best, end = losses.argmin(), numerals.epoch_loss(losses[-1])
         lowest = f"at epoch {numerals.epoch(epochs[best])} with {numerals.epoch_loss(losses[best])}"
         sentences = [f"Validation loss is lowest {lowest} and ends at {end}."]
     if len(lost):
-        where = f"evaluation, at step {lost[0]:,.0f}," if len(lost) == 1 else f"evaluations, the first at step {lost[0]:,.0f},"
+        where = (
+            f"evaluation, at step {lost[0]:,.0f},"
+            if len(lost) == 1
+            else f"evaluations, the first at step {lost[0]:,.0f},"
+        )
         sentences.append(f"At {len(lost):,} {where} validation loss is not a finite number.")
     return sentences
 
@@ -86,7 +92,9 @@ def _together(notes: Sequence[Annotation]) -> str:
     if notes[0].kind == "paused":
         return f"{len(notes)} pauses, {numerals.duration(sum(amounts))} in all, {where}."
     if notes[0].kind == "learning_rate":
-        return f"{len(notes)} changes of the learning rate, from {numerals.rate(low)} to {numerals.rate(high)}, {where}."
+        return (
+            f"{len(notes)} changes of the learning rate, from {numerals.rate(low)} to {numerals.rate(high)}, {where}."
+        )
     slowest = min((amount for amount in amounts if amount), default=0.0)
     fastest = 0.0 if 0.0 in amounts else high
     return f"{len(notes)} changes of the pace, from {numerals.pace(slowest)} to {numerals.pace(fastest)}, {where}."
@@ -110,7 +118,9 @@ def of_rates(data: RunData) -> str:
         sentences = [f"Learning rate from {start} to {end}, at most {peak}."]
     sentences += of_notes(data.notes)
     if len(norms):
-        sentences.append(f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}, median {median(norms.tolist()):.3g}.")
+        sentences.append(
+            f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}, median {median(norms.tolist()):.3g}."
+        )
     lost = data.span - len(norms)
     if lost:
         sentences.append(f"At {lost:,} {'step the norm is' if lost == 1 else 'steps the norm is'} not a finite number.")

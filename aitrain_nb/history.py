@@ -40,7 +40,8 @@ class History:
     they are. Steps may be missing, where somebody else's loop tells of some of them only; they stand in rising order.
 
     `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run. `cuts` counts how
-    often rows were taken back: a reader that has seen some of them then begins anew.
+    often rows were taken back: a reader that has seen some of them then begins anew. `is_on_show` says that its picture stands in the
+    output of the cell that runs: then the history as that cell's last line doesn't show it once more.
 
     Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
@@ -49,10 +50,13 @@ class History:
         self._rows: list[list[Any]] = []
         self._waiting: list[list[Any]] = []
         self._evaluations: dict[int, dict[str, float]] = {}
-        self._forget_gathered()
+        self._gathered: list[dict[str, Any]] = []
+        self._ungathered: list[int] = []
+        self._judge = overfitting.Judge()
         self.troubles: list[Trouble] = []
         self.changes: list[Change] = []
         self.cuts = 0
+        self.is_on_show = False
 
     def add_change(self, change: Change) -> None:
         """Keep what was changed while the run was going on."""
@@ -164,9 +168,7 @@ class History:
                 self._judge.add(evaluation.get("train_loss", math.nan), evaluation.get("eval_loss", math.nan))
 
     def _forget_gathered(self) -> None:
-        self._gathered: list[dict[str, Any]] = []
-        self._ungathered = sorted(self._evaluations)
-        self._judge = overfitting.Judge()
+        self._gathered, self._ungathered, self._judge = [], sorted(self._evaluations), overfitting.Judge()
 
     def _row_of(self, step: int) -> list[Any] | None:
         place = bisect_left(self._rows, step, key=lambda row: row[0])
@@ -258,6 +260,9 @@ class History:
         rows = self.evaluations or [self.last]
         names = [name for name in rows[-1] if name not in {"seconds", "targets"}]
         cells = [[f"{row[name]:.4g}" if name in row else "" for name in names] for row in rows[-20:]]
+        head = ("History", f"{self.last['step']} steps")
+        if self.is_on_show:
+            return html.section(*head, html.element("p", self.text()))
         picture = self.plot().to_html(self.text())
-        return html.section("History", f"{self.last['step']} steps", picture, html.element("p", self.text()),
+        return html.section(*head, picture, html.element("p", self.text()),
                             html.details("the evaluations as a table", html.table(names, cells)))  # fmt: skip

@@ -103,7 +103,9 @@ class Judge:
         rise = (tail - lowest) / max(abs(lowest), 1e-12)
         needed = max(MATERIAL_RISE, 3 * self._noise() / max(abs(lowest), 1e-12))
         score = rise / needed
-        where = f"evaluation {places[best] + 1}" if lowest == values[best] else f"smoothed, evaluation {places[bottom] + 1}"
+        where = (
+            f"evaluation {places[best] + 1}" if lowest == values[best] else f"smoothed, evaluation {places[bottom] + 1}"
+        )
         numbers = f"validation loss {tail:.4g} at the end, {lowest:.4g} at its lowest ({where}): {rise:+.1%}"
         if score <= 1:
             reason = f"No material rise: {numbers}, {needed:.1%} would count."

@@ -15,7 +15,7 @@ from aitrain_nb.control import Change
 from aitrain_nb.displays import find_display, pictures_of
 from aitrain_nb.engine.capture import capture
 from aitrain_nb.engine.evaluating import Stopped
-from aitrain_nb.engine.generating import generate
+from aitrain_nb.engine.generating import pieces
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
 from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
@@ -352,7 +352,7 @@ class Trainer(Phases):
             ConfigError: the task doesn't generate, or a number is out of range.
             DataError: the prompt is empty.
         """
-        return prompt + "".join(generate(self, prompt, tokens, temperature, top_k, seed))
+        return prompt + "".join(piece.text for piece in pieces(self, prompt, tokens, temperature, top_k, seed))
 
     def capture(self, *patterns: str) -> AbstractContextManager[Seen]:
         """`with trainer.capture("conv*") as seen:` keeps what matching modules take and give while the block runs.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 POINT_SIZE = 9.0
 """Of words, in points: 12 pixels."""
@@ -29,12 +30,17 @@ class Box(NamedTuple):
 
     def overlaps(self, other: Box) -> bool:
         """Whether they share more than an edge."""
-        return self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+        return (
+            self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+        )
 
     def inside(self, other: Box) -> bool:
         """Whether it lies within the other."""
         return (
-            self.left >= other.left and self.right <= other.right and self.bottom >= other.bottom and self.top <= other.top
+            self.left >= other.left
+            and self.right <= other.right
+            and self.bottom >= other.bottom
+            and self.top <= other.top
         )
 
 
@@ -45,11 +51,11 @@ class Labels:
         room: the area within the axes.
     """
 
-    def __init__(self, axis: Axes) -> None:
+    def __init__(self, figure: Figure, axis: Axes) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        self.axis, self.figure = axis, axis.get_figure()
-        self._renderer = FigureCanvasAgg(self.figure).get_renderer()
+        self.axis, self.figure = axis, figure
+        self._renderer = FigureCanvasAgg(figure).get_renderer()
         self.room = Box(*axis.get_window_extent().extents)
         self._taken: list[Box] = []
         self._curves = np.empty((0, 2))
@@ -58,11 +64,17 @@ class Labels:
         """Where these values are drawn: [n, 2]."""
         return np.asarray(self.axis.transData.transform(np.column_stack([np.atleast_1d(x), np.atleast_1d(y)])))
 
+    def pixel(self, x: float, y: float | None = None) -> tuple[float, float]:
+        """Where this point is drawn; without a height on the lowest one."""
+        return tuple(self.pixels(x, self.axis.get_ylim()[0] if y is None else y)[0].tolist())
+
     def measure(self, text: str, size: float = POINT_SIZE) -> tuple[float, float]:
         """Width and height of one line of words in pixels."""
         from matplotlib.font_manager import FontProperties
 
-        wide, high, _ = self._renderer.get_text_width_height_descent(plain(text), FontProperties(size=size), ismath=False)
+        wide, high, _ = self._renderer.get_text_width_height_descent(
+            plain(text), FontProperties(size=size), ismath=False
+        )
         return wide, max(high, size * 1.35)
 
     def block(self, x: float, y: float, around: float = 6) -> None:
@@ -75,7 +87,9 @@ class Labels:
             return
         points = self.pixels(x, y)
         across = np.arange(points[0, 0], points[-1, 0] + 1, 2.0)
-        self._curves = np.concatenate([self._curves, np.column_stack([across, np.interp(across, points[:, 0], points[:, 1])])])
+        self._curves = np.concatenate(
+            [self._curves, np.column_stack([across, np.interp(across, points[:, 0], points[:, 1])])]
+        )
         for end in (points[0], points[-1]):
             self.block(*end)
 
@@ -84,9 +98,14 @@ class Labels:
         down = np.arange(self.room.bottom, self.room.top, 4.0)
         self._curves = np.concatenate([self._curves, np.column_stack([np.full(len(down), x), down])])
 
-    def find(self, boxes: Iterable[Box]) -> Box | None:
-        """The one that covers least of the curves, the first of equal ones; None where all lie on something or outside."""
-        best, least = None, 1 << 30
+    def find(self, boxes: Iterable[Box], most: int = 1 << 30) -> Box | None:
+        """The one that covers least of the curves, the first of equal ones; None where all lie on something or outside.
+
+        Args:
+            boxes: to choose from.
+            most: points of the curves, two pixels apart, that may be covered.
+        """
+        best, least = None, most + 1
         for box in boxes:
             if not box.inside(self.room) or any(box.overlaps(one) for one in self._taken):
                 continue
@@ -109,15 +128,16 @@ class Labels:
         looks = {"fontsize": POINT_SIZE, "rotation": 90 if upright else 0, "path_effects": halo} | looks
         self.axis.text(*middle, plain(text), ha="center", va="center", transform=self.figure.transFigure, **looks)
 
-    def beside(self, text: str, x: float, size: float = POINT_SIZE) -> Box | None:
-        """Room for upright words beside an upright line at this pixel."""
-        tall, wide = self.measure(text, size)
+    def beside(self, text: str, x: float, most: int = 1 << 30) -> Box | None:
+        """Room for upright words beside an upright line at this pixel; `most` as `find` takes it."""
+        tall, wide = self.measure(text)
         highest = self.room.top - tall - 2
-        return self.find(
+        boxes = (
             Box(left, bottom, left + wide, bottom + tall)
             for bottom in np.arange(highest, self.room.bottom, -14.0)
             for left in (x - wide - 2, x + 3)
         )
+        return self.find(boxes, most)
 
     def around(self, text: str, x: float, y: float, size: float = POINT_SIZE) -> Box | None:
         """Room for words near this pixel."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def learning_rate(history: History | pd.DataFrame, notes: Sequence[Annotation] |
     data.notes = [note for note in data.notes if note.kind == "learning_rate"]
     figure, (left, right) = new_figure(columns=2, width=9, height=3.4)
     finite = np.isfinite(data.norm)
-    few = {"marker": "o", "markersize": 4} if data.span < 3 else {}
+    few: dict[str, Any] = {"marker": "o", "markersize": 4} if data.span < 3 else {}
     left.plot(data.step, np.where(np.isfinite(data.rate), data.rate, np.nan), color=GREEN, **few)
     left.set(title="Learning rate", xlabel="step", ylabel="learning rate")
     right.plot(data.step, np.where(finite, data.norm, np.nan), color=PURPLE, linewidth=0.9, **few)

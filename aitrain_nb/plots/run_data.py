@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class RunData:
     evaluated: np.ndarray
     at_epoch: np.ndarray
     validation: np.ndarray
-    notes: Sequence[Annotation] = field(default=())
+    notes: Sequence[Annotation]
 
     @classmethod
     def of(cls, history: History | pd.DataFrame, notes: Sequence[Annotation] | None = None) -> RunData:
@@ -65,17 +65,19 @@ class RunData:
         evaluations = [
             np.array([row.get(name, math.nan) for row in rows], np.float64) for name in ("step", "epoch", "eval_loss")
         ]
-        return cls(*table[:5], *evaluations, notes=notes)
+        return cls(*[*table[:5], *evaluations], notes=notes)
 
     @classmethod
     def _of_frame(cls, frame: Any, notes: Sequence[Annotation]) -> RunData:
         nothing = np.full(len(frame), math.nan)
-        columns = {name: frame[name].to_numpy(np.float64) if name in frame else nothing for name in (*_NAMES, "eval_loss")}
+        columns = {
+            name: frame[name].to_numpy(np.float64) if name in frame else nothing for name in (*_NAMES, "eval_loss")
+        }
         told = [name for name in frame.columns if name == "train_loss" or str(name).startswith("eval_")]
         # an evaluation whose loss is NaN has its scores, or its training loss
         where = frame[told].notna().any(axis=1).to_numpy(bool) if told else np.zeros(len(frame), bool)
         evaluations = [columns[name][where] for name in ("step", "epoch", "eval_loss")]
-        return cls(*(columns[name] for name in _NAMES), *evaluations, notes=notes)
+        return cls(*[*(columns[name] for name in _NAMES), *evaluations], notes=notes)
 
     @property
     def span(self) -> int:

@@ -12,8 +12,9 @@ import numpy as np
 
 from aitrain_nb import captions, numerals
 from aitrain_nb.lettering import plain
-from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, INK, ORANGE, PURPLE
+from aitrain_nb.plots.base import BLUE, GREEN, GREY, INK, ORANGE, PURPLE
 from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
+from aitrain_nb.plots.marks import apart, draw_uprights, mark_lost, say, say_guess
 from aitrain_nb.plots.run_data import RunData, smooth, thin
 
 if TYPE_CHECKING:
@@ -27,14 +28,10 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
 
 _NARROWEST, _LOWEST = 320, 240
-_LEFT, _RIGHT, _ROW, _BELOW = 82, 14, 19, 40
+_LEFT, _RIGHT, _ROW, _BELOW = 92, 14, 19, 40
 _STRIP, _BETWEEN = 34, 14
-_APART = 10
-"""Pixels between the marks of two evaluations."""
 _FEW = 3
 """Rows that make no line yet: their points are drawn."""
-_MANY = 12
-"""Upright lines from which they are drawn lighter."""
 
 
 def loss(
@@ -48,14 +45,15 @@ def loss(
         title: the heading.
         classes: number of classes; draws the loss of a uniform guess, ln C.
         notes: what is to be said at which step, from `aitrain_nb.annotations`; by default a history says it itself.
-        width, height: in pixels of the page, 1/96 inch; at least 320 and 240.
+        width: in pixels of the page, 1/96 inch; at least 320.
+        height: the same; at least 240.
 
     Raises:
         DataError: it is neither.
     """
     data = RunData.of(history, notes)
     figure, (axis,) = _lay_out(title, data, width, height, strips=0)
-    _draw_loss(axis, data, classes)
+    _draw_loss(figure, axis, data, classes)
     axis.set_xlabel(_mark_steps(axis, data))
     figure.description = captions.of_loss(data)
     return figure
@@ -71,22 +69,23 @@ def run(
         history: a `History`, or its `frame()`: columns step, epoch, loss (nats), lr, grad_norm and, where evaluated, eval_loss.
         classes: number of classes; draws the loss of a uniform guess, ln C.
         notes: what is to be said at which step, from `aitrain_nb.annotations`; by default a history says it itself.
-        width, height: in pixels of the page, 1/96 inch; at least 320 and 240.
+        width: in pixels of the page, 1/96 inch; at least 320.
+        height: the same; at least 240.
 
     Raises:
         DataError: it is neither.
     """
     data = RunData.of(history, notes)
     figure, (top, middle, bottom) = _lay_out("The run", data, width, height, strips=2)
-    _draw_loss(top, data, classes)
-    _draw_strip(middle, data, data.rate, GREEN, "learning\nrate")
-    _draw_strip(bottom, data, data.norm, PURPLE, "gradient\nnorm", may_be_log=True)
+    _draw_loss(figure, top, data, classes)
+    _draw_strip(figure, middle, data, data.rate, GREEN, "learning\nrate")
+    _draw_strip(figure, bottom, data, data.norm, PURPLE, "gradient\nnorm", may_be_log=True)
     for axis in (top, middle):
         _mark_steps(axis, data)
         axis.tick_params(labelbottom=False)
     bottom.set_xlabel(_mark_steps(bottom, data))
     for axis in (middle, bottom):
-        _draw_uprights(axis, data)
+        draw_uprights(axis, data.notes)
     figure.description = captions.of_run(data)
     return figure
 
@@ -98,12 +97,16 @@ def _lay_out(title: str, data: RunData, width: int, height: int, strips: int) ->
     width, height = max(_NARROWEST, width), max(_LOWEST, height)
     figure = Picture(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH)
     figure.few_colours = True
-    figure.suptitle(plain(title, width=max(10, width // 9)), x=4 / width, y=1 - 4 / height, ha="left", va="top", fontsize=10)
+    figure.suptitle(
+        plain(title, width=max(10, width // 9)), x=4 / width, y=1 - 4 / height, ha="left", va="top", fontsize=10
+    )
     has_region = any(note.end is not None for note in data.notes)
     rows = 2 + has_region
     under = _BELOW + strips * (_STRIP + _BETWEEN)
     heights = [(under, height - _ROW * rows - 6)]
-    heights += [(_BELOW + place * (_STRIP + _BETWEEN), _BELOW + place * (_STRIP + _BETWEEN) + _STRIP) for place in range(strips)][::-1]
+    heights += [
+        (_BELOW + place * (_STRIP + _BETWEEN), _BELOW + place * (_STRIP + _BETWEEN) + _STRIP) for place in range(strips)
+    ][::-1]
     axes: list[Axes] = []
     for low, high in heights:
         place = (_LEFT / width, low / height, (width - _LEFT - _RIGHT) / width, (high - low) / height)
@@ -112,7 +115,7 @@ def _lay_out(title: str, data: RunData, width: int, height: int, strips: int) ->
         axis.spines[["left", "bottom"]].set_color(GREY)
         axis.grid(visible=True, alpha=0.25, linewidth=0.6)
         axis.tick_params(labelsize=8.5, labelcolor=INK, color=GREY, length=3)
-        axis.xaxis.label.set_size(POINT_SIZE)
+        axis.xaxis.label.set_fontsize(POINT_SIZE)
         axes.append(axis)
     _set_steps(axes[0], data, width)
     return figure, axes
@@ -134,7 +137,17 @@ def _mark_steps(axis: Axes, data: RunData) -> str:
     ends = list(data.epoch_ends().values())
     if not 1 <= len(ends) <= 30 or not data.epoch[-1] > 1:
         return "step"
-    axis.vlines(ends, 0, 1, transform=axis.get_xaxis_transform(), colors=GREY, linestyles=":", linewidth=0.7, alpha=0.6, zorder=0)
+    axis.vlines(
+        ends,
+        0,
+        1,
+        transform=axis.get_xaxis_transform(),
+        colors=GREY,
+        linestyles=":",
+        linewidth=0.7,
+        alpha=0.6,
+        zorder=0,
+    )
     return "step (dotted: an epoch ends)"
 
 
@@ -149,7 +162,7 @@ def _limits(low: float, high: float, *, from_zero: bool = False) -> tuple[float,
     return (0.0 if from_zero and low >= 0 else low - room), high + room
 
 
-def _draw_loss(axis: Axes, data: RunData, classes: int | None) -> None:
+def _draw_loss(figure: Picture, axis: Axes, data: RunData, classes: int | None) -> None:
     """The curves of the loss, and the words at them."""
     columns = max(50, round(axis.get_window_extent().width))
     finite = np.isfinite(data.loss)
@@ -166,121 +179,38 @@ def _draw_loss(axis: Axes, data: RunData, classes: int | None) -> None:
     axis.yaxis.set_major_locator(_few_ticks(max(2, round(axis.get_window_extent().height / 45))))
     axis.yaxis.set_major_formatter(_short())
     axis.set_ylabel("loss (nats)", fontsize=POINT_SIZE)
-    few = {"marker": "o", "markersize": 5} if len(losses) < _FEW else {}
+    few: dict[str, Any] = {"marker": "o", "markersize": 5} if len(losses) < _FEW else {}
     axis.plot(*thin(steps, losses, columns), color=BLUE, alpha=0.35, linewidth=0.8, **few)
     if len(losses):
         axis.plot(*thin(steps, smoothed, columns), color=BLUE, linewidth=1.8, label="training (bold: smoothed)", **few)
     if len(validation):
         _draw_validation(axis, evaluated, validation, columns)
     if axis.get_legend_handles_labels()[0]:
-        _draw_legend(axis)
-    labels = Labels(axis)
+        _draw_legend(figure, axis)
+    labels = Labels(figure, axis)
     labels.curve(*thin(steps, smoothed, columns))
     labels.curve(*thin(evaluated, validation, columns))
     if len(losses):
-        labels.block(*labels.pixels(steps[-1], losses[-1])[0])
-    _mark_lost(axis, labels, data.evaluated[~known])
-    _say(axis, labels, data, guess, classes)
+        labels.block(*labels.pixel(steps[-1], losses[-1]))
+    mark_lost(labels, data.evaluated[~known])
+    say(labels, data.notes)
+    if guess and classes:
+        say_guess(labels, classes)
 
 
 def _draw_validation(axis: Axes, evaluated: np.ndarray, validation: np.ndarray, columns: int) -> None:
     """A dashed line, solid where it is crowded, with marks that stand apart."""
     x, y = thin(evaluated, validation, columns)
-    crowded = len(validation) > columns / _APART
+    crowded = len(validation) > columns / 10
     axis.plot(x, y, color=ORANGE, linestyle="-" if len(validation) > columns else "--", linewidth=1.4 if crowded else 1.8,
-              label="validation", marker="o", markersize=5, markevery=_apart(axis, x))  # fmt: skip
+              label="validation", marker="o", markersize=5, markevery=apart(axis, x))  # fmt: skip
 
 
-def _apart(axis: Axes, x: np.ndarray) -> list[int]:
-    """The places of points that stand apart, the last one among them."""
-    pixels = axis.transData.transform(np.column_stack([x, np.zeros(len(x))]))[:, 0]
-    shown: list[int] = []
-    for place in range(len(x) - 1, -1, -1):
-        if not shown or pixels[shown[-1]] - pixels[place] >= _APART:
-            shown.append(place)
-    return shown[::-1]
-
-
-def _draw_legend(axis: Axes) -> None:
+def _draw_legend(figure: Picture, axis: Axes) -> None:
     """What the lines are, above the axes on the left, in the row under the title."""
-    figure = axis.get_figure()
     wide, high = figure.get_size_inches() * PIXELS_PER_INCH
-    axis.legend(loc="upper left", bbox_to_anchor=((_LEFT - 4) / wide, 1 - (_ROW + 1) / high), bbox_transform=figure.transFigure,
+    axis.legend(loc="upper left", bbox_to_anchor=((_LEFT - 4 if wide > 420 else 4) / wide, 1 - (_ROW + 1) / high), bbox_transform=figure.transFigure,
                 ncols=2, frameon=False, fontsize=POINT_SIZE, handlelength=2.4, columnspacing=1.4, borderpad=0, borderaxespad=0)  # fmt: skip
-
-
-def _mark_lost(axis: Axes, labels: Labels, steps: np.ndarray) -> None:
-    """A cross at the top for each evaluation whose loss is no finite number."""
-    if not len(steps):
-        return
-    top = axis.get_xaxis_transform()
-    shown = steps[_apart(axis, steps)]
-    height = labels.room.top - 8
-    share = (height - labels.room.bottom) / (labels.room.top - labels.room.bottom)
-    axis.plot(shown, [share] * len(shown), "x", color=DARK_ORANGE, markersize=7, markeredgewidth=2, transform=top, clip_on=False)
-    for x in labels.pixels(shown, np.full(len(shown), axis.get_ylim()[0]))[:, 0]:
-        labels.block(x, height, 7)
-
-
-def _draw_uprights(axis: Axes, data: RunData) -> None:
-    """A line across at everything that happened at one step."""
-    steps = [note.step for note in data.notes if note.end is None and note.value is None]
-    many = len(steps) > _MANY
-    for step in steps:
-        axis.axvline(step, color=GREY, linestyle="-.", linewidth=0.6 if many else 0.9, alpha=0.6 if many else 1)
-
-
-def _say(axis: Axes, labels: Labels, data: RunData, guess: float, classes: int | None) -> None:
-    """Marks for all notes, and words for those that find room, the most important first; the caption has the others."""
-    _draw_uprights(axis, data)
-    notes = sorted(data.notes, key=lambda note: note.rank)
-    for note in notes:
-        if note.end is None and note.value is None:
-            labels.line_at(labels.pixels(note.step, 1)[0, 0])
-    for note in notes:
-        if note.value is not None:
-            labels.block(*labels.pixels(note.step, note.value)[0], 8)
-    for note in notes:
-        if note.end is not None:
-            _name_region(axis, labels, note)
-        elif note.value is not None:
-            _name_point(axis, labels, note)
-        elif (box := labels.beside(note.text, labels.pixels(note.step, 1)[0, 0])) is not None:
-            labels.write(note.text, box, upright=True, color=INK)
-    if guess and axis.get_ylim()[0] < guess < axis.get_ylim()[1]:
-        axis.axhline(guess, color=GREY, linestyle=":", linewidth=1)
-        words = f"knows nothing: ln {classes}"
-        box = labels.along(words, labels.pixels(1, guess)[0, 1])
-        if box is not None:
-            labels.write(words, box, color=INK)
-
-
-def _name_region(axis: Axes, labels: Labels, note: Annotation) -> None:
-    """A shaded and hatched region, with its words in the row above the axes."""
-    axis.axvspan(note.step, note.end, facecolor=ORANGE, alpha=0.12, hatch="//", edgecolor=ORANGE, linewidth=0, zorder=0)
-    room = labels.room
-    shorter = note.text.split(" (")[0]
-    for words in (note.text, shorter, shorter.removeprefix("validation ")):
-        wide, high = labels.measure(words)
-        if wide <= room.right - room.left:
-            box = type(room)(room.right - wide, room.top + 4, room.right, room.top + 4 + high)
-            labels.write(words, box, color=DARK_ORANGE)
-            return
-
-
-def _name_point(axis: Axes, labels: Labels, note: Annotation) -> None:
-    """A ring around a point of the validation curve, with its words near it and a line between."""
-    axis.plot([note.step], [note.value], "o", markersize=10, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.6)
-    x, y = labels.pixels(note.step, note.value)[0]
-    box = labels.around(note.text, x, y)
-    if box is None:
-        return
-    labels.write(note.text, box, color=INK)
-    to = (min(max(x, box.left + 6), box.right - 6), box.bottom if box.bottom > y else box.top)
-    away = math.dist(to, (x, y))
-    start = (x + (to[0] - x) * 7 / away, y + (to[1] - y) * 7 / away)
-    ends = axis.get_figure().transFigure.inverted().transform(np.array([start, to]))
-    axis.plot(*ends.T, color=INK, linewidth=1, transform=axis.get_figure().transFigure)
 
 
 def _few_ticks(count: int) -> Any:
@@ -296,14 +226,16 @@ def _short() -> Any:
     return FuncFormatter(lambda value, _: numerals.rate(value))
 
 
-def _draw_strip(axis: Axes, data: RunData, values: np.ndarray, colour: str, name: str, *, may_be_log: bool = False) -> None:
+def _draw_strip(
+    figure: Picture, axis: Axes, data: RunData, values: np.ndarray, colour: str, name: str, *, may_be_log: bool = False
+) -> None:
     """One of the low axes under the loss: a curve, its name on the left, two or three numbers."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     finite = np.isfinite(values)
     x, y = data.step[finite], values[finite]
     low, high = (float(y.min()), float(y.max())) if len(y) else (math.nan, math.nan)
-    few = {"marker": "o", "markersize": 4} if len(y) < _FEW else {}
+    few: dict[str, Any] = {"marker": "o", "markersize": 4} if len(y) < _FEW else {}
     axis.plot(*thin(x, y, max(50, round(axis.get_window_extent().width))), color=colour, linewidth=1.3, **few)
     if may_be_log and low > 0 and high > 50 * low:
         axis.set_yscale("log")
@@ -314,7 +246,8 @@ def _draw_strip(axis: Axes, data: RunData, values: np.ndarray, colour: str, name
         axis.set_ylim(*_limits(min(low, 0.0) if len(y) else low, high if high else 1.0, from_zero=True))
         axis.yaxis.set_major_locator(_few_ticks(2))
     axis.yaxis.set_major_formatter(_short())
-    figure = axis.get_figure()
     axis.set_ylabel(name, rotation=0, ha="left", va="center", fontsize=POINT_SIZE)
     middle = axis.get_position()
-    axis.yaxis.set_label_coords(4 / (figure.get_figwidth() * PIXELS_PER_INCH), (middle.y0 + middle.y1) / 2, transform=figure.transFigure)
+    axis.yaxis.set_label_coords(
+        4 / (figure.get_figwidth() * PIXELS_PER_INCH), (middle.y0 + middle.y1) / 2, transform=figure.transFigure
+    )

@@ -15,6 +15,7 @@ from aitrain_nb import html, numerals
 from aitrain_nb import plots as pictures
 from aitrain_nb.annotations import annotate
 from aitrain_nb.widgets.budget import Budget
+from aitrain_nb.widgets.front_end import put_on_show
 from aitrain_nb.widgets.live_picture import LivePicture
 from aitrain_nb.widgets.panel import CONTROLS, Panel
 from aitrain_nb.widgets.twin import AGAIN, static_twin
@@ -208,6 +209,7 @@ class Monitor:
             self.panel.leave(html.Markup(twin["text/html"]))
         if self._handle is not None:
             self._handle.update(twin, raw=True)
+            put_on_show(subject.history)
 
     def _draw(self, history: History) -> Figure:
         """The picture that stands for the panel."""
@@ -280,7 +282,7 @@ class Monitor:
         wish = self._control.learning_rate if self._control else None
         return {
             "word": self._word(ending), "step": step, "epoch": subject.epoch() if step else 0, "line": subject.line() if step else "",
-            "left": "" if ending else self._time_left(step), "reason": ending.line if ending else subject.reason(),
+            "left": "" if ending else self._time_left(step), "reason": ending.details if ending else subject.reason(),
             "rate": wish if wish is not None else subject.rate(), "pace": self._control.pace if self._control else None,
         }  # fmt: skip
 

@@ -45,7 +45,8 @@ def static_twin(
         classes: number of classes, for the line of a model that knows nothing.
         notes: sentences about the data, said at the start.
         seconds: how long the call of `fit` took; by default the seconds of its steps.
-        width, height: pixels that the live panel took, so that the page doesn't jump; 0 where there was none.
+        width: pixels that the live panel took; 0 where there was none.
+        height: the same, so that the page doesn't jump.
         again: the code that repeats in another run what was changed in this one.
     """
     words = html.element(
@@ -80,13 +81,16 @@ def _said(history: History, ending: Ending, seconds: float | None) -> str:
     """How long it was in steps and epochs; how long its steps took, and the call that ended, which may have waited or gone on."""
     last = history.last
     if not last:
-        return " · ".join(filter(None, (ending.reason, ending.kept)))
+        return ending.details
     computed = sum(row[_SECONDS] for row in history.tail(0))
     took = f" in {numerals.duration(computed)}" if math.isfinite(computed) else ""
-    went = [f"{ending.step:,} {'step' if ending.step == 1 else 'steps'}{took}", f"{numerals.epoch(last['epoch'])} epochs"]
+    went = [
+        f"{ending.step:,} {'step' if ending.step == 1 else 'steps'}{took}",
+        f"{numerals.epoch(last['epoch'])} epochs",
+    ]
     if seconds is not None:
         went.append(f"this call took {numerals.duration(seconds)}")
-    return " · ".join([*went, *filter(None, (ending.reason, ending.kept))])
+    return " · ".join(filter(None, [*went, ending.details]))
 
 
 def _judged(history: History) -> list[dict[str, Any]]:
@@ -124,12 +128,17 @@ def _tables(rows: list[dict[str, Any]], history: History, again: str) -> list[ht
         names = [name[5:].replace("_", " ") for name in scores]
         shown = _selection(rows)
         cells = [
-            [numerals.epoch(row["epoch"]), f"{row['step']:,}", numerals.epoch_loss(row["train_loss"]), numerals.epoch_loss(row["eval_loss"]),
+            [numerals.epoch(row["epoch"]), f"{row['step']:,}",
+             numerals.epoch_loss(row["train_loss"]), numerals.epoch_loss(row["eval_loss"]),
              *(f"{row[name]:.4g}" if name in row else "" for name in scores), "← Overfitting!" if row["overfitting"] else ""]
             for row in shown
         ]  # fmt: skip
-        table = html.folded_table(["epoch", "step", "training loss", "validation loss", *names, ""], cells, first=_TABLE_ROWS)
-        found.append(html.details("Evaluations as a table", _with_sentence(table, len(shown), len(rows), "evaluations")))
+        table = html.folded_table(
+            ["epoch", "step", "training loss", "validation loss", *names, ""], cells, first=_TABLE_ROWS
+        )
+        found.append(
+            html.details("Evaluations as a table", _with_sentence(table, len(shown), len(rows), "evaluations"))
+        )
     if history.changes:
         chosen = _selection(history.changes)
         changed = [[f"{change.step:,}", change.name.replace("_", " "), f"{change.value:.4g}"] for change in chosen]

@@ -22,11 +22,23 @@ def history_of(steps, evaluations):
     every = steps // evaluations
     spent = 0.0
     for step in range(1, steps + 1):
-        history.add_step([step, step / 100, 2 * math.exp(-step / steps * 3) + abs(chance.gauss(0, 0.1)), 0.01, 1 + chance.random(), 0.001, 8])
+        history.add_step(
+            [
+                step,
+                step / 100,
+                2 * math.exp(-step / steps * 3) + abs(chance.gauss(0, 0.1)),
+                0.01,
+                1 + chance.random(),
+                0.001,
+                8,
+            ]
+        )
         if step % every == 0:
             share = step / steps
             loss = 0.8 + (share - 0.33) ** 2 + chance.gauss(0, 0.01)
-            history.add_evaluation(step, {"train_loss": 2 * math.exp(-share * 3), "eval_loss": loss, "eval_accuracy": 0.5})
+            history.add_evaluation(
+                step, {"train_loss": 2 * math.exp(-share * 3), "eval_loss": loss, "eval_accuracy": 0.5}
+            )
             began = time.process_time()
             assert history.verdict.reason
             spent += time.process_time() - began
@@ -49,7 +61,9 @@ def main():
     arguments.add_argument("--repeats", type=int, default=5)
     repeats = arguments.parse_args().repeats
     static_twin(history_of(10, 1)[0], Ending("done", "", 10, 1.0, 10, 1.0))  # loads matplotlib
-    print(f"{'steps':>7}{'evaluations':>13}{'twin, kB':>10}{'twin, CPU s':>13}{'annotate, ms':>14}{'judging, us/evaluation':>24}")
+    print(
+        f"{'steps':>7}{'evaluations':>13}{'twin, kB':>10}{'twin, CPU s':>13}{'annotate, ms':>14}{'judging, us/evaluation':>24}"
+    )
     for steps, evaluations in ((100, 1), (1000, 100), (5000, 50), (5000, 5000)):
         history, judging = history_of(steps, evaluations)
         ending = Ending("done", "", steps, steps / 100, steps // 3, 0.8)
