@@ -27,11 +27,12 @@ class RunData:
     """One number a step and one an evaluation.
 
     Attributes:
+        notes: what is to be said, and where.
         step: [n], rising; epoch: [n], epochs completed, or NaN; loss: [n] nats; rate: [n]; norm: [n] L2 over all gradients.
         evaluated: [m] steps of the evaluations; at_epoch: [m]; validation: [m] nats. All may hold numbers that aren't finite.
-        notes: what is to be said, and where.
     """
 
+    notes: Sequence[Annotation]
     step: np.ndarray
     epoch: np.ndarray
     loss: np.ndarray
@@ -40,7 +41,6 @@ class RunData:
     evaluated: np.ndarray
     at_epoch: np.ndarray
     validation: np.ndarray
-    notes: Sequence[Annotation]
 
     @classmethod
     def of(cls, history: History | pd.DataFrame, notes: Sequence[Annotation] | None = None) -> RunData:
@@ -65,7 +65,7 @@ class RunData:
         evaluations = [
             np.array([row.get(name, math.nan) for row in rows], np.float64) for name in ("step", "epoch", "eval_loss")
         ]
-        return cls(*[*table[:5], *evaluations], notes=notes)
+        return cls(notes, *table[:5], *evaluations)
 
     @classmethod
     def _of_frame(cls, frame: Any, notes: Sequence[Annotation]) -> RunData:
@@ -77,7 +77,7 @@ class RunData:
         # an evaluation whose loss is NaN has its scores, or its training loss
         where = frame[told].notna().any(axis=1).to_numpy(bool) if told else np.zeros(len(frame), bool)
         evaluations = [columns[name][where] for name in ("step", "epoch", "eval_loss")]
-        return cls(*[*(columns[name] for name in _NAMES), *evaluations], notes=notes)
+        return cls(notes, *(columns[name] for name in _NAMES), *evaluations)
 
     @property
     def span(self) -> int:

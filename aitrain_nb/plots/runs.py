@@ -209,7 +209,8 @@ def _draw_validation(axis: Axes, evaluated: np.ndarray, validation: np.ndarray, 
 def _draw_legend(figure: Picture, axis: Axes) -> None:
     """What the lines are, above the axes on the left, in the row under the title."""
     wide, high = figure.get_size_inches() * PIXELS_PER_INCH
-    axis.legend(loc="upper left", bbox_to_anchor=((_LEFT - 4 if wide > 420 else 4) / wide, 1 - (_ROW + 1) / high), bbox_transform=figure.transFigure,
+    corner = ((_LEFT - 4 if wide > 420 else 4) / wide, 1 - (_ROW + 1) / high)
+    axis.legend(loc="upper left", bbox_to_anchor=corner, bbox_transform=figure.transFigure,
                 ncols=2, frameon=False, fontsize=POINT_SIZE, handlelength=2.4, columnspacing=1.4, borderpad=0, borderaxespad=0)  # fmt: skip
 
 
