@@ -227,7 +227,9 @@ class Walk:
     def text(self) -> str:
         """Where it stands, for a terminal: a line a phase."""
         found = self.records
-        rows = [f"  {i} {phase:<9}{found[phase].brief() if phase in found else '-'}" for i, phase in enumerate(PHASES, 1)]
+        rows = [
+            f"  {i} {phase:<9}{found[phase].brief() if phase in found else '-'}" for i, phase in enumerate(PHASES, 1)
+        ]
         return "\n".join([f"{self.place}: {self.next}", *rows, *self.lines])
 
     def __repr__(self) -> str:
@@ -241,4 +243,8 @@ def folded(calls: list[str]) -> list[str]:
     ['a()', 'for _ in range(3):\\n    b()']
     """
     runs: list[tuple[str, int]] = [(call, len(list(same))) for call, same in groupby(calls)]
-    return [line for call, times in runs for line in ([call] * times if times < 3 else [f"for _ in range({times}):\n    {call}"])]
+    return [
+        line
+        for call, times in runs
+        for line in ([call] * times if times < 3 else [f"for _ in range({times}):\n    {call}"])
+    ]

@@ -31,11 +31,19 @@ class PhaseViews:
         found = []
         for phase in PHASES:
             state = "next" if phase == following else "done" if phase in records else "ahead"
-            box: dict[str, Any] = {"phase": phase, "title": phase.capitalize(), "state": state, "brief": "", "note": "", "html": "", "key": 0}
+            box: dict[str, Any] = {
+                "phase": phase,
+                "title": phase.capitalize(),
+                "state": state,
+                "brief": "",
+                "note": "",
+                "html": "",
+                "key": 0,
+            }
             if phase in records:
                 record = records[phase]
                 brief, view = self._drawn[record.serial]
-                box |= {"brief": brief, "note": _note(record), "html": view, "key": record.serial}
+                box |= {"brief": brief, "note": numerals.duration(record.seconds), "html": view, "key": record.serial}
             found.append(box)
         return found
 
@@ -64,8 +72,3 @@ def _brief(record: Record) -> str:
         return record.brief()
     except PhaseError as error:
         return error.what
-
-
-def _note(record: Record) -> str:
-    changed = " · weights changed" if record.weights_changed else ""
-    return f"{numerals.duration(record.seconds)}{changed}"

@@ -48,7 +48,7 @@ function makeBoxes() {
       item.dataset.state = box.state;
       name.textContent = box.title;
       mark.textContent = STATES[box.state];
-      brief.textContent = box.brief;
+      brief.textContent = box.brief.replaceAll(" %", "\u00a0%");
       note.textContent = box.note;
       button.disabled = !box.html;
       button.setAttribute("aria-expanded", String(open === box.phase));

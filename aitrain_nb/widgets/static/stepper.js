@@ -12,14 +12,11 @@ const STEPPER = `
     <button type="button" data-does="stop" title="After the step under way" hidden>Stop</button>
   </div>
   <div class="aitrain-hint" role="note" hidden></div>
+  <div class="aitrain-click"><span>as code</span><pre tabindex="0" aria-label="This click as code"></pre></div>
   <div class="aitrain-walk"></div>
   <div class="aitrain-lines"></div>
-  <div class="aitrain-code">
-    <span class="aitrain-label">This click as code</span>
-    <pre tabindex="0" aria-label="This click as code"></pre>
-    <details><summary>The whole walk as a cell</summary>
-      <button type="button" data-does="copy">Copy</button><pre tabindex="0" aria-label="The whole walk as a cell"></pre></details>
-  </div>`;
+  <details><summary>The whole walk as a cell</summary>
+    <button type="button" data-does="copy">Copy</button><pre tabindex="0" aria-label="The whole walk as a cell"></pre></details>`;
 
 function showStepper({ model, el }) {
   el.classList.add("aitrain-stepper");
