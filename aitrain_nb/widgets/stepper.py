@@ -49,7 +49,7 @@ class Stepper(Placed):
 
     _esm = source("placed.js", "boxes.js", "stepper.js")
     _css = source("boxes.css", "stepper.css")
-    boxes = traitlets.List().tag(sync=True)
+    boxes: Any = traitlets.List().tag(sync=True)
     told = traitlets.Dict().tag(sync=True)
 
     def __init__(self, trainer: Trainer) -> None:
