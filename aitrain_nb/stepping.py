@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aitrain_nb.displays import evaluation_line, row_line
 from aitrain_nb.engine.interrupts import deferred_interrupt
@@ -237,10 +237,10 @@ class Walk:
 
 
 def folded(calls: list[str]) -> list[str]:
-    """Lines of code, with what is repeated in a loop.
+    r"""Lines of code, with what is repeated in a loop.
 
     >>> folded(["a()", "b()", "b()", "b()"])
-    ['a()', 'for _ in range(3):\\n    b()']
+    ['a()', 'for _ in range(3):\n    b()']
     """
     runs: list[tuple[str, int]] = [(call, len(list(same))) for call, same in groupby(calls)]
     return [

@@ -167,7 +167,8 @@ class Forward(Record):
     def brief(self) -> str:
         """How sure the model is, beside a uniform guess."""
         classes = self.outputs.shape[-1]
-        return f"{numerals.count(classes)} scores each; its favourite gets {numerals.share(float(self.confidence.mean()))}, a guess {numerals.share(1 / classes)}"
+        sure, guess = numerals.share(float(self.confidence.mean())), numerals.share(1 / classes)
+        return f"{numerals.count(classes)} scores each; its favourite gets {sure}, a guess {guess}"
 
     def text(self) -> str:
         """The predictions in sentences."""
