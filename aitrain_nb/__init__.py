@@ -50,6 +50,7 @@ _HOMES = {
     "Splits": "data",
     "Monitor": "widgets.monitor",
     "Slider": "widgets.slider",
+    "Stepper": "widgets.stepper",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
     **dict.fromkeys(("AitrainError", "ConfigError", "DataError", "ModelError", "PhaseError", "StopTraining"), "errors"),
 }
@@ -69,6 +70,7 @@ __all__ = [
     "PhaseError",
     "Slider",
     "Splits",
+    "Stepper",
     "StopTraining",
     "Task",
     "TrainConfig",
