@@ -52,6 +52,7 @@ _HOMES = {
     "Monitor": "widgets.monitor",
     "Playground": "widgets.playground",
     "Slider": "widgets.slider",
+    "Stepper": "widgets.stepper",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
     **dict.fromkeys(("AitrainError", "ConfigError", "DataError", "ModelError", "PhaseError", "StopTraining"), "errors"),
 }
@@ -72,6 +73,7 @@ __all__ = [
     "Playground",
     "Slider",
     "Splits",
+    "Stepper",
     "StopTraining",
     "Task",
     "TrainConfig",

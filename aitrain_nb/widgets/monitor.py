@@ -193,13 +193,14 @@ class Monitor:
                 picture.remove()
             else:
                 picture.draw()
-        _, height = self.panel.size if self.panel is not None else (0, 0)
+        width, height = self.panel.size if self.panel is not None else (0, 0)
         subject = self.subject
         twin = static_twin(
             subject.history,
             ending,
             classes=subject.classes or None,
             notes=subject.notes,
+            width=width,
             height=height,
             seconds=seconds,
             again=subject.again,
@@ -212,9 +213,7 @@ class Monitor:
 
     def _draw(self, history: History) -> Figure:
         """The picture that stands for the panel."""
-        return pictures.run(
-            history.frame(), classes=self.subject.classes or None, notes=annotate(history, self.subject.kept())
-        )
+        return pictures.run(history, classes=self.subject.classes or None, notes=annotate(history, self.subject.kept()))
 
     def _rest(self, panel: Panel, ending: Ending) -> None:
         """Say on the panel that it is over: at once, since the twin takes a moment to draw."""
