@@ -24,9 +24,9 @@ lab: setup
 demo: setup
 	$(BIN)/aitrain-nb demo
 
+# all in one call, so that no processor waits; what takes longest comes first
 test: setup lint
-	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval-lax notebooks
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --nbval-lax tests/ui notebooks tests
 
 lint: setup
 	$(BIN)/ruff check .
@@ -40,6 +40,7 @@ bench: setup
 	$(BIN)/python tests/benchmarks/live_display.py
 	$(BIN)/python tests/benchmarks/live_latency.py
 	$(BIN)/python tests/benchmarks/live_traffic.py
+	$(BIN)/python tests/benchmarks/static_twin.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from aitrain_nb import numerals, overfitting
+from aitrain_nb import numerals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aitrain_nb.control import Change
     from aitrain_nb.history import History
 
 
@@ -22,6 +23,8 @@ class Annotation(NamedTuple):
         end: where the region ends that it is about, or None for a single place.
         value: the loss it points to (nats), or None for the whole height.
         text: what it says.
+        rank: who gets its words first where there isn't room for all; 0 is the most important.
+        amount: what a lever was set to, or the seconds of a pause; None for the others.
     """
 
     kind: Literal["kept", "overfitting", "learning_rate", "pace", "paused", "trouble"]
@@ -29,10 +32,15 @@ class Annotation(NamedTuple):
     end: float | None
     value: float | None
     text: str
+    rank: int = 0
+    amount: float | None = None
 
 
+_RANKS = {"overfitting": 0, "kept": 1, "trouble": 2, "learning_rate": 3, "paused": 4, "pace": 5}
 _NEAR = 0.02
 """Share of the steps so far within which two changes of one lever are one movement of it."""
+_SAME_PAUSE = 0.05
+"""The same for two pauses."""
 
 
 def annotate(history: History, kept_step: int | None = None) -> list[Annotation]:
@@ -43,20 +51,23 @@ def annotate(history: History, kept_step: int | None = None) -> list[Annotation]
         kept_step: the step whose weights the model holds; None for those of the lowest validation loss so far, 0 where nobody
             knows yet.
     """
-    found = [*_verdict(history), *_kept(history, kept_step), *_changes(history), *_trouble(history)]
-    return sorted(found, key=lambda note: note.step)
+    found = [
+        *_verdict(history), *_kept(history, kept_step), *_changes(history), *_pauses(history), *_trouble(history),
+    ]  # fmt: skip
+    return sorted((note._replace(rank=_RANKS[note.kind]) for note in found), key=lambda note: note.step)
 
 
 def _verdict(history: History) -> Iterator[Annotation]:
-    """The region where validation diverges, named in words."""
-    rows = history.evaluations
-    verdict = overfitting.check_rows(rows)
+    """The region where validation diverges, from its lowest loss on, named in words."""
+    verdict = history.verdict
     if not verdict.overfitting or verdict.epoch is None or verdict.onset_epoch is None:
         return
-    best, onset, end = rows[verdict.epoch], rows[verdict.onset_epoch - 1], rows[-1]
-    rise = end["eval_loss"] - best["eval_loss"]
-    text = f"validation diverges from epoch {onset['epoch']:.3g} (+{rise:.2g} since epoch {best['epoch']:.3g})"
-    yield Annotation("overfitting", best["step"], end["step"], None, text)
+    rows = history.evaluations
+    best, onset = rows[verdict.epoch], rows[verdict.onset_epoch - 1]
+    end = next(row for row in reversed(rows) if math.isfinite(row["eval_loss"]))
+    rise = f"+{end['eval_loss'] - best['eval_loss']:.2g} since epoch {numerals.epoch(best['epoch'])}"
+    text = f"validation diverges from epoch {numerals.epoch(onset['epoch'])} ({rise})"
+    yield Annotation("overfitting", best["step"], rows[-1]["step"], None, text)
 
 
 def _kept(history: History, kept_step: int | None) -> Iterator[Annotation]:
@@ -66,28 +77,48 @@ def _kept(history: History, kept_step: int | None) -> Iterator[Annotation]:
         kept_step = min(rows, key=lambda row: row["eval_loss"])["step"]
     for row in rows:
         if row["step"] == kept_step:
-            text = f"kept: epoch {row['epoch']:.3g}, {row['eval_loss']:.3g}"
+            text = f"kept: epoch {numerals.epoch(row['epoch'])}, {row['eval_loss']:.3g}"
             yield Annotation("kept", row["step"], None, row["eval_loss"], text)
 
 
 def _changes(history: History) -> Iterator[Annotation]:
-    """What a person changed while it ran."""
-    said = {
-        "learning_rate": lambda value: f"learning rate {numerals.rate(value)}",
-        "pace": lambda value: f"{value:.3g} steps a second" if value else "full speed",
-        "paused": lambda value: f"paused {numerals.duration(value) if value >= 1 else f'{max(0.1, value):.1f} s'}",
-    }
+    """Rate and pace where a person changed them while it ran."""
     near = max(2.0, _NEAR * history.last.get("step", 0))
     found: list[Annotation] = []
     following: dict[str, int] = {}
     for change in reversed(history.changes):
+        if change.name == "paused":
+            continue
         next_step = following.get(change.name)
         following[change.name] = change.step
-        if next_step is not None and next_step - change.step <= near and change.name != "paused":
+        if next_step is not None and next_step - change.step <= near:
             continue  # a slider on its way: what counts is where it was let go
-        words = said[change.name](change.value)
-        found.append(Annotation(change.name, change.step, None, None, words))  # type: ignore[arg-type]
+        words = (
+            f"learning rate {numerals.rate(change.value)}"
+            if change.name == "learning_rate"
+            else numerals.pace(change.value)
+        )
+        found.append(Annotation(change.name, change.step, None, None, words, amount=change.value))  # type: ignore[arg-type]
     yield from reversed(found)
+
+
+def _pauses(history: History) -> Iterator[Annotation]:
+    """Where it was paused; pauses close together are one note."""
+    near = max(2.0, _SAME_PAUSE * history.last.get("step", 0))
+    groups: list[list[Change]] = []
+    for change in history.changes:
+        if change.name != "paused":
+            continue
+        if groups and change.step - groups[-1][-1].step <= near:
+            groups[-1].append(change)
+        else:
+            groups.append([change])
+    for group in groups:
+        first, last, seconds = group[0].step, group[-1].step, sum(change.value for change in group)
+        words = f"paused {numerals.duration(seconds) if seconds >= 1 else f'{max(0.1, seconds):.1f} s'}"
+        if len(group) > 1:
+            words = f"paused {len(group)} times, " + (f"steps {first} to {last}" if last > first else f"step {first}")
+        yield Annotation("paused", first, None, None, words, amount=seconds)
 
 
 def _trouble(history: History) -> Iterator[Annotation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import numerals
@@ -11,26 +12,118 @@ from aitrain_nb.spreads import with_a_choice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
+    import numpy as np
 
+    from aitrain_nb.annotations import Annotation
+    from aitrain_nb.plots.run_data import RunData
     from aitrain_nb.spreads import Spread
 
 
-def of_rates(history: pd.DataFrame, norms: pd.Series[float]) -> str:
-    """Learning rates of a history, and those of its gradient norms that are finite."""
-    if not len(history):
+_EACH = 5
+"""So many changes of one lever are told one by one; more are told together."""
+
+
+def of_run(data: RunData) -> str:
+    """A whole run: its losses, what happened, learning rate and gradient norm."""
+    sentences = [of_loss(data)]
+    rates, norms = (values[_finite(values)] for values in (data.rate, data.norm))
+    if len(rates):
+        sentences.append(f"Learning rate from {numerals.rate(rates[0])} to {numerals.rate(rates[-1])}.")
+    if len(norms):
+        sentences.append(f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}.")
+    return " ".join(sentences)
+
+
+def of_loss(data: RunData) -> str:
+    """The losses of a run and what happened: numbers that are not finite are counted, many changes are told together."""
+    finite = _finite(data.loss)
+    steps, losses, lost = data.step[finite], data.loss[finite], data.step[~finite]
+    sentences = ["No step with a finite loss yet."]
+    if len(losses):
+        start, end = numerals.step_loss(losses[0]), numerals.step_loss(losses[-1])
+        sentences = [f"Training loss from {start} at step {steps[0]:,.0f} to {end} at step {steps[-1]:,.0f}."]
+        if len(losses) == 1:
+            sentences = [f"Training loss {start} at step {steps[0]:,.0f}, the only one."]
+    if len(lost):
+        where = "step it is" if len(lost) == 1 else "steps it is"
+        sentences.append(f"At {len(lost):,} {where} not a finite number.")
+    return " ".join([*sentences, *_of_validation(data), *of_notes(data.notes)])
+
+
+def _of_validation(data: RunData) -> list[str]:
+    finite = _finite(data.validation)
+    epochs, losses, lost = data.at_epoch[finite], data.validation[finite], data.evaluated[~finite]
+    sentences = []
+    if len(losses) == 1:
+        sentences = [
+            f"Validation loss {numerals.epoch_loss(losses[0])} at epoch {numerals.epoch(epochs[0])}, evaluated once."
+        ]
+    elif len(losses):
+        best, end = losses.argmin(), numerals.epoch_loss(losses[-1])
+        lowest = f"at epoch {numerals.epoch(epochs[best])} with {numerals.epoch_loss(losses[best])}"
+        sentences = [f"Validation loss is lowest {lowest} and ends at {end}."]
+    if len(lost):
+        where = (
+            f"evaluation, at step {lost[0]:,.0f},"
+            if len(lost) == 1
+            else f"evaluations, the first at step {lost[0]:,.0f},"
+        )
+        sentences.append(f"At {len(lost):,} {where} validation loss is not a finite number.")
+    return sentences
+
+
+def of_notes(notes: Sequence[Annotation]) -> list[str]:
+    """The annotations in words, in their order; of more than five changes of one lever one sentence."""
+    sentences, kinds = [], [note.kind for note in notes]
+    for place, note in enumerate(notes):
+        alike = [one for one in notes if one.kind == note.kind]
+        if len(alike) <= _EACH or note.amount is None:
+            at = f" (step {note.step:,.0f})" if note.amount is not None and " times, " not in note.text else ""
+            sentences.append(f"{note.text[0].upper()}{note.text[1:]}{at}.")
+        elif kinds.index(note.kind) == place:
+            sentences.append(_together(alike))
+    return sentences
+
+
+def _together(notes: Sequence[Annotation]) -> str:
+    """Many changes of one lever."""
+    amounts = [note.amount or 0.0 for note in notes]
+    low, high, where = min(amounts), max(amounts), f"steps {notes[0].step:,.0f} to {notes[-1].step:,.0f}"
+    if notes[0].kind == "paused":
+        return f"{len(notes)} pauses, {numerals.duration(sum(amounts))} in all, {where}."
+    if notes[0].kind == "learning_rate":
+        return (
+            f"{len(notes)} changes of the learning rate, from {numerals.rate(low)} to {numerals.rate(high)}, {where}."
+        )
+    slowest = min((amount for amount in amounts if amount), default=0.0)
+    fastest = 0.0 if 0.0 in amounts else high
+    return f"{len(notes)} changes of the pace, from {numerals.pace(slowest)} to {numerals.pace(fastest)}, {where}."
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Where these are finite."""
+    import numpy as np
+
+    return np.isfinite(values)
+
+
+def of_rates(data: RunData) -> str:
+    """Learning rates and gradient norms of a run, as far as they are finite, and where the rate was moved by hand."""
+    if not data.span:
         return "No step has been taken yet: 0 rows."
-    rates = history["lr"].astype(float)
-    rates = rates[rates.abs() < math.inf]
+    rates, norms = (values[_finite(values)] for values in (data.rate, data.norm))
     sentences = ["No learning rate is a finite number."]
     if len(rates):
-        start, end, peak = (numerals.rate(rate) for rate in (rates.iloc[0], rates.iloc[-1], rates.max()))
+        start, end, peak = (numerals.rate(rate) for rate in (rates[0], rates[-1], rates.max()))
         sentences = [f"Learning rate from {start} to {end}, at most {peak}."]
+    sentences += of_notes(data.notes)
     if len(norms):
-        sentences.append(f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}, median {norms.median():.3g}.")
-    lost = len(history) - len(norms)
+        sentences.append(
+            f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}, median {median(norms.tolist()):.3g}."
+        )
+    lost = data.span - len(norms)
     if lost:
-        sentences.append(f"At {lost} {'step the norm is' if lost == 1 else 'steps the norm is'} not a finite number.")
+        sentences.append(f"At {lost:,} {'step the norm is' if lost == 1 else 'steps the norm is'} not a finite number.")
     return " ".join(sentences)
 
 

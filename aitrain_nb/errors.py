@@ -107,6 +107,6 @@ def unknown_name(kind: str, name: object, valid: Iterable[str], meant: str | Non
     names = list(valid)
     best = meant or nearest(str(name), names)[0]
     alike = meant is not None or likeness(str(name), best) >= 0.5
-    listed = ", ".join(nearest(str(name), names) if len(names) <= 8 else names)
+    listed = ", ".join(nearest(str(name), names) if alike or len(names) <= 8 else names)
     fix = f"Did you mean {best!r}?" if alike else "Choose one of them."
     return f"There is no {kind} named {name!r}.", f"The valid names are: {listed}.", fix

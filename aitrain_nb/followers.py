@@ -6,7 +6,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import overfitting
 from aitrain_nb.displays import NoDisplay, epoch_line, find_display, header_line, pictures_of, row_line, write_line
 from aitrain_nb.engine.interrupts import deferred_interrupt
 from aitrain_nb.following import FollowedRun, follow_history
@@ -114,9 +113,10 @@ class TextFollower:
         self._write(ending.line)
 
     def _write_evaluations(self) -> None:
-        rows = self._run.history.evaluations
-        for row, is_marked in zip(rows, overfitting.marked(rows), strict=True):
+        rows, verdict = self._run.history.evaluations, self._run.history.verdict
+        for number, row in enumerate(rows, start=1):
             if row["step"] > self._evaluated:
+                is_marked = verdict.marks(number)
                 self._write(epoch_line(row["epoch"], row["train_loss"], row["eval_loss"], overfitting=is_marked))
         self._evaluated = rows[-1]["step"] if rows else self._evaluated
 

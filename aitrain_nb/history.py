@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aitrain_nb import html, numerals, plots
+from aitrain_nb import html, numerals, overfitting, plots
 from aitrain_nb.control import Change
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ class History:
     they are. Steps may be missing, where somebody else's loop tells of some of them only; they stand in rising order.
 
     `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run. `cuts` counts how
-    often rows were taken back: a reader that has seen some of them then begins anew.
+    often rows were taken back: a reader that has seen some of them then begins anew. `is_on_show` says that its picture stands in the
+    output of the cell that runs: then the history as that cell's last line doesn't show it once more.
 
     Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
@@ -47,9 +50,13 @@ class History:
         self._rows: list[list[Any]] = []
         self._waiting: list[list[Any]] = []
         self._evaluations: dict[int, dict[str, float]] = {}
+        self._gathered: list[dict[str, Any]] = []
+        self._ungathered: list[int] = []
+        self._judge = overfitting.Judge()
         self.troubles: list[Trouble] = []
         self.changes: list[Change] = []
         self.cuts = 0
+        self.is_on_show = False
 
     def add_change(self, change: Change) -> None:
         """Keep what was changed while the run was going on."""
@@ -71,6 +78,10 @@ class History:
 
     def add_evaluation(self, step: int, values: dict[str, float]) -> None:
         """Take an evaluation's numbers for this step's row: names such as eval_loss."""
+        if step in self._evaluations:
+            self._forget_gathered()
+        else:
+            self._ungathered.append(step)
         self._evaluations.setdefault(step, {}).update(values)
 
     def flush(self) -> None:
@@ -103,6 +114,7 @@ class History:
                 self.troubles.append(Trouble(row[0], name, row[column]))
         if self._rows and self._rows[-1][0] == row[0]:
             self._rows.pop()
+            self._forget_gathered()
         self._rows.append(row)
 
     def __len__(self) -> int:
@@ -128,14 +140,39 @@ class History:
 
     @property
     def evaluations(self) -> list[dict[str, Any]]:
-        """The rows that carry an evaluation."""
+        """The rows that carry an evaluation, in rising order of their steps."""
+        self._gather()
+        return list(self._gathered)
+
+    @property
+    def verdict(self) -> overfitting.Verdict:
+        """Whether the evaluations so far say that it overfits; each is judged once."""
+        self._gather()
+        return self._judge.verdict
+
+    def _gather(self) -> None:
+        """Read and judge the evaluations that are new; one whose row isn't there yet waits for it."""
         self.flush()
-        found = []
-        for step, values in self._evaluations.items():
-            place = bisect_left(self._rows, step, key=lambda row: row[0])
-            if place < len(self._rows) and self._rows[place][0] == step:
-                found.append(dict(zip(COLUMNS, self._rows[place], strict=True)) | values)
-        return found
+        waiting, self._ungathered = self._ungathered, []
+        for step in waiting:
+            row = self._row_of(step)
+            if row is None:
+                self._ungathered.append(step)
+            elif self._gathered and self._gathered[-1]["step"] > step:  # it came late: all of them once more
+                self._forget_gathered()
+                self._gather()
+                return
+            else:
+                evaluation = self._evaluations[step]
+                self._gathered.append(dict(zip(COLUMNS, row, strict=True)) | evaluation)
+                self._judge.add(evaluation.get("train_loss", math.nan), evaluation.get("eval_loss", math.nan))
+
+    def _forget_gathered(self) -> None:
+        self._gathered, self._ungathered, self._judge = [], sorted(self._evaluations), overfitting.Judge()
+
+    def _row_of(self, step: int) -> list[Any] | None:
+        place = bisect_left(self._rows, step, key=lambda row: row[0])
+        return self._rows[place] if place < len(self._rows) and self._rows[place][0] == step else None
 
     def evaluation(self, step: int) -> dict[str, float]:
         """The numbers of the evaluation that followed this step; empty where there was none."""
@@ -153,7 +190,7 @@ class History:
     def mean_loss(self, after_step: int) -> float:
         """Training loss since `after_step`: nats, the sum over counted targets divided by their number."""
         self.flush()
-        rows = [row for row in self._rows if row[0] > after_step]
+        rows = self._rows[bisect_right(self._rows, after_step, key=lambda row: row[0]) :]
         targets = sum(row[6] for row in rows)
         return sum(row[2] * row[6] for row in rows) / targets if targets else math.nan
 
@@ -163,6 +200,7 @@ class History:
         self._waiting = [row for row in self._waiting if row[0] <= step]
         self._rows = [row for row in self._rows if row[0] <= step]
         self._evaluations = {key: values for key, values in self._evaluations.items() if key <= step}
+        self._forget_gathered()
         self.troubles = [trouble for trouble in self.troubles if trouble.step <= step]
         self.changes = [change for change in self.changes if change.step <= step]
         self.cuts += len(self) < before
@@ -173,6 +211,24 @@ class History:
 
         rows = list(self)
         return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS))
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write `frame()` to a file of comma-separated values in UTF-8; a step that wasn't evaluated has empty fields there.
+
+        NaN and infinity of a step are written as nan and inf.
+
+        Args:
+            path: of the file, which is written over where it is there.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        names = [*COLUMNS, *dict.fromkeys(name for values in self._evaluations.values() for name in values)]
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(self)
+        return Path(path)
 
     def text(self) -> str:
         """The run in two or three sentences."""
@@ -193,7 +249,7 @@ class History:
 
     def plot(self) -> Any:
         """Loss over the steps, as a matplotlib Figure."""
-        return plots.loss(self.frame())
+        return plots.loss(self)
 
     def __repr__(self) -> str:
         return f"History: {self.text()}"
@@ -204,6 +260,9 @@ class History:
         rows = self.evaluations or [self.last]
         names = [name for name in rows[-1] if name not in {"seconds", "targets"}]
         cells = [[f"{row[name]:.4g}" if name in row else "" for name in names] for row in rows[-20:]]
+        head = ("History", f"{self.last['step']} steps")
+        if self.is_on_show:
+            return html.section(*head, html.element("p", self.text()))
         picture = self.plot().to_html(self.text())
-        return html.section("History", f"{self.last['step']} steps", picture, html.element("p", self.text()),
+        return html.section(*head, picture, html.element("p", self.text()),
                             html.details("the evaluations as a table", html.table(names, cells)))  # fmt: skip

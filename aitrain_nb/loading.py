@@ -34,6 +34,11 @@ def load_run(folder: str | Path) -> Trainer:
     from safetensors.torch import load_model
 
     folder = Path(folder)
+    if not folder.is_dir():
+        raise ConfigError(
+            f"There is no folder {str(folder)!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
+            "Name the folder of a run; relative names begin where the program or notebook runs.",
+        )  # fmt: skip
     state = read_state(folder)
     if state is not None and not state.is_over and not (folder / FACTS).is_file():
         raise ConfigError(

@@ -41,6 +41,19 @@ def epoch_loss(value: float) -> str:
     return f"{value:.0f}" if "e+" in text else text
 
 
+def epoch(value: float) -> str:
+    """Epochs completed: a whole number as such, a part of one with three significant digits, never with an exponent.
+
+    >>> epoch(8.0), epoch(0.3333), epoch(12.5), epoch(0.001), epoch(1234.56), epoch(100000.0), epoch(2.00001)
+    ('8', '0.333', '12.5', '0.001', '1234.6', '100000', '2')
+    """
+    if not math.isfinite(value):
+        return f"{value}"
+    digits = min(9, max(1, 2 - math.floor(math.log10(abs(value))))) if value else 1
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".")
+
+
 def significant(value: float, digits: int = 3) -> str:
     """`value` with this many significant digits, trailing zeros kept.
 
@@ -98,3 +111,12 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def pace(steps_per_second: float) -> str:
+    """How fast a run goes on purpose.
+
+    >>> pace(20), pace(0.5), pace(0)
+    ('20 steps a second', '0.5 steps a second', 'full speed')
+    """
+    return f"{steps_per_second:.3g} steps a second" if steps_per_second else "full speed"

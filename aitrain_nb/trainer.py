@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb import overfitting, plots
+from aitrain_nb import plots
 from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change
 from aitrain_nb.displays import find_display, pictures_of
 from aitrain_nb.engine.capture import capture
 from aitrain_nb.engine.evaluating import Stopped
-from aitrain_nb.engine.generating import generate
+from aitrain_nb.engine.generating import pieces
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
 from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
@@ -304,9 +304,7 @@ class Trainer(Phases):
         self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
         score = evaluation.score(self.config.best_metric)
         evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
-        rows = self.history.evaluations
-        verdict = overfitting.check_rows(rows)
-        evaluation.overfitting = verdict.overfitting
+        evaluation.overfitting = self.history.verdict.overfitting
         return evaluation
 
     def evaluate(self, split: str = "validation") -> Evaluation:
@@ -354,7 +352,7 @@ class Trainer(Phases):
             ConfigError: the task doesn't generate, or a number is out of range.
             DataError: the prompt is empty.
         """
-        return prompt + "".join(generate(self, prompt, tokens, temperature, top_k, seed))
+        return prompt + "".join(piece.text for piece in pieces(self, prompt, tokens, temperature, top_k, seed))
 
     def capture(self, *patterns: str) -> AbstractContextManager[Seen]:
         """`with trainer.capture("conv*") as seen:` keeps what matching modules take and give while the block runs.
@@ -367,8 +365,7 @@ class Trainer(Phases):
     def plot(self) -> Picture:
         """The run so far: training and validation loss, what knowing nothing costs, and the weights that were kept."""
         kept = self.ending.kept_step if self.ending is not None else self.kept_step
-        notes = annotate(self.history, kept)
-        return plots.loss(self.history.frame(), classes=len(self.class_names), notes=notes)
+        return plots.loss(self.history, classes=len(self.class_names), notes=annotate(self.history, kept))
 
     # small questions
 

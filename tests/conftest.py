@@ -16,6 +16,18 @@ settings.register_profile("ci", derandomize=True)  # the same examples each time
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+@pytest.hookimpl(optionalhook=True)  # a hook of pytest-xdist: `make test` spreads the tests over several processes
+def pytest_xdist_make_scheduler(config, log):
+    """A file is run by one process; the browser tests together are one, because they share a JupyterLab and a Chromium."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class BrowserTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "tests/ui" if nodeid.startswith("tests/ui/") else super()._split_scope(nodeid)
+
+    return BrowserTogether(config, log)
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that reaches for another machine fails at once."""

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
+import nbformat
 import pytest
 from typer.testing import CliRunner
 
@@ -78,9 +79,15 @@ def test_the_module_is_the_command():
     assert done.stdout.strip() == f"aitrain-nb {__version__}"
 
 
-def test_the_demo_prints_a_table_of_real_runs():
+def test_the_demo_runs_the_first_lesson_and_prints_a_table_of_real_runs(tmp_path, monkeypatch):
+    """With a short lesson in place of the first one, which nbval runs from top to bottom."""
+    cells = [nbformat.v4.new_code_cell("open('seen', 'w').close()")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / lessons.FIRST)
+    monkeypatch.setattr(lessons, "folder", lambda: tmp_path)
     result = runner.invoke(cli.app, ["demo", "--seeds", "1"])
     assert result.exit_code == 0, result.output
+    assert (tmp_path / "seen").exists()
+    assert f"{lessons.FIRST}: every cell ran" in result.output
     row = re.search(r"^ +0 +([\d.]+) +([\d.]+) +[\d.]+$", result.output, re.MULTILINE)
     assert 2.2 < float(row[1]) < 2.4
     assert float(row[2]) > 0.95

@@ -125,12 +125,25 @@ def test_stripping_drops_what_an_editor_left_in_the_metadata():
     assert dict(cell.metadata) == {}
 
 
-def test_a_picture_at_the_end_of_a_cell_is_shown(tmp_path):
+def executed(tmp_path, *sources):
+    """The outputs of cells that ran one after the other in a real kernel."""
     from nbclient import NotebookClient
 
-    source = "import aitrain_nb as ai\nai.plots.schedule([0.1, 0.2])"
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
-    (output,) = book.cells[0].outputs
-    assert '<img src="data:image/png;base64,' in output.data["text/html"]
-    assert output.data["text/plain"].startswith("Picture: 2 steps")
+    return [cell.outputs for cell in book.cells]
+
+
+def test_what_ends_a_cell_is_shown_and_a_run_that_was_watched_there_is_not_drawn_twice(tmp_path):
+    picture, training, later = executed(
+        tmp_path,
+        "import aitrain_nb as ai\nai.plots.schedule([0.1, 0.2])",
+        'trainer = ai.prepare(model="mlp", max_steps=5)\ntrainer.fit()',
+        "trainer.history",
+    )
+    assert '<img src="data:image/png;base64,' in picture[0].data["text/html"]
+    assert picture[0].data["text/plain"].startswith("Picture: 2 steps")
+    twin, history = (output.data["text/html"] for output in training)
+    assert (twin.count("<img"), history.count("<img")) == (1, 0)
+    assert "5 steps" in history
+    assert later[0].data["text/html"].count("<img") == 1

@@ -31,7 +31,7 @@ HISTORY = pd.DataFrame(
 NOTES = [
     Annotation("kept", 4, None, 1.5, "kept: epoch 2, 1.5"),
     Annotation("overfitting", 2, 4, None, "validation diverges from epoch 2"),
-    Annotation("learning_rate", 3, None, None, "learning rate 5e-4"),
+    Annotation("learning_rate", 3, None, None, "learning rate 5e-4", amount=5e-4),
 ]
 TENSORS = {"weight": [[1.0, -2.0], [0.0, 3.0]], "bias": [0.5, math.nan]}
 ATTENTION = [[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.7, 0.3]]]
@@ -96,7 +96,7 @@ EMPTY = {
 }
 LABELS = {
     "loss": [("step (dotted: an epoch ends)", "loss (nats)")],
-    "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "grad_norm")],
+    "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
     "dials": [("", "weight")],
@@ -167,7 +167,7 @@ def test_a_new_figure_has_as_many_axes_as_columns():
 
 def test_the_loss_plot_draws_training_and_validation():
     axis = DRAWN["loss"]().axes[0]
-    training, smoothed, validation, nothing, _change = axis.get_lines()
+    training, smoothed, validation, _change, _ring, _link, nothing = axis.get_lines()
     assert points(training) == [(1, 2.5), (2, 1.8), (3, 1.2), (4, 0.8)]
     assert points(validation) == [(2, 1.9), (4, 1.5)]
     assert nothing.get_ydata()[0] == pytest.approx(math.log(10))

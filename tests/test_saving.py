@@ -138,6 +138,7 @@ def swap(run):
     ("spoil", "kind", "says"),
     [
         (lambda run: (run / "run.json").unlink(), ai.ConfigError, "holds no run"),
+        (lambda run: run.rename(run.with_name("elsewhere")), ai.ConfigError, "There is no folder"),
         (lambda run: (run / "run.json").write_text("{"), ai.ConfigError, "holds no run"),
         (lambda run: (run / "run.json").write_text('{"format": 99}'), ai.ConfigError, "newer version"),
         (lambda run: (run / "config.yaml").unlink(), ai.ConfigError, "no config file"),
@@ -148,6 +149,7 @@ def swap(run):
     ],
     ids=[
         "no facts",
+        "no folder",
         "half facts",
         "newer",
         "no config",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -42,6 +43,18 @@ class Answers(NamedTuple):
     logits: Tensor | None
 
 
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Inside, the model is in evaluation mode; afterwards each of its modules is in the mode it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 class Evaluator:
     """Asks a model in evaluation mode, without gradients.
 
@@ -75,17 +88,11 @@ class Evaluator:
     def _outputs(self, dataset: Dataset) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         """Logits and inputs, batch by batch, on the model's device."""
         task, model = self._task, self._model
-        modes = [(module, module.training) for module in model.modules()]
-        model.eval()
-        try:
-            with self._threads, self._random.replayed(self._random.state):
-                for indices in torch.arange(len(dataset)).split(self._config.evaluation_batch_size or 256):
-                    columns = task.collate(dataset.take(indices), self._processor)
-                    inputs = {name: value.to(self._device) for name, value in columns.items()}
-                    yield task.outputs(model, inputs), inputs
-        finally:
-            for module, training in modes:
-                module.training = training
+        with evaluation_mode(model), self._threads, self._random.replayed(self._random.state):
+            for indices in torch.arange(len(dataset)).split(self._config.evaluation_batch_size or 256):
+                columns = task.collate(dataset.take(indices), self._processor)
+                inputs = {name: value.to(self._device) for name, value in columns.items()}
+                yield task.outputs(model, inputs), inputs
 
     def answers(self, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> Answers:
         """What the model says about prepared examples; raises Stopped where `stop` says so."""

@@ -64,8 +64,9 @@ def load_image_processor(name: str, *, normalize: bool = True, as_data: Standard
             processor = AutoImageProcessor.from_pretrained(place, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ConfigError(
-            f"Can't load how {name!r} wants its images.", str(error).split("\n", maxsplit=1)[0],
-            "The model's folder needs its preprocessor_config.json.",
+            f"Can't load how {name!r} wants its images.",
+            "It has no preprocessor_config.json that can be read, so it may be no model of images.",
+            f"Use a model of images with its processor, or one of {', '.join(MODELS)}, or bring the file.",
         ) from error  # fmt: skip
     processor.do_normalize = normalize
     if as_data is not None:

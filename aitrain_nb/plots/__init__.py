@@ -6,7 +6,8 @@ Each picture says in a sentence what is to be seen in it (`picture.description`)
 from aitrain_nb.plots.answers import bars, confusion, probabilities, surprise
 from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE, new_figure
 from aitrain_nb.plots.examples import images, samples, worst
-from aitrain_nb.plots.runs import learning_rate, loss, run, schedule
+from aitrain_nb.plots.rates import learning_rate, schedule
+from aitrain_nb.plots.runs import loss, run
 from aitrain_nb.plots.tensors import attention, dials, histograms
 
 __all__ = [

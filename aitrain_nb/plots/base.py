@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
 DARK_ORANGE = "#A84A00"
 """Of the same hue, dark enough for words on white (5.8 : 1)."""
+INK = "#333333"
+"""Words in a picture."""
 LINES = list(
     zip((BLUE, ORANGE, GREEN, PURPLE, GREY, "black"), ("-", "--", "-.", ":", "-", "--"), "os^DvP", strict=True)
 )

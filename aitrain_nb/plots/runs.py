@@ -1,13 +1,21 @@
-"""A run over its steps: loss and validation, learning rate, gradient norm; and the schedule of one to come."""
+"""A run over its steps: loss and validation, learning rate, gradient norm, with words at what happened.
+
+Everything is laid out in pixels of the page, as the live panel lays it out, so that a picture suits the width it gets.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aitrain_nb import captions, numerals
 from aitrain_nb.lettering import plain
-from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE, new_figure
+from aitrain_nb.plots.base import BLUE, GREEN, GREY, INK, ORANGE, PURPLE
+from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
+from aitrain_nb.plots.marks import apart, draw_uprights, mark_lost, say, say_guess
+from aitrain_nb.plots.run_data import RunData, smooth, thin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,206 +23,232 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from aitrain_nb.annotations import Annotation
     from aitrain_nb.figures import Picture
+    from aitrain_nb.history import History
+
+_NARROWEST, _LOWEST = 320, 240
+_LEFT, _RIGHT, _ROW, _BELOW = 92, 14, 19, 40
+_STRIP, _BETWEEN = 34, 14
+_FEW = 3
+"""Rows that make no line yet: their points are drawn."""
 
 
-def loss(history: pd.DataFrame, title: str = "Loss", classes: int | None = None, notes: Sequence[Any] = ()) -> Picture:
+def loss(
+    history: History | pd.DataFrame, title: str = "Loss", classes: int | None = None, notes: Sequence[Annotation] | None = None,
+    *, width: int = 672, height: int = 308,
+) -> Picture:  # fmt: skip
     """Training and validation loss over the steps of a run; a dotted line where an epoch ends.
 
     Args:
-        history: `History.frame()`: columns step, epoch, loss and, where evaluated, eval_loss (nats).
+        history: a `History`, or its `frame()`: columns step, epoch, loss and, where evaluated, eval_loss (nats).
         title: the heading.
         classes: number of classes; draws the loss of a uniform guess, ln C.
-        notes: what is to be said at which step, from `aitrain_nb.annotations`.
+        notes: what is to be said at which step, from `aitrain_nb.annotations`; by default a history says it itself.
+        width: in pixels of the page, 1/96 inch; at least 320.
+        height: the same; at least 240.
+
+    Raises:
+        DataError: it is neither.
     """
-    figure, (axis,) = new_figure()
-    described = _draw_loss(axis, history, classes, notes)
-    axis.set_xlabel(_steps_label(axis, history))
-    axis.set_title(plain(title), loc="left" if any(note.end is not None for note in notes) else "center")
-    figure.description = described
+    data = RunData.of(history, notes)
+    figure, (axis,) = _lay_out(title, data, width, height, strips=0)
+    _draw_loss(figure, axis, data, classes)
+    axis.set_xlabel(_mark_steps(axis, data))
+    figure.description = captions.of_loss(data)
     return figure
 
 
-def run(history: pd.DataFrame, classes: int | None = None, notes: Sequence[Any] = ()) -> Picture:
+def run(
+    history: History | pd.DataFrame, classes: int | None = None, notes: Sequence[Annotation] | None = None,
+    *, width: int = 880, height: int = 400,
+) -> Picture:  # fmt: skip
     """A whole run on one axis of steps: loss with its validation, learning rate, gradient norm.
 
     Args:
-        history: `History.frame()`: columns step, epoch, loss (nats), lr, grad_norm and, where evaluated, eval_loss.
+        history: a `History`, or its `frame()`: columns step, epoch, loss (nats), lr, grad_norm and, where evaluated, eval_loss.
         classes: number of classes; draws the loss of a uniform guess, ln C.
-        notes: what is to be said at which step, from `aitrain_nb.annotations`.
-    """
-    from aitrain_nb.figures import Picture
+        notes: what is to be said at which step, from `aitrain_nb.annotations`; by default a history says it itself.
+        width: in pixels of the page, 1/96 inch; at least 320.
+        height: the same; at least 240.
 
-    figure = Picture(figsize=(9.2, 4.2), layout="constrained")
-    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=[4, 1, 1])
-    for axis in (top, middle, bottom):
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(visible=True, alpha=0.25, linewidth=0.6)
-    top.set_title("The run", loc="left", fontsize=10)
-    described = _draw_loss(top, history, classes, notes)
-    middle.plot(history["step"], history["lr"], color=GREEN)
-    middle.set_ylim(bottom=0)
-    bottom.plot(history["step"], history["grad_norm"], color=PURPLE, linewidth=0.9)
-    norms = history["grad_norm"][history["grad_norm"].between(0, math.inf, inclusive="neither")]
-    if len(norms) and norms.max() > 50 * norms.min():
-        bottom.set_yscale("log")
-    for axis, name in ((middle, "learning\nrate"), (bottom, "grad_norm")):
-        axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-        axis.tick_params(labelsize=8)
+    Raises:
+        DataError: it is neither.
+    """
+    data = RunData.of(history, notes)
+    figure, (top, middle, bottom) = _lay_out("The run", data, width, height, strips=2)
+    _draw_loss(figure, top, data, classes)
+    _draw_strip(figure, middle, data, data.rate, GREEN, "learning\nrate")
+    _draw_strip(figure, bottom, data, data.norm, PURPLE, "gradient\nnorm", may_be_log=True)
+    for axis in (top, middle):
+        _mark_steps(axis, data)
+        axis.tick_params(labelbottom=False)
+    bottom.set_xlabel(_mark_steps(bottom, data))
     for axis in (middle, bottom):
-        _steps_label(axis, history)
-        for note in notes:
-            if note.end is None and note.value is None:
-                axis.axvline(note.step, color=GREY, linestyle="-.", linewidth=0.9)
-    bottom.set_xlabel(_steps_label(top, history))
-    sentences = [described]
-    if len(history):
-        rates = history["lr"]
-        sentences.append(f"Learning rate from {numerals.rate(rates.iloc[0])} to {numerals.rate(rates.iloc[-1])}.")
-    if len(norms):
-        sentences.append(f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}.")
-    figure.description = " ".join(sentences)
+        draw_uprights(axis, data.notes)
+    figure.description = captions.of_run(data)
     return figure
 
 
-def _steps_label(axis: Axes, history: pd.DataFrame) -> str:
-    """Mark where epochs end, where that helps, and give the words for the axis of steps, which are whole numbers."""
-    axis.locator_params(axis="x", integer=True)
-    if "epoch" not in history or not len(history):
+def _lay_out(title: str, data: RunData, width: int, height: int, strips: int) -> tuple[Picture, list[Axes]]:
+    """The picture with its axes: the loss, and strips of the same width under it."""
+    from aitrain_nb.figures import Picture
+
+    width, height = max(_NARROWEST, width), max(_LOWEST, height)
+    figure = Picture(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH)
+    figure.few_colours = True
+    figure.suptitle(
+        plain(title, width=max(10, width // 9)), x=4 / width, y=1 - 4 / height, ha="left", va="top", fontsize=10
+    )
+    has_region = any(note.end is not None for note in data.notes)
+    rows = 2 + has_region
+    under = _BELOW + strips * (_STRIP + _BETWEEN)
+    heights = [(under, height - _ROW * rows - 6)]
+    heights += [
+        (_BELOW + place * (_STRIP + _BETWEEN), _BELOW + place * (_STRIP + _BETWEEN) + _STRIP) for place in range(strips)
+    ][::-1]
+    axes: list[Axes] = []
+    for low, high in heights:
+        place = (_LEFT / width, low / height, (width - _LEFT - _RIGHT) / width, (high - low) / height)
+        axis = figure.add_axes(place, sharex=axes[0] if axes else None)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.spines[["left", "bottom"]].set_color(GREY)
+        axis.grid(visible=True, alpha=0.25, linewidth=0.6)
+        axis.tick_params(labelsize=8.5, labelcolor=INK, color=GREY, length=3)
+        axis.xaxis.label.set_fontsize(POINT_SIZE)
+        axes.append(axis)
+    _set_steps(axes[0], data, width)
+    return figure, axes
+
+
+def _set_steps(axis: Axes, data: RunData, width: int) -> None:
+    """The limits of the steps, which are whole numbers, with room for a mark at both ends."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    low, high = (data.step[0], data.step[-1]) if data.span else (0.0, 1.0)
+    pad = max(0.5 if low == high else 0.0, 7 * (high - low) / (width - _LEFT - _RIGHT))
+    axis.set_xlim(low - pad, high + pad)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=max(2, width // 100), integer=True, min_n_ticks=1))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def _mark_steps(axis: Axes, data: RunData) -> str:
+    """Mark where epochs end, where that helps, and give the words for the axis."""
+    ends = list(data.epoch_ends().values())
+    if not 1 <= len(ends) <= 30 or not data.epoch[-1] > 1:
         return "step"
-    ends = history["step"][history["epoch"].floordiv(1).diff() > 0].tolist()
-    if not 1 <= len(ends) <= 30 or history["epoch"].iloc[-1] <= 1:
-        return "step"
-    axis.vlines(ends, 0, 1, transform=axis.get_xaxis_transform(), colors=GREY, linestyles=":", linewidth=0.7, alpha=0.7)
+    axis.vlines(
+        ends,
+        0,
+        1,
+        transform=axis.get_xaxis_transform(),
+        colors=GREY,
+        linestyles=":",
+        linewidth=0.7,
+        alpha=0.6,
+        zorder=0,
+    )
     return "step (dotted: an epoch ends)"
 
 
-def _draw_loss(axis: Axes, history: pd.DataFrame, classes: int | None, notes: Sequence[Any]) -> str:
-    """The loss on this axis; gives what it shows in words."""
-    finite = history[history["loss"].astype(float).abs() < math.inf]
-    axis.plot(finite["step"], finite["loss"], color=BLUE, alpha=0.35, linewidth=0.8)
-    if len(finite):
-        smooth = finite["loss"].ewm(span=max(2, len(finite) // 20)).mean()
-        axis.plot(finite["step"], smooth, color=BLUE, linewidth=1.8, label="training (smoothed)")
-    if "eval_loss" in history:
-        rows = history[history["eval_loss"].notna()]
-        axis.plot(
-            rows["step"], rows["eval_loss"], color=ORANGE, linestyle="--", marker="o", markersize=5, label="validation"
-        )
-    if classes:
-        axis.axhline(math.log(classes), color=GREY, linestyle=":", linewidth=1)
-        axis.text(1.0, math.log(classes), f"knows nothing: ln {classes}", ha="right", va="bottom", color=GREY,
-                  transform=axis.get_yaxis_transform())  # fmt: skip
-    axis.set_ylabel("loss (nats)")
+def _limits(low: float, high: float, *, from_zero: bool = False) -> tuple[float, float]:
+    """Of an axis: a little room around the values, also where they are all the same."""
+    if not low <= high:
+        return 0.0, 1.0
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        half = abs(high) * 0.1 or 0.5
+        low, high = low - half, high + half
+    room = 0.06 * (high - low)
+    return (0.0 if from_zero and low >= 0 else low - room), high + room
+
+
+def _draw_loss(figure: Picture, axis: Axes, data: RunData, classes: int | None) -> None:
+    """The curves of the loss, and the words at them."""
+    columns = max(50, round(axis.get_window_extent().width))
+    finite = np.isfinite(data.loss)
+    steps, losses = data.step[finite], data.loss[finite]
+    smoothed = smooth(losses, max(2, len(losses) // 20))
+    known = np.isfinite(data.validation)
+    evaluated, validation = data.evaluated[known], data.validation[known]
+    values = np.concatenate([losses, validation])
+    low, high = (values.min(), values.max()) if len(values) else (math.nan, math.nan)
+    guess = math.log(classes) if classes and classes > 1 else 0.0
+    if guess and guess < high * 1.3:
+        low, high = min(low, guess), max(high, guess)
+    axis.set_ylim(*_limits(low, high))
+    axis.yaxis.set_major_locator(_few_ticks(max(2, round(axis.get_window_extent().height / 45))))
+    axis.yaxis.set_major_formatter(_short())
+    axis.set_ylabel("loss (nats)", fontsize=POINT_SIZE)
+    few: dict[str, Any] = {"marker": "o", "markersize": 5} if len(losses) < _FEW else {}
+    axis.plot(*thin(steps, losses, columns), color=BLUE, alpha=0.35, linewidth=0.8, **few)
+    if len(losses):
+        axis.plot(*thin(steps, smoothed, columns), color=BLUE, linewidth=1.8, label="training (bold: smoothed)", **few)
+    if len(validation):
+        _draw_validation(axis, evaluated, validation, columns)
     if axis.get_legend_handles_labels()[0]:
-        axis.legend(frameon=False)
-    for note in notes:
-        _say(axis, note)
-    return " ".join([_describe_loss(history, finite), *_sentences(notes)])
+        _draw_legend(figure, axis)
+    labels = Labels(figure, axis)
+    labels.curve(*thin(steps, smoothed, columns))
+    labels.curve(*thin(evaluated, validation, columns))
+    if len(losses):
+        labels.block(*labels.pixel(steps[-1], losses[-1]))
+    mark_lost(labels, data.evaluated[~known])
+    say(labels, data.notes)
+    if guess and classes:
+        say_guess(labels, classes)
 
 
-def _say(axis: Axes, note: Any) -> None:
-    """One annotation: a shaded and hatched region, an arrow to a point, or a line with its words beside it."""
-    top = axis.get_xaxis_transform()
-    if note.end is not None:
-        axis.axvspan(note.step, note.end, facecolor=ORANGE, alpha=0.12, hatch="//", edgecolor=ORANGE, linewidth=0)
-        axis.text(note.end, 1.01, note.text, ha="right", va="bottom", color=DARK_ORANGE, fontsize=9, transform=top)
-    elif note.value is not None:
-        axis.annotate(
-            note.text, (note.step, note.value), (0, 22), textcoords="offset points", ha="center",
-            arrowprops={"arrowstyle": "->", "color": GREY},
-        )  # fmt: skip
+def _draw_validation(axis: Axes, evaluated: np.ndarray, validation: np.ndarray, columns: int) -> None:
+    """A dashed line, solid where it is crowded, with marks that stand apart."""
+    x, y = thin(evaluated, validation, columns)
+    crowded = len(validation) > columns / 10
+    axis.plot(x, y, color=ORANGE, linestyle="-" if len(validation) > columns else "--", linewidth=1.4 if crowded else 1.8,
+              label="validation", marker="o", markersize=5, markevery=apart(axis, x))  # fmt: skip
+
+
+def _draw_legend(figure: Picture, axis: Axes) -> None:
+    """What the lines are, above the axes on the left, in the row under the title."""
+    wide, high = figure.get_size_inches() * PIXELS_PER_INCH
+    corner = ((_LEFT - 4 if wide > 420 else 4) / wide, 1 - (_ROW + 1) / high)
+    axis.legend(loc="upper left", bbox_to_anchor=corner, bbox_transform=figure.transFigure,
+                ncols=2, frameon=False, fontsize=POINT_SIZE, handlelength=2.4, columnspacing=1.4, borderpad=0, borderaxespad=0)  # fmt: skip
+
+
+def _few_ticks(count: int) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(nbins=count, steps=[1, 2, 5, 10])
+
+
+def _short() -> Any:
+    """Numbers at the axes in their shortest form, without a factor somewhere else."""
+    from matplotlib.ticker import FuncFormatter
+
+    return FuncFormatter(lambda value, _: numerals.rate(value))
+
+
+def _draw_strip(
+    figure: Picture, axis: Axes, data: RunData, values: np.ndarray, colour: str, name: str, *, may_be_log: bool = False
+) -> None:
+    """One of the low axes under the loss: a curve, its name on the left, two or three numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    finite = np.isfinite(values)
+    x, y = data.step[finite], values[finite]
+    low, high = (float(y.min()), float(y.max())) if len(y) else (math.nan, math.nan)
+    few: dict[str, Any] = {"marker": "o", "markersize": 4} if len(y) < _FEW else {}
+    axis.plot(*thin(x, y, max(50, round(axis.get_window_extent().width))), color=colour, linewidth=1.3, **few)
+    if may_be_log and low > 0 and high > 50 * low:
+        axis.set_yscale("log")
+        axis.set_ylim(low / 1.2, high * 1.2)
+        axis.yaxis.set_major_locator(LogLocator(numticks=3))
+        axis.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axis.axvline(note.step, color=GREY, linestyle="-.", linewidth=0.9)
-        axis.text(
-            note.step, 0.98, f" {note.text}", rotation=90, va="top", ha="right", fontsize=8, color=GREY, transform=top
-        )
-
-
-def _sentences(notes: Sequence[Any]) -> list[str]:
-    """The annotations in words, for the description."""
-    return [
-        f"{note.text[0].upper()}{note.text[1:]}{'' if note.value is not None else f' (step {note.step:g})'}."
-        for note in notes
-    ]
-
-
-def _describe_loss(history: pd.DataFrame, finite: pd.DataFrame) -> str:
-    if not len(finite):
-        return "No step with a finite loss yet."
-    first, last = finite.iloc[0], finite.iloc[-1]
-    start, end = numerals.step_loss(first["loss"]), numerals.step_loss(last["loss"])
-    sentences = [f"Training loss from {start} at step {first['step']:g} to {end} at step {last['step']:g}."]
-    lost = len(history) - len(finite)
-    if lost:
-        sentences.append(f"At {lost} {'step it is' if lost == 1 else 'steps it is'} not a finite number.")
-    if "eval_loss" in history and history["eval_loss"].notna().any():
-        rows = history[history["eval_loss"].notna()].sort_values("step")
-        best, newest = rows.sort_values("eval_loss").iloc[0], rows.iloc[-1]
-        lowest, end = numerals.epoch_loss(best["eval_loss"]), numerals.epoch_loss(newest["eval_loss"])
-        sentences.append(f"Validation loss is lowest at epoch {best['epoch']:.3g} with {lowest} and ends at {end}.")
-    return " ".join(sentences)
-
-
-def learning_rate(history: pd.DataFrame) -> Picture:
-    """Learning rate and gradient norm over the steps of a run, the ends of its epochs marked.
-
-    A norm that isn't finite gets a cross at the top. Where norms differ by more than a factor of 100 their axis is logarithmic.
-
-    Args:
-        history: `History.frame()`: columns step, lr, grad_norm (nats per weight unit) and, for the marks, epoch.
-    """
-    figure, (left, right) = new_figure(columns=2, width=9, height=3.4)
-    steps, rates, norms = (history[name].astype(float) for name in ("step", "lr", "grad_norm"))
-    finite = norms.abs() < math.inf
-    left.plot(steps, rates.where(rates.abs() < math.inf), color=GREEN)
-    left.set(title="Learning rate", xlabel="step", ylabel="learning rate")
-    right.plot(steps, norms.where(finite), color=PURPLE, linewidth=0.9)
-    right.set(title="Gradient norm, before clipping", xlabel="step", ylabel="nats per weight unit")
-    lost = steps[~finite]
-    if len(lost):
-        right.plot(lost, [0.97] * len(lost), "x", color=DARK_ORANGE, transform=right.get_xaxis_transform(),
-                   label="not a finite number")  # fmt: skip
-        right.legend(frameon=False, loc="lower left", fontsize=8, handletextpad=0.1)
-    positive = norms[finite & (norms > 0)]
-    if len(positive) and positive.max() > 100 * positive.min():
-        right.set_yscale("log")
-    for axis in (left, right):
-        axis.locator_params(axis="x", integer=True)
-        if not len(history):
-            axis.text(0.5, 0.5, "no step yet", ha="center", transform=axis.transAxes)
-        elif "epoch" in history:
-            _mark_epochs(axis, steps.tolist(), history["epoch"].astype(float).tolist())
-    figure.description = captions.of_rates(history, norms[finite])
-    return figure
-
-
-def _mark_epochs(axis: Axes, steps: Sequence[float], epochs: Sequence[float]) -> None:
-    """A light line at the last step of each epoch and its number above; of many epochs every second, fifth, tenth and so on."""
-    ends = {round(epoch): step for step, epoch in zip(steps, epochs, strict=True) if abs(epoch - round(epoch)) < 1e-6}
-    ends.pop(0, None)
-    most = max(ends, default=0)
-    every = next(n * 10**power for power in range(12) for n in (1, 2, 5) if most / (n * 10**power) <= 10)
-    shown = {epoch: step for epoch, step in ends.items() if epoch % every == 0}
-    for step in shown.values():
-        axis.axvline(step, color=GREY, linestyle=":", linewidth=0.8, alpha=0.6, zorder=0)
-    if shown:
-        above = axis.secondary_xaxis("top")
-        above.set_xticks(list(shown.values()), [str(epoch) for epoch in shown], fontsize=8)
-        above.set_xlabel("epoch", fontsize=8)
-        above.spines["top"].set_visible(False)
-
-
-def schedule(rates: Sequence[float], title: str = "Schedule") -> Picture:
-    """The learning rate of every step of a run to come."""
-    figure, (axis,) = new_figure(height=2.4)
-    axis.plot(range(1, len(rates) + 1), rates, color=GREEN)
-    axis.set(title=plain(title), xlabel="step", ylabel="learning rate", ylim=(0, None))
-    figure.description = "0 steps: there is no schedule to draw."
-    if len(rates):
-        peak = max(range(len(rates)), key=lambda step: rates[step])
-        figure.description = (
-            f"{len(rates)} steps: the learning rate begins at {numerals.rate(rates[0])}, is highest at step {peak + 1} with "
-            f"{numerals.rate(rates[peak])} and ends at {numerals.rate(rates[-1])}."
-        )
-    return figure
+        axis.set_ylim(*_limits(min(low, 0.0) if len(y) else low, high if high else 1.0, from_zero=True))
+        axis.yaxis.set_major_locator(_few_ticks(2))
+    axis.yaxis.set_major_formatter(_short())
+    axis.set_ylabel(name, rotation=0, ha="left", va="center", fontsize=POINT_SIZE)
+    middle = axis.get_position()
+    axis.yaxis.set_label_coords(
+        4 / (figure.get_figwidth() * PIXELS_PER_INCH), (middle.y0 + middle.y1) / 2, transform=figure.transFigure
+    )

@@ -41,6 +41,11 @@ class Ending(NamedTuple):
         return str(self)
 
     @property
+    def details(self) -> str:
+        """The same to stand beside the state."""
+        return " · ".join(filter(None, (self.reason, self.kept)))
+
+    @property
     def kept(self) -> str:
         """Which weights the model holds, in words: "kept epoch 3 (validation loss 1.30)"; empty where nobody here knows."""
         if self.kept_epoch is None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from IPython import get_ipython
+
+if TYPE_CHECKING:
+    from aitrain_nb.history import History
 
 
 def source(*names: str) -> str:
@@ -21,3 +26,17 @@ def reply_at_once(widget: Any) -> None:
     comm = getattr(widget, "comm", None)
     if comm is not None and hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = None
+
+
+def put_on_show(history: History) -> None:
+    """Its picture stands in the output of the cell that runs: until that cell ends, the history doesn't draw it once more."""
+    shell = get_ipython()
+    if shell is None:
+        return
+
+    def ended(_result: Any) -> None:
+        history.is_on_show = False
+        shell.events.unregister("post_run_cell", ended)
+
+    history.is_on_show = True
+    shell.events.register("post_run_cell", ended)

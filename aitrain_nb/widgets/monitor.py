@@ -15,6 +15,7 @@ from aitrain_nb import html, numerals
 from aitrain_nb import plots as pictures
 from aitrain_nb.annotations import annotate
 from aitrain_nb.widgets.budget import Budget
+from aitrain_nb.widgets.front_end import put_on_show
 from aitrain_nb.widgets.live_picture import LivePicture
 from aitrain_nb.widgets.panel import CONTROLS, Panel
 from aitrain_nb.widgets.twin import AGAIN, static_twin
@@ -192,13 +193,14 @@ class Monitor:
                 picture.remove()
             else:
                 picture.draw()
-        _, height = self.panel.size if self.panel is not None else (0, 0)
+        width, height = self.panel.size if self.panel is not None else (0, 0)
         subject = self.subject
         twin = static_twin(
             subject.history,
             ending,
             classes=subject.classes or None,
             notes=subject.notes,
+            width=width,
             height=height,
             seconds=seconds,
             again=subject.again,
@@ -207,12 +209,11 @@ class Monitor:
             self.panel.leave(html.Markup(twin["text/html"]))
         if self._handle is not None:
             self._handle.update(twin, raw=True)
+            put_on_show(subject.history)
 
     def _draw(self, history: History) -> Figure:
         """The picture that stands for the panel."""
-        return pictures.run(
-            history.frame(), classes=self.subject.classes or None, notes=annotate(history, self.subject.kept())
-        )
+        return pictures.run(history, classes=self.subject.classes or None, notes=annotate(history, self.subject.kept()))
 
     def _rest(self, panel: Panel, ending: Ending) -> None:
         """Say on the panel that it is over: at once, since the twin takes a moment to draw."""
@@ -281,7 +282,7 @@ class Monitor:
         wish = self._control.learning_rate if self._control else None
         return {
             "word": self._word(ending), "step": step, "epoch": subject.epoch() if step else 0, "line": subject.line() if step else "",
-            "left": "" if ending else self._time_left(step), "reason": ending.line if ending else subject.reason(),
+            "left": "" if ending else self._time_left(step), "reason": ending.details if ending else subject.reason(),
             "rate": wish if wish is not None else subject.rate(), "pace": self._control.pace if self._control else None,
         }  # fmt: skip
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aitrain_nb.control import Control
 
-_UNREACHED = "This page can't reach it before its cell has ended; the interrupt button (■) ends the cell."
+_UNREACHED = "It was going on when this was written. While its cell runs, this page can't reach it; the interrupt button (■) ends it."
 _LARGEST = 10_000
 CONTROLS = ("pause", "step", "stop", "learning_rate", "pace")
 """What a panel can offer."""
@@ -89,11 +89,11 @@ class Panel(Placed):
 
     def twin(self) -> html.Markup:
         """What stands there while no page draws it."""
-        return html.element("div", "A run that goes on. ", _UNREACHED)
+        return html.element("div", _UNREACHED)
 
     def text(self) -> str:
         """The same in a terminal."""
-        return f"A run that goes on. {_UNREACHED}"
+        return _UNREACHED
 
     def take(self, message: dict[str, Any]) -> None:
         """A message of the page, on whatever thread it comes; what isn't understood is left alone."""

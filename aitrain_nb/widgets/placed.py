@@ -76,15 +76,19 @@ class Placed(anywidget.AnyWidget):
         self._loop.call_soon_threadsafe(act)
         return True
 
-    def _hear(self, _widget: Any, message: Any, _buffers: Any) -> None:
+    def _hear(self, _widget: Any, message: Any, buffers: Any) -> None:
         if isinstance(message, dict) and isinstance(message.get("type"), str):
             if message.get("type") == "at rest":
                 self.refresh()
             else:
-                self.take(message)
+                self.take(message | {"bytes": bytes(buffers[0])} if buffers else message)
 
     def take(self, message: dict[str, Any]) -> None:
-        """A message of the page, on whatever thread it comes; one that isn't understood is left alone."""
+        """A message of the page, on whatever thread it comes; one that isn't understood is left alone.
+
+        Args:
+            message: with its "type"; what came with it in binary form, such as a picture, is its "bytes".
+        """
 
     def bundle(self) -> dict[str, Any]:
         """What is displayed: the twin inside the widget's mark, and the words.

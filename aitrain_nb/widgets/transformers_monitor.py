@@ -114,7 +114,7 @@ class TransformersMonitor(TrainerCallback):
     def plot(self) -> Figure:
         """The newest run as a matplotlib Figure: loss with its validation, learning rate, gradient norm."""
         notes = annotate(self.history, self.ending.kept_step if self.ending else self._kept_so_far)
-        return pictures.run(self.history.frame(), notes=notes)
+        return pictures.run(self.history, notes=notes)
 
     @property
     def _kept_so_far(self) -> int | None:

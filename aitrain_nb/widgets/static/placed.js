@@ -12,6 +12,17 @@ function atRest(model) {
   };
 }
 
+/** Keys that are typed in this element are its own, or the notebook would take them; only Ctrl+S saves the notebook from everywhere. */
+function keepKeys(element) {
+  element.dataset.lmSuppressShortcuts = "true";
+  element.addEventListener("keydown", (event) => {
+    const saves = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "s";
+    if (!saves) return event.stopPropagation();
+    delete element.dataset.lmSuppressShortcuts; // until the notebook has heard it
+    setTimeout(() => (element.dataset.lmSuppressShortcuts = "true"));
+  });
+}
+
 /** Say something to a screen reader; the region belongs to the page, so that it outlives what speaks. At most every two seconds. */
 function announce(words) {
   let region = document.getElementById("aitrain-said");
@@ -78,8 +89,7 @@ function settleEverywhere(model, build, places) {
     one.root.addEventListener("focusout", (event) => {
       if (event.relatedTarget) one.focus = null;
     });
-    one.root.dataset.lmSuppressShortcuts = "true"; // or the notebook takes the keys for its own
-    one.root.addEventListener("keydown", (event) => event.stopPropagation());
+    keepKeys(one.root);
     return one;
   }
   function look() {

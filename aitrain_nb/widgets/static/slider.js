@@ -27,8 +27,7 @@ function sliderParts({ label, unit, help }) {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
   const id = `aitrain-${Math.random().toString(36).slice(2)}`;
   const element = make("div", { className: "aitrain-slider" });
-  element.dataset.lmSuppressShortcuts = "true"; // or the notebook eats the arrow keys
-  element.addEventListener("keydown", (event) => event.stopPropagation());
+  keepKeys(element); // or the notebook eats the arrow keys
   const name = make("label", { htmlFor: id, textContent: label, title: help });
   const range = make("input", { type: "range", id });
   const field = make("input", { type: "text", inputMode: "decimal", size: 7, autocomplete: "off" });
