@@ -185,11 +185,11 @@ class TrainConfig(BaseModel):
     )
     validation_fraction: float = knob(
         0.2, "Validation share", "Share of the examples that is kept for validation.",
-        unit="share of the examples", minimum=0.01, maximum=0.9, group="Length and evaluation",
+        unit="share of the examples", minimum=0.01, maximum=0.9, group="Split",
     )  # fmt: skip
     test_fraction: float = knob(
         0.0, "Test share", "Share of the examples that nothing looks at until you ask for evaluate('test'); 0: none.",
-        unit="share of the examples", minimum=0.0, maximum=0.5, group="Length and evaluation",
+        unit="share of the examples", minimum=0.0, maximum=0.5, group="Split",
     )  # fmt: skip
     evaluate_every: int | None = knob(
         None, "Evaluate every", "Steps between evaluations; empty: at the end of each epoch and of the run; 0: never.",
@@ -263,7 +263,7 @@ class TrainConfig(BaseModel):
     @classmethod
     def _no_switch_for_a_number(cls, value: Any, about: ValidationInfo) -> Any:
         if isinstance(value, bool) and cls.model_fields[str(about.field_name)].annotation is not bool:
-            raise ValueError("a number or a name is needed here, not True or False")  # noqa: TRY004  pydantic collects these
+            raise ValueError("a number or a name is needed here, not True or False")
         return value
 
     @model_validator(mode="after")
