@@ -54,6 +54,7 @@ _HOMES = {
     "ConfigForm": "widgets.form",
     "Monitor": "widgets.monitor",
     "Slider": "widgets.slider",
+    "Stepper": "widgets.stepper",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
     **dict.fromkeys(("AitrainError", "ConfigError", "DataError", "ModelError", "PhaseError", "StopTraining"), "errors"),
 }
@@ -74,6 +75,7 @@ __all__ = [
     "PhaseError",
     "Slider",
     "Splits",
+    "Stepper",
     "StopTraining",
     "Task",
     "TrainConfig",

@@ -185,6 +185,38 @@ class TrainingState:
         self._keeper.show_last()
         self.ending = None
 
+    # the step under way
+
+    @property
+    def next_phase(self) -> str:
+        """The phase that comes next: "tokenize", "forward", "loss", "backward" or "update"."""
+        return self._turn.phase
+
+    @property
+    def next_call(self) -> str:
+        """The call that comes next, as code."""
+        return self._turn.call()
+
+    @property
+    def next_part(self) -> int:
+        """0-based micro-batch that the next phase works on."""
+        return self._turn.part
+
+    @property
+    def next_argument(self) -> tuple[Any, ...]:
+        """What the next phase takes: nothing, a micro-batch, or the record of the phase before; of a step by hand."""
+        return self._turn.argument(self.records)
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether the optimizer is writing weights at this moment."""
+        return self._turn.updating
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether a step has begun and its update is still to come."""
+        return self._turn.batch is not None
+
     # time
 
     def learning_rate(self, step: int) -> float:

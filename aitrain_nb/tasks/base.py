@@ -293,6 +293,10 @@ class Task(ABC):
     def batch_picture(self, batch: Batch) -> Picture:
         """The batch drawn."""
 
+    def batch_brief(self, batch: Batch) -> str:
+        """What the batch is, in a few words: how many examples of which size."""
+        return f"{batch.size} examples"
+
     @abstractmethod
     def batch_text(self, batch: Batch) -> str:
         """What the model really receives, in sentences."""

@@ -171,6 +171,11 @@ class ImageClassification(Task):
         """The first 24 pictures with their labels."""
         return plots.images(self.first_module_input(batch.inputs)[:24].detach().cpu().numpy(), batch.targets[:24])
 
+    def batch_brief(self, batch: Batch) -> str:
+        """How many pictures of how many numbers."""
+        shape = self.first_module_input(batch.inputs).shape[1:]
+        return f"{batch.size} pictures, {' x '.join(map(str, shape))} numbers each"
+
     def batch_text(self, batch: Batch) -> str:
         """How many numbers, their range, and how they were scaled."""
         pixels, processor = self.first_module_input(batch.inputs), batch.trainer.processor

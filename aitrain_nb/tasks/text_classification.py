@@ -188,6 +188,12 @@ class TextClassification(Task):
         names = [f"{i}: {_short(text, 24)}" for i, text in enumerate(batch.raw["text"])]
         return plots.bars(names[:16], lengths[:16], f"Tokens of each text, padded to {max(lengths)}", "tokens")
 
+    def batch_brief(self, batch: Batch) -> str:
+        """How many texts, the longest, how much padding."""
+        mask = batch.inputs["attention_mask"]
+        padding = numerals.share(float((mask == 0).double().mean()))
+        return f"{batch.size} texts, the longest {mask.shape[1]} tokens; {padding} padding"
+
     def batch_text(self, batch: Batch) -> str:
         """How many tokens, how much padding."""
         mask = batch.inputs["attention_mask"]

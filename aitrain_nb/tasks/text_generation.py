@@ -197,6 +197,10 @@ class TextGeneration(Task):
         names = [batch.trainer.class_names[i] for i in places.tolist()]
         return plots.bars(names, values.tolist(), "The most frequent tokens of this batch", "times")
 
+    def batch_brief(self, batch: Batch) -> str:
+        """How many blocks of how many tokens."""
+        return f"{batch.size} blocks of {batch.inputs['input_ids'].shape[1]} tokens; {batch.counted:,} answers"
+
     def batch_text(self, batch: Batch) -> str:
         """How many blocks of how many tokens, and what is predicted."""
         ids = batch.inputs["input_ids"]
