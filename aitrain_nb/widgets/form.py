@@ -214,7 +214,8 @@ class ConfigForm(Placed, ValueWidget):
         with self.hold_sync():
             self.shown = {
                 "values": config.model_dump(), "automatic": form_fields.automatic_values(config, preview.config),
-                "wrong": dict(self._wrong), "hidden": form_fields.hidden_groups(task), "suggestions": form_fields.suggestions(task), "busy": False,
+                "wrong": dict(self._wrong), "hidden": form_fields.hidden_groups(task),
+                "suggestions": form_fields.suggestions(task), "busy": False,
                 "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()], "words": preview.words,
                 "code": form_fields.written(config, self._source),
             }  # fmt: skip
