@@ -66,7 +66,9 @@ class Answer:
             "p", "Answer" if self.what == "class" else "What comes next", ": ", html.element("b", self.predicted),
             f", {numerals.share(self.probability)}", f" · {verdict}" if verdict else "", style="margin:4px 0",
         )  # fmt: skip
-        bars = [[name, html.bar(value, numerals.share(value), _colour(self, name), 200)] for name, value in self.choices]
+        bars = [
+            [name, html.bar(value, numerals.share(value), _colour(self, name), 200)] for name, value in self.choices
+        ]
         parts = [html.element("div", part, style="display:inline-block;vertical-align:top;margin-right:24px")
                  for part in (html.folded_table([self.what, "probability"], bars, FIRST), self.seen) if part]  # fmt: skip
         return html.join([line, *parts, *notes_as_html(self.notes)])

@@ -184,7 +184,11 @@ class Playground(Placed):
             content = html.join(trying.notes_as_html(found.notes))
         else:
             content = found.to_html()
-        answer = {"html": str(content + trying.code_as_html(found.code)), "said": found.headline(), "asked": self._asked}
+        answer = {
+            "html": str(content + trying.code_as_html(found.code)),
+            "said": found.headline(),
+            "asked": self._asked,
+        }
         self.send({"type": "answer", "number": number} | answer)
 
     def _send_pieces(self, prompt: str, found: Sequence[Piece], first: int, number: Any) -> None:
@@ -196,7 +200,10 @@ class Playground(Placed):
     def twin(self) -> html.Markup:
         """What was tried last, and what the model said."""
         asked = [self._asked[name] for name in ("text", "pair") if self._asked.get(name)]
-        tried = [html.element("p", html.element("b", "Tried: "), text, style="margin:4px 0;max-width:720px") for text in asked]
+        tried = [
+            html.element("p", html.element("b", "Tried: "), text, style="margin:4px 0;max-width:720px")
+            for text in asked
+        ]
         wrong = [html.element("p", html.element("b", "Then: "), self._wrong)] if self._wrong else []
         content = (*tried, self.value.to_html(), *wrong, trying.code_as_html(self.value.code))
         return html.section("Try the model", self.facts["title"], *content)
@@ -267,7 +274,9 @@ def _drawing(playground: Playground, wish: dict[str, Any]) -> Answer:
 
     drawn, paper = wish.get("bytes"), playground._paper
     if paper is None or not isinstance(drawn, bytes) or len(drawn) != _PAD * _PAD:
-        raise DataError("The drawing can't be read.", "It doesn't have the size of the pad.", "Clear the pad and draw again.")
+        raise DataError(
+            "The drawing can't be read.", "It doesn't have the size of the pad.", "Clear the pad and draw again."
+        )
     playground._asked = {}
     pixels = paper.fit(np.frombuffer(drawn, np.uint8).reshape(_PAD, _PAD) / 255)
     return trying.try_image(playground.trainer, pixels, "trainer.predict(playground.value.example)")
@@ -276,7 +285,9 @@ def _drawing(playground: Playground, wish: dict[str, Any]) -> Answer:
 def _file(playground: Playground, wish: dict[str, Any]) -> Answer:
     name, content = str(wish.get("name") or "the file"), wish.get("bytes")
     if not isinstance(content, bytes) or len(content) > MOST_BYTES:
-        raise DataError(f"The file {name[:80]!r} is too large.", f"At most {MOST_BYTES // 2**20} MiB are taken.", "Make it smaller.")
+        raise DataError(
+            f"The file {name[:80]!r} is too large.", f"At most {MOST_BYTES // 2**20} MiB are taken.", "Make it smaller."
+        )
     playground._asked = {}
     return trying.try_image(playground.trainer, Source(name, {"bytes": content}), f"trainer.predict({name[:200]!r})")
 
