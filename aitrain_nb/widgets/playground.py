@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from aitrain_nb.trainer import Trainer
     from aitrain_nb.trying import Answer, Writing, Written
 
-MOST_BYTES = 10 * 2**20
-"""A larger image file isn't taken."""
+MOST_BYTES = 8 * 2**20
+"""A larger image file isn't taken: Jupyter ends a connection that brings 10 MiB at once."""
 MOST_TOKENS = 300
 _PAD = 140
 """Pixels of the drawing that a page sends, each way."""
@@ -187,6 +187,7 @@ class Playground(Placed):
         answer = {
             "html": str(content + trying.code_as_html(found.code)),
             "said": found.headline(),
+            "written": isinstance(found, trying.Written),
             "asked": self._asked,
         }
         self.send({"type": "answer", "number": number} | answer)

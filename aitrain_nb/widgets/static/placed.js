@@ -3,6 +3,17 @@
 
 const GONE_AFTER = 700; // milliseconds without a place before a widget is taken for gone: an output that is shown anew takes less
 
+/** An element with properties, attributes and children. */
+function make(tag, properties = {}, attributes = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** For a label and its field to find each other. */
+const uniqueId = () => `aitrain-${Math.random().toString(36).slice(2)}`;
+
 /** Calls when so many milliseconds have passed since the last of many calls. */
 function settled(call, milliseconds) {
   let waiting = null;
