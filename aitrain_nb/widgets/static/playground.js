@@ -104,10 +104,12 @@ function imageInputs(facts, { ask, empty, refuse }) {
 
 /** A prompt, how to go on from it, and the buttons. */
 function promptInputs(facts, { ask, empty, stop, hasWritten }) {
-  const typed = () => (area.value.trim() ? ask(wish("next")) : empty("Type the beginning of a text."));
-  const area = textArea(3, typed);
-  const look = settled(() => hasWritten() || typed(), TYPED_AFTER); // what is written stays until it is written anew
-  const slider = (options) => makeSlider({ ...options, onInput: look });
+  let written = ""; // the wish to write that was asked last
+  const look = () => (area.value.trim() ? ask(wish("next")) : empty("Type the beginning of a text."));
+  const isAsked = () => written === JSON.stringify(wish("write")); // a pause in typing that ends after Write is no new wish
+  const area = textArea(3, () => isAsked() || look());
+  const moved = settled(() => isAsked() || hasWritten() || look(), TYPED_AFTER); // what is written stays until it is written anew
+  const slider = (options) => makeSlider({ ...options, onInput: moved });
   const sliders = {
     temperature: slider({ label: "Temperature", min: 0, max: 2, step: 0.05, value: 0.8, help: "below 1 safer, above 1 wilder, 0 always the most probable token" }),
     top_k: slider({ label: "Top k", min: 1, max: Math.max(2, facts.vocabulary), step: 1, log: true, zero: "all", value: 0, help: "choose among this many most probable tokens only" }),
@@ -118,7 +120,11 @@ function promptInputs(facts, { ask, empty, stop, hasWritten }) {
     const settings = Object.entries(sliders).map(([name, one]) => [name, one.value()]);
     return { type, text: area.value.slice(0, MOST_SENT), ...Object.fromEntries(settings) };
   }
-  const write = () => (area.value.trim() ? ask(wish("write")) : typed());
+  function write() {
+    if (!area.value.trim()) return look();
+    written = JSON.stringify(wish("write"));
+    ask(wish("write"));
+  }
   area.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
     event.preventDefault();
@@ -130,9 +136,9 @@ function promptInputs(facts, { ask, empty, stop, hasWritten }) {
   return {
     elements: [
       labelled("Prompt", area),
+      example.row,
       make("div", { className: "aitrain-sliders" }, {}, ...Object.values(sliders).map((one) => one.element)),
       buttons,
-      example.row,
     ],
     take({ prompt, top_k, ...settings }) {
       fill(area, prompt);
