@@ -28,8 +28,11 @@ def of_run(data: RunData) -> str:
     sentences = [of_loss(data)]
     rates, norms = (values[_finite(values)] for values in (data.rate, data.norm))
     if len(rates):
-        sentences.append(f"Learning rate from {numerals.rate(rates[0])} to {numerals.rate(rates[-1])}.")
-    if len(norms):
+        start, end = numerals.rate(rates[0]), numerals.rate(rates[-1])
+        sentences.append(f"Learning rate {start}." if len(rates) == 1 else f"Learning rate from {start} to {end}.")
+    if len(norms) == 1:
+        sentences.append(f"Gradient norm {norms[0]:.3g}.")
+    elif len(norms):
         sentences.append(f"Gradient norm between {norms.min():.3g} and {norms.max():.3g}.")
     return " ".join(sentences)
 

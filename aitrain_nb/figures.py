@@ -39,15 +39,15 @@ class Picture(Figure):
     Attributes:
         description: one or two sentences with the numbers in them: the picture's caption, and its text for those
             who can't see it.
-        few_colours: whether 64 of them are enough, as for lines and words: its PNG is then a quarter as large.
+        is_drawing: lines and words only: 64 colours are enough, a quarter of the bytes, and on a dark page it may be light on dark.
     """
 
     description: str = ""
-    few_colours: bool = False
+    is_drawing: bool = False
 
     def png(self, dpi: int = 144) -> bytes:
         """The picture as PNG bytes on white, which reads on a light and on a dark page."""
-        return _small_png_of(self, dpi) if self.few_colours else png_of(self, dpi)
+        return _small_png_of(self, dpi) if self.is_drawing else png_of(self, dpi)
 
     def savefig(self, fname: Any, **options: Any) -> None:
         """As `Figure.savefig`; a PNG, SVG or PDF also carries the description, for those who can't see it.
@@ -71,7 +71,8 @@ class Picture(Figure):
 
     def to_html(self, description: str = "") -> html.Markup:
         """The picture alone as HTML, with `description` (its own by default) as its text."""
-        return html.image(self.png(), description or self.description, width=round(self.get_figwidth() * 96))
+        wide = round(self.get_figwidth() * 96)
+        return html.image(self.png(), description or self.description, wide, is_drawing=self.is_drawing)
 
     def _repr_html_(self) -> str:
         caption = html.element("figcaption", self.description, style="opacity:0.8;margin-top:2px")

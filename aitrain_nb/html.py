@@ -1,7 +1,7 @@
 """Small pieces of HTML that survive a notebook's sanitiser and suit a light and a dark page.
 
-Inline styles only: translucent backgrounds, inherited text colour, every value also as text. Each function escapes
-the text it is given; a value of type `Markup` is HTML made here.
+Inline styles only (but for drawings on a dark page): translucent backgrounds, inherited text colour, every value also as text. Each
+function escapes the text it is given; a value of type `Markup` is HTML made here.
 """
 
 from __future__ import annotations
@@ -121,13 +121,29 @@ def facts(items: Mapping[str, object]) -> Markup:
     return element("div", join(parts), style="margin:4px 0")
 
 
-def image(png: bytes, alt: str, width: int | None = None) -> Markup:
-    """A picture inside the page, `width` pixels of the page wide, with its description for those who can't see it."""
+_DARK = Markup(
+    "<style>[data-jp-theme-light=false] img.aitrain-drawing,.vscode-dark img.aitrain-drawing"
+    "{filter:invert(.93) hue-rotate(180deg)}</style>"
+)
+"""Turns light into dark and leaves the hues: the page's theme is known to the page only. Where it is stripped, the ground stays white."""
+
+
+def image(png: bytes, alt: str, width: int | None = None, *, is_drawing: bool = False) -> Markup:
+    """A picture inside the page, with its description for those who can't see it.
+
+    Args:
+        png: its bytes.
+        alt: the description.
+        width: in pixels of the page.
+        is_drawing: lines and words on white, which become light on dark where the notebook's theme is dark.
+    """
     source = base64.b64encode(png).decode("ascii")
     size = f' width="{width}"' if width else ""
-    return Markup(
-        f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}"{size} style="max-width:100%;height:auto">'
+    named = ' class="aitrain-drawing"' if is_drawing else ""
+    shown = Markup(
+        f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}"{size}{named} style="max-width:100%;height:auto">'
     )
+    return _DARK + shown if is_drawing else shown
 
 
 def details(summary: str, content: Markup) -> Markup:

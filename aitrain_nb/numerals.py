@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 
-def rate(value: float) -> str:
-    """A learning rate in its shortest form.
+def rate(value: float, digits: int = 3) -> str:
+    """A learning rate, or a number at an axis, in its shortest form with at most so many significant digits.
 
-    >>> rate(5e-05), rate(0.001), rate(3e-4), rate(0.0)
-    ('5e-5', '0.001', '0.0003', '0')
+    >>> rate(5e-05), rate(0.001), rate(3e-4), rate(0.0), rate(2.3025, digits=6)
+    ('5e-5', '0.001', '0.0003', '0', '2.3025')
     """
     if value == 0:
         return "0"
-    text = f"{value:.3g}"
+    text = f"{value:.{digits}g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
         return f"{mantissa}e{int(exponent)}"

@@ -25,6 +25,7 @@ def surprise(p_true: Sequence[float], losses: Sequence[float]) -> Picture:
         losses: loss of the same examples, nats.
     """
     figure, (axis,) = new_figure()
+    figure.is_drawing = True
     floor = max(1e-4, min([0.01, *[p for p in p_true if p > 0]]))
     grid = [floor ** (1 - i / 200) for i in range(201)]
     axis.plot(grid, [-math.log(p) for p in grid], color=GREY, linewidth=1, label="-ln p")
@@ -46,6 +47,7 @@ def surprise(p_true: Sequence[float], losses: Sequence[float]) -> Picture:
 def bars(names: Sequence[str], values: Sequence[float], title: str, label: str, *, log: bool = False) -> Picture:
     """Horizontal bars with the first name on top and each value written at its end; one that isn't finite has no bar."""
     figure, (axis,) = new_figure(height=max(1.8, 0.34 * len(names) + 1.0))
+    figure.is_drawing = True
     positions = list(range(len(names)))[::-1]
     finite = [place for place, value in enumerate(values) if math.isfinite(value)]
     drawn = axis.barh(positions, [values[i] if i in finite else 0.0 for i in range(len(values))], color=BLUE, alpha=0.8)

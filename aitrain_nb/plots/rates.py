@@ -37,6 +37,7 @@ def learning_rate(history: History | pd.DataFrame, notes: Sequence[Annotation] |
     data = RunData.of(history, notes)
     data.notes = [note for note in data.notes if note.kind == "learning_rate"]
     figure, (left, right) = new_figure(columns=2, width=9, height=3.4)
+    figure.is_drawing = True
     finite = np.isfinite(data.norm)
     few: dict[str, Any] = {"marker": "o", "markersize": 4} if data.span < 3 else {}
     left.plot(data.step, np.where(np.isfinite(data.rate), data.rate, np.nan), color=GREEN, **few)
@@ -79,6 +80,7 @@ def _mark_epochs(axis: Axes, ends: Mapping[int, float]) -> None:
 def schedule(rates: Sequence[float], title: str = "Schedule") -> Picture:
     """The learning rate of every step of a run to come."""
     figure, (axis,) = new_figure(height=2.4)
+    figure.is_drawing = True
     axis.plot(range(1, len(rates) + 1), rates, color=GREEN)
     axis.set(title=plain(title), xlabel="step", ylabel="learning rate", ylim=(0, None))
     figure.description = "0 steps: there is no schedule to draw."

@@ -96,7 +96,7 @@ def _lay_out(title: str, data: RunData, width: int, height: int, strips: int) ->
 
     width, height = max(_NARROWEST, width), max(_LOWEST, height)
     figure = Picture(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH)
-    figure.few_colours = True
+    figure.is_drawing = True
     figure.suptitle(
         plain(title, width=max(10, width // 9)), x=4 / width, y=1 - 4 / height, ha="left", va="top", fontsize=10
     )
@@ -179,7 +179,7 @@ def _draw_loss(figure: Picture, axis: Axes, data: RunData, classes: int | None) 
     axis.yaxis.set_major_locator(_few_ticks(max(2, round(axis.get_window_extent().height / 45))))
     axis.yaxis.set_major_formatter(_short())
     axis.set_ylabel("loss (nats)", fontsize=POINT_SIZE)
-    few: dict[str, Any] = {"marker": "o", "markersize": 5} if len(losses) < _FEW else {}
+    few: dict[str, Any] = {"marker": "o", "markersize": 5, "clip_on": False} if len(losses) < _FEW else {}
     axis.plot(*thin(steps, losses, columns), color=BLUE, alpha=0.35, linewidth=0.8, **few)
     if len(losses):
         axis.plot(*thin(steps, smoothed, columns), color=BLUE, linewidth=1.8, label="training (bold: smoothed)", **few)
@@ -224,7 +224,7 @@ def _short() -> Any:
     """Numbers at the axes in their shortest form, without a factor somewhere else."""
     from matplotlib.ticker import FuncFormatter
 
-    return FuncFormatter(lambda value, _: numerals.rate(value))
+    return FuncFormatter(lambda value, _: numerals.rate(value, digits=6))
 
 
 def _draw_strip(
@@ -236,7 +236,7 @@ def _draw_strip(
     finite = np.isfinite(values)
     x, y = data.step[finite], values[finite]
     low, high = (float(y.min()), float(y.max())) if len(y) else (math.nan, math.nan)
-    few: dict[str, Any] = {"marker": "o", "markersize": 4} if len(y) < _FEW else {}
+    few: dict[str, Any] = {"marker": "o", "markersize": 4, "clip_on": False} if len(y) < _FEW else {}
     axis.plot(*thin(x, y, max(50, round(axis.get_window_extent().width))), color=colour, linewidth=1.3, **few)
     if may_be_log and low > 0 and high > 50 * low:
         axis.set_yscale("log")

@@ -30,6 +30,7 @@ def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> 
     import numpy as np
 
     figure, (axis,) = new_figure(width=9, height=2.8)
+    figure.is_drawing = True
     axis.axhline(0, color=GREY, linewidth=0.8)
     old = {name: np.asarray(values, dtype=float).ravel() for name, values in before.items()}
     new = {name: np.asarray(after[name], dtype=float).ravel() for name in before} if after is not None else old
