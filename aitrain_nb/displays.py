@@ -91,6 +91,14 @@ def epoch_line(
     return f"Epoch {epoch:.4g}: {losses}{mark}"
 
 
+def evaluation_line(evaluation: Evaluation, metric: str) -> str:
+    """The line of an evaluation of a run; `metric` says which weights are best."""
+    score = None if metric == "loss" else (metric, evaluation.metrics[metric])
+    return epoch_line(
+        evaluation.epoch, evaluation.training_loss, evaluation.loss, score=score, overfitting=evaluation.overfitting
+    )
+
+
 class TextDisplay:
     """The monitor lines, and in a terminal a progress bar under them.
 
@@ -133,12 +141,7 @@ class TextDisplay:
         if type(record) is Update:
             self._after_step(record)
         elif type(record) is Evaluation:
-            metric = self._trainer.config.best_metric
-            score = None if metric == "loss" else (metric, record.metrics[metric])
-            line = epoch_line(
-                record.epoch, record.training_loss, record.loss, score=score, overfitting=record.overfitting
-            )
-            self._write(line)
+            self._write(evaluation_line(record, self._trainer.config.best_metric))
 
     def end(self, ending: Ending) -> None:
         """Close the bar and say how it ended and which weights the model holds."""
@@ -224,16 +227,20 @@ def is_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def find_display(name: str, registry: Mapping[str, Callable[..., Any] | str] = displays) -> Callable[..., Any]:
+def find_display(
+    name: str | Callable[..., Any], registry: Mapping[str, Callable[..., Any] | str] = displays
+) -> Callable[..., Any]:
     """The display of this name; "auto" is the panel in a notebook and the lines elsewhere.
 
     Args:
-        name: of the display.
+        name: of the display, or a factory as the registry holds them.
         registry: where to look.
 
     Raises:
         ConfigError: there is none of this name.
     """
+    if callable(name):
+        return name
     if name == "auto":
         name = "panel" if is_notebook() else "text"
     if name not in registry:

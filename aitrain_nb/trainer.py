@@ -19,7 +19,7 @@ from aitrain_nb.engine.generating import pieces
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
 from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
-from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
+from aitrain_nb.errors import ConfigError, PhaseError, StopTraining, unknown_name
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.watchers import early_stopping
@@ -116,7 +116,7 @@ class Trainer(Phases):
         A step that was left unfinished is dropped and begun again. However the run ends, also when whoever drives it lets
         go of it, the model then holds the best weights (`keep="last"` turns that off) and `ending` says so.
         """
-        self._check_can_train()
+        self.check_can_train()
         self._drop_unfinished_step()
         self.resume()
         self._running, began = True, self.step
@@ -136,8 +136,13 @@ class Trainer(Phases):
             self._drop_unfinished_step()
             self._finish(state, self._stop_reason if state == "stopped" and self._stop_reason else reason)
 
-    def _check_can_train(self) -> None:
-        """Raise where no step could be taken."""
+    def check_can_train(self) -> None:
+        """Raise where no step could be taken.
+
+        Raises:
+            ConfigError: it is a run from a folder.
+            ModelError: weights were unfrozen since the trainer was made.
+        """
         if self.is_loaded:
             raise ConfigError(
                 "A loaded run can't go on.", "Its folder holds the weights that were kept, not the optimizer and the place in the data.",
@@ -147,8 +152,8 @@ class Trainer(Phases):
 
     def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         while not self._stop_reason:
-            if self._evaluation_due():
-                evaluation = self._evaluate_and_keep()
+            if self.owes_evaluation:
+                evaluation = self.evaluate_and_keep(lambda: bool(self._stop_reason))
                 if evaluation is None:
                     return
                 self._announce(evaluation, watchers)
@@ -177,7 +182,7 @@ class Trainer(Phases):
 
     def fit(
         self,
-        display: str = "auto",
+        display: str | Callable[..., Display] = "auto",
         *,
         pace: float = 0.0,
         plots: Callable[[History], Figure] | Sequence[Callable[[History], Figure]] = (),
@@ -193,7 +198,8 @@ class Trainer(Phases):
 
         Args:
             display: "auto" is the live panel in a notebook and the monitor lines elsewhere; "panel", "matplotlib" for a picture that
-                is redrawn, "text" or "none" for silence.
+                is redrawn, "text" or "none" for silence; or a function that takes the
+                trainer and the plots and gives a display.
             pace: steps a second at most, so that one can watch; 0 for full speed.
             plots: functions that take the history and give a matplotlib Figure: drawn in a notebook while it goes on.
             replay: a history, or its `changes`: what was changed while that run was going on is repeated at the same steps.
@@ -209,7 +215,7 @@ class Trainer(Phases):
             ConfigError: no such display or option, or a run shorter than what was already trained.
             DataError: the folder can't be written, or holds something else than this run.
         """
-        self._check_can_train()
+        self.check_can_train()
         watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
         if output_dir is not None:
             watching.append(RunWriter(self, output_dir, overwrite=overwrite))
@@ -222,7 +228,7 @@ class Trainer(Phases):
                 watcher.begin()
             self.watchers = [*before, *watching]
             with (
-                deferred_interrupt(self.stop, lambda: not self._turn.updating) as raise_second,
+                deferred_interrupt(self.stop, lambda: not self.is_updating) as raise_second,
                 closing(self.run()) as records,
                 self.threads,
                 torch.enable_grad(),
@@ -285,7 +291,8 @@ class Trainer(Phases):
 
     # evaluation
 
-    def _evaluation_due(self) -> bool:
+    @property
+    def owes_evaluation(self) -> bool:
         """Whether the run owes an evaluation of the weights as they are."""
         every = self.config.evaluate_every
         if not self._evaluator.can_validate or every == 0 or self.step == 0 or self.history.evaluated(self.step):
@@ -294,10 +301,26 @@ class Trainer(Phases):
             return True
         return self.order.cursor.position == 0 if every is None else self.step % every == 0
 
-    def _evaluate_and_keep(self) -> Evaluation | None:
-        """Evaluate into the history and keep the weights if they are the best; None where a stop was asked for meanwhile."""
+    def evaluate_and_keep(self, stop: Callable[[], bool] = lambda: False) -> Evaluation | None:
+        """Evaluate into the history and keep the weights if they are the best: what a run does where it owes an evaluation.
+
+        Args:
+            stop: asked now and then whether to leave it.
+
+        Returns:
+            The evaluation, or None where it was left.
+
+        Raises:
+            DataError: there are no validation examples.
+            PhaseError: no step has been taken that it could belong to.
+        """
+        if self.step == 0:
+            raise PhaseError(
+                "There is no step yet that this evaluation could belong to.", "It goes into the history, beside the step it follows.",
+                "Call trainer.evaluate(): it only looks.",
+            )  # fmt: skip
         try:
-            evaluation = self._evaluate("validation", lambda: bool(self._stop_reason))
+            evaluation = self._evaluate("validation", stop)
         except Stopped:
             return None
         evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)

@@ -78,14 +78,7 @@ class TrainingState:
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
         prepared = self._prepare(config)
-        examples = len(prepared["train"])
-        if config.batch_size > examples:
-            raise ConfigError(
-                f"batch_size={config.batch_size} is larger than the data.",
-                f"There are {examples:,} training examples.",
-                f"Choose a batch_size of at most {examples:,}.",
-            )
-        self.order = DataOrder(examples, config.batch_size, config.gradient_accumulation_steps, config.seed)
+        self.order = DataOrder.of(config, len(prepared["train"]))
         self.config = device.resolve(config, model, self.order.steps_per_epoch)
         self.plan = Plan.of(self.config, self.order.steps_per_epoch)
         self.device = torch.device(self.config.device)
@@ -191,6 +184,38 @@ class TrainingState:
         """Put the last training weights back where the model holds the best ones; going on does it by itself."""
         self._keeper.show_last()
         self.ending = None
+
+    # the step under way
+
+    @property
+    def next_phase(self) -> str:
+        """The phase that comes next: "tokenize", "forward", "loss", "backward" or "update"."""
+        return self._turn.phase
+
+    @property
+    def next_call(self) -> str:
+        """The call that comes next, as code."""
+        return self._turn.call()
+
+    @property
+    def next_part(self) -> int:
+        """0-based micro-batch that the next phase works on."""
+        return self._turn.part
+
+    @property
+    def next_argument(self) -> tuple[Any, ...]:
+        """What the next phase takes: nothing, a micro-batch, or the record of the phase before; of a step by hand."""
+        return self._turn.argument(self.records)
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether the optimizer is writing weights at this moment."""
+        return self._turn.updating
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether a step has begun and its update is still to come."""
+        return self._turn.batch is not None
 
     # time
 

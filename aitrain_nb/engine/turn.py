@@ -10,7 +10,7 @@ from aitrain_nb.records import Batch, Forward, Gradients, Loss, MicroBatch
 if TYPE_CHECKING:
     import weakref
 
-    from aitrain_nb.records import Record
+    from aitrain_nb.records import Record, StepRecords
 
 TAKES: dict[str, type[Record]] = {"loss": Forward, "backward": Loss, "update": Gradients}
 """What each phase takes from the one before."""
@@ -120,6 +120,15 @@ class Turn:
             "backward": "gradients = trainer.backward(loss)",
             "update": "update = trainer.update(gradients)",
         }[self.phase]
+
+    def argument(self, records: StepRecords | None) -> tuple[Any, ...]:
+        """What the phase that comes next takes of these records of the step."""
+        if self.phase == "tokenize" or self.batch is None or records is None:
+            return ()
+        if self.phase == "forward":
+            return (self.batch.parts[self.part],)
+        newest = records.newest
+        return (next(record for record in newest.values() if type(record) is TAKES[self.phase]),)
 
     def where(self) -> str:
         """Where the trainer stands, in words."""

@@ -93,6 +93,12 @@ class StepRecords:
         self.gradients: Gradients | None = None
         self.update: Update | None = None
 
+    @property
+    def newest(self) -> dict[str, Record]:
+        """The newest record of each phase so far, by phase, in order."""
+        made = (self.batch, *self.forwards[-1:], *self.losses[-1:], self.gradients, self.update)
+        return {record.phase: record for record in made if record is not None}
+
     def holds(self, record: Record) -> bool:
         """Whether the record belongs to this step."""
         mine = (self.batch, self.gradients, self.update, *self.forwards, *self.losses)
@@ -136,6 +142,10 @@ class Record:
     def text(self) -> str:
         """Two to five plain sentences with the numbers in them; also the picture's description."""
         raise AssertionError("each record has its own text")
+
+    def brief(self) -> str:
+        """The one thing to know, in a few words with their numbers."""
+        raise AssertionError("each record has its own words")
 
     def code(self) -> str:
         """The same phase in plain PyTorch."""

@@ -144,6 +144,11 @@ class Batch(Record):
         picture: Picture = self.trainer.task.batch_picture(self)
         return picture
 
+    def brief(self) -> str:
+        """How many examples of which size."""
+        said: str = self.trainer.task.batch_brief(self)
+        return said
+
     def text(self) -> str:
         """What the model really receives, in sentences."""
         answers = ", ".join(self.targets[:8]) + (" and so on" if len(self.targets) > 8 else "")

@@ -178,6 +178,10 @@ class Evaluation(Record):
         table = self.confusion()
         return plots.confusion(table.to_numpy().tolist(), list(table.columns))
 
+    def brief(self) -> str:
+        """Loss and accuracy on this split."""
+        return f"{self.split} loss {numerals.epoch_loss(self.loss)}, {numerals.share(self.accuracy)} right"
+
     def text(self) -> str:
         """The evaluation in sentences."""
         wrong = self.counted - round(self.accuracy * self.counted)

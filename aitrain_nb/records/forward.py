@@ -164,6 +164,12 @@ class Forward(Record):
         rows = [f"{i}: is {name}" for i, name in enumerate(targets.named(names)[:16])]
         return plots.probabilities(probabilities[:, shown].tolist(), [names[i] for i in shown.tolist()], rows)
 
+    def brief(self) -> str:
+        """How sure the model is, beside a uniform guess."""
+        classes = self.outputs.shape[-1]
+        sure, guess = numerals.share(float(self.confidence.mean())), numerals.share(1 / classes)
+        return f"{numerals.count(classes)} scores each; its favourite gets {sure}, a guess {guess}"
+
     def text(self) -> str:
         """The predictions in sentences."""
         classes, where = self.outputs.shape[-1], "examples" if self.outputs.ndim == 2 else "positions"

@@ -179,14 +179,26 @@ class Gradients(Record):
             picture.description += f" {missing} {'tensor has' if missing == 1 else 'tensors have'} no gradient."
         return picture
 
+    def brief(self) -> str:
+        """The norm, and the tensor whose gradient is strongest."""
+        strongest = self._strongest()
+        if strongest is None:
+            return "no weight has a gradient"
+        norm = f"norm {numerals.significant(self.norm)}; " if self.final else "not complete yet; "
+        return f"{norm}strongest: {strongest['name']} {numerals.significant(strongest['grad_norm'])}"
+
+    def _strongest(self) -> dict[str, Any] | None:
+        """The row of the tensor with the largest gradient norm."""
+        return max((row for row in self._rows if row["has_grad"]), key=lambda row: row["grad_norm"], default=None)
+
     def text(self) -> str:
         """The gradients in sentences."""
-        rows = [row for row in self._rows if row["has_grad"]]
-        if not rows:
+        strongest = self._strongest()
+        if strongest is None:
             return "No weight has a gradient."
-        strongest = max(rows, key=lambda row: row["grad_norm"])
+        count = sum(row["has_grad"] for row in self._rows)
         sentences = [
-            f"{len(rows)} tensors have a gradient; the strongest is {strongest['name']} with norm {strongest['grad_norm']:.3g}."
+            f"{count} tensors have a gradient; the strongest is {strongest['name']} with norm {strongest['grad_norm']:.3g}."
         ]
         if self.final:
             what = f"scaled down to {self.norm_clipped:.3g}" if self.clipped else "not clipped"

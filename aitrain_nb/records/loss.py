@@ -185,6 +185,11 @@ class Loss(Record):
         targets = self._targets
         return plots.surprise(targets.pick(self.p_true).tolist(), targets.pick(self.per_target).tolist())
 
+    def brief(self) -> str:
+        """The loss, and how many predictions are right."""
+        right = f"; {int(self.correct.sum()):,} of {self.counted:,} right" if self._current else ""
+        return f"loss {numerals.step_loss(self.value)} = mean of -ln p(true){right}"
+
     def text(self) -> str:
         """The loss in sentences."""
         sentences = [

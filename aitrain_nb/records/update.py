@@ -178,6 +178,11 @@ class Update(Record):
                 "Ask right after the update: in a step taken by hand, or in a watcher.",
             )  # fmt: skip
 
+    def brief(self) -> str:
+        """How far the weights moved, and at which rate."""
+        moved = "" if self.before is None else f"weights moved by {numerals.share(self.ratio)} of their size; "
+        return f"{moved}{self.optimizer}, rate {numerals.rate(self.lr)}"
+
     def text(self) -> str:
         """The update in sentences."""
         sentences = [

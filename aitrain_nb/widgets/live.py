@@ -117,20 +117,23 @@ class PanelDisplay(_Shown):
     Args:
         trainer: whose run is shown.
         plots: functions that take the history and give a matplotlib Figure, redrawn beside the panel.
+        place: on the page, a display handle, that is taken over; by default a new one is made.
 
     Raises:
         ConfigError: there is no notebook to show it in.
     """
 
-    def __init__(self, trainer: Trainer, plots: Plots = ()) -> None:
+    def __init__(self, trainer: Trainer, plots: Plots = (), place: Any = None) -> None:
         super().__init__()
-        self._trainer, self._plots = trainer, plots
+        self._trainer, self._plots, self._place = trainer, plots, place
 
     def begin(self) -> None:
         """Show it."""
         trainer = self._trainer
         stop = lambda: trainer.stop("by the Stop button")  # noqa: E731
-        self._monitor = Monitor(subject_of(trainer), trainer.control, stop, plots=self._plots, panel=self.panel)
+        self._monitor = Monitor(
+            subject_of(trainer), trainer.control, stop, plots=self._plots, panel=self.panel, place=self._place
+        )
         self._monitor.begin()
 
 

@@ -1,0 +1,98 @@
+// A run walked by hand: buttons for the next phase, the next step, the end of the epoch, and back; five boxes; the code of each click.
+
+const BUSY_AFTER = 300; // milliseconds without an answer after which a click is said to wait for the cell that runs
+
+const STEPPER = `
+  <div class="aitrain-head"><span class="aitrain-place"></span><span class="aitrain-next"></span></div>
+  <div class="aitrain-controls" role="group" aria-label="Walk through the run">
+    <button type="button" data-does="next_phase">Next phase</button>
+    <button type="button" data-does="next_step">Next step</button>
+    <button type="button" data-does="to_epoch_end">To the end of the epoch</button>
+    <button type="button" data-does="back" title="To the beginning of this step; between two steps, to before the last one">Back</button>
+    <button type="button" data-does="stop" title="After the step under way" hidden>Stop</button>
+  </div>
+  <div class="aitrain-hint" role="note" hidden></div>
+  <div class="aitrain-click"><span>as code</span><pre tabindex="0" aria-label="This click as code"></pre></div>
+  <div class="aitrain-walk"></div>
+  <div class="aitrain-lines"></div>
+  <details><summary>The whole walk as a cell</summary>
+    <button type="button" data-does="copy">Copy</button><pre tabindex="0" aria-label="The whole walk as a cell"></pre></details>`;
+
+function showStepper({ model, el }) {
+  el.classList.add("aitrain-stepper");
+  el.innerHTML = STEPPER;
+  const find = (selector) => el.querySelector(selector);
+  const boxes = makeBoxes();
+  find(".aitrain-walk").append(boxes.element);
+  const [click, walk] = el.querySelectorAll("pre");
+  let asked = ""; // what was clicked and is not yet done
+  let waiting = null;
+  let hint = "";
+
+  function ask(wish) {
+    if (wish === "stop") return model.send({ type: "stop" });
+    if (asked) return;
+    asked = wish;
+    waiting = setTimeout(() => say("A cell is running: this click acts when it has ended."), BUSY_AFTER);
+    model.send({ type: wish });
+    able();
+  }
+  function answered() {
+    clearTimeout(waiting);
+    if (!model.get("told").busy) asked = "";
+    say("");
+    draw();
+  }
+  function say(words) {
+    hint = words;
+    const shown = hint || model.get("told").problem;
+    find(".aitrain-hint").hidden = !shown;
+    find(".aitrain-hint").textContent = shown;
+    if (shown) announce(shown);
+  }
+  /** A button that waits keeps the focus, so it isn't disabled but says so. */
+  function able() {
+    const { can, busy } = model.get("told");
+    for (const button of el.querySelectorAll(".aitrain-controls button")) {
+      const does = button.dataset.does;
+      if (does === "stop") button.hidden = !busy;
+      else button.setAttribute("aria-disabled", String(Boolean(asked) || busy || !can.includes(does)));
+    }
+    el.dataset.busy = String(Boolean(asked) || busy);
+  }
+  function draw() {
+    const told = model.get("told");
+    find(".aitrain-place").textContent = told.place;
+    find(".aitrain-next").textContent = told.next;
+    find(".aitrain-lines").replaceChildren(
+      ...told.lines.map((line) => Object.assign(document.createElement("code"), { className: "aitrain-line", textContent: line })),
+    );
+    click.textContent = told.click || "nothing yet: press a button";
+    walk.textContent = told.code;
+    if (!told.busy) boxes.show(model.get("boxes"));
+    able();
+    el.dataset.clicks = told.clicks;
+  }
+  for (const button of el.querySelectorAll(".aitrain-controls button"))
+    button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && ask(button.dataset.does));
+  find("[data-does=copy]").addEventListener("click", async () => {
+    getSelection().selectAllChildren(walk); // where the page may not write to the clipboard, Ctrl-C does
+    const done = await navigator.clipboard.writeText(walk.textContent).then(() => true, () => false);
+    find("[data-does=copy]").textContent = done ? "Copied" : "Selected: press Ctrl-C";
+  });
+  /** It is being done: no cell is in its way. */
+  function begun(message) {
+    if (message.type === "begun") clearTimeout(waiting);
+  }
+  model.on("msg:custom", begun);
+  model.on("change:told", answered);
+  draw();
+  say("");
+  return () => {
+    clearTimeout(waiting);
+    model.off("msg:custom", begun);
+    model.off("change:told", answered);
+  };
+}
+
+export default placed(showStepper);

@@ -1,0 +1,100 @@
+"""The stepper without a browser: what the page is told, what a click does, and what stays in the file."""
+
+import pytest
+
+import aitrain_nb as ai
+from aitrain_nb.widgets.stepper import Stepper
+
+
+@pytest.fixture
+def stepper(make, monkeypatch):
+    made = Stepper(make(epochs=1, max_steps=None, batch_size=200))
+    monkeypatch.setattr(made, "in_turn", lambda act: act() or True)
+    return made
+
+
+def click(stepper, kind):
+    stepper._hear(None, {"type": kind}, [])
+
+
+def states(stepper):
+    return [box["state"] for box in stepper.boxes]
+
+
+def test_a_click_is_the_call(stepper):
+    assert states(stepper) == ["next", "ahead", "ahead", "ahead", "ahead"]
+    click(stepper, "next_phase")
+    click(stepper, "next_phase")
+    assert states(stepper) == ["done", "done", "next", "ahead", "ahead"]
+    assert stepper.told["click"] == "forward = trainer.forward(batch)"
+    assert stepper.value is stepper.record
+    assert "Forward" in stepper.boxes[1]["html"]
+    click(stepper, "next_step")
+    assert stepper.walk.trainer.step == 1
+    click(stepper, "back")
+    assert stepper.walk.trainer.step == 0
+    assert stepper.told["click"] == "trainer.undo()"
+
+
+def test_the_end_of_the_epoch_is_reached_and_stopped(stepper, monkeypatch):
+    told = []
+    stepper.observe(lambda change: told.append(change.new["busy"]), "told")
+    click(stepper, "to_epoch_end")
+    assert stepper.walk.trainer.step == stepper.walk.trainer.total_steps
+    assert told[0]
+    assert not told[-1]
+    assert stepper.told["can"] == ["back"]
+    assert stepper.told["lines"][-1].startswith("Epoch 1: ")
+    for _ in range(3):
+        click(stepper, "back")
+    monkeypatch.setattr(stepper, "_after_step", lambda: click(stepper, "stop"))
+    before = stepper.walk.trainer.step
+    click(stepper, "to_epoch_end")
+    assert stepper.walk.trainer.step == before + 1
+
+
+def test_a_problem_is_said_where_it_was_clicked(stepper):
+    click(stepper, "back")
+    assert "no step to take back" in stepper.told["problem"]
+    click(stepper, "next_phase")
+    assert not stepper.told["problem"]
+    stepper.walk.trainer.model.output.weight.data = stepper.walk.trainer.model.output.weight.data[:, :3]
+    click(stepper, "next_phase")
+    assert stepper.told["problem"].startswith("RuntimeError: ")
+
+
+@pytest.mark.parametrize("kind", ["fit", "_tell", "record", "", "__init__"])
+def test_only_the_moves_can_be_asked_for(stepper, kind):
+    before = stepper.told
+    click(stepper, kind)
+    assert stepper.told == before
+
+
+def test_without_a_loop_the_line_to_run_is_said(make):
+    stepper = Stepper(make())
+    click(stepper, "next_step")
+    assert "stepper.next_step()" in stepper.told["problem"]
+    assert stepper.walk.trainer.step == 0
+
+
+def test_the_twin_and_the_text_say_it_all(stepper):
+    stepper.next_step()
+    twin, text = stepper.twin(), repr(stepper)
+    for record in stepper.walk.records.values():
+        assert record.brief() in text
+    assert twin.count("<details>") >= 6
+    assert "trainer.phases()" in twin
+    assert "<script" not in twin
+    assert "loss=" in text
+
+
+def test_hostile_labels_stay_text():
+    nasty = ["<img src=x onerror=alert(1)>", "<script>alert(1)</script>"]
+    data = ai.Dataset(
+        {"text": [f"{nasty[i % 2]} {i}" for i in range(40)], "label": [nasty[i % 2] for i in range(40)]}
+    ).split(0.2)
+    stepper = Stepper(ai.prepare(data=data, vocabulary_size=300, batch_size=8, max_steps=2))
+    stepper.next_step()
+    for page in (stepper.twin(), *(box["html"] for box in stepper.boxes)):
+        assert "<img src=x" not in page
+        assert "<script" not in page
