@@ -1,6 +1,7 @@
 """The playground without a browser: what the page is told, what it does with what the page wishes, and what stays in the file."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -169,7 +170,7 @@ def test_what_is_written_comes_piece_by_piece_and_is_what_generate_writes(open_o
 def test_stop_ends_the_writing_and_a_newer_wish_takes_its_place(open_on, language, monkeypatch):
     playground = open_on(language)
     moments = iter(range(10**6))
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(moments) * 0.04)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(moments) * 0.04))
     asked = {"text": "The", "tokens": 200, "temperature": 0.8}
     playground.granting = False
     wish(playground, "write", **asked, number=1)
