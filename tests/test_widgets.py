@@ -188,6 +188,76 @@ def test_pause_step_and_resume_from_another_thread(page):
     assert trainer.history.last["lr"] == 0.004
 
 
+def test_a_step_is_looked_into_in_mid_run_and_the_weights_are_those_of_a_run_without(page):
+    trainer, other = (prepare(max_steps=60, keep="last") for _ in range(2))
+    seen = []
+
+    def person():
+        def wait_for(question):
+            deadline = time.monotonic() + 20
+            while not question() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert question()
+
+        def insides():
+            return [message["boxes"] for message, _ in list(page.sent) if message["type"] == "inside"]
+
+        wait_for(lambda: trainer.step > 20)
+        click(page, type="pause")
+        wait_for(lambda: page.updates[-1]["state"]["word"] == "paused")
+        held = trainer.step
+        click(page, type="look")
+        click(page, type="look")  # twice is once
+        for phase in range(1, 6):
+            wait_for(lambda: len(insides()) == phase)  # noqa: B023  waited for at once
+            time.sleep(0.05)
+            seen.append([box["state"] for box in insides()[-1]])
+            click(page, type="next_phase")
+        wait_for(lambda: page.updates[-1]["state"]["word"] == "paused")
+        seen.append((trainer.step - held, all(box["html"] for box in insides()[-1])))
+        click(page, type="hello")
+        wait_for(lambda: len(insides()) == 6)  # a page that was reloaded gets it again
+        click(page, type="look")
+        wait_for(lambda: len(insides()) > 6)
+        click(page, type="step")  # the rest of it
+        wait_for(lambda: trainer.step == held + 2)
+        click(page, type="look")
+        wait_for(lambda: trainer.records is not None and trainer.records.step == held + 3)
+        click(page, type="resume")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    trainer.fit(pace=200)
+    thread.join()
+    assert seen[0] == ["done", "next", "ahead", "ahead", "ahead"]
+    assert seen[3] == ["done", "done", "done", "done", "next"]
+    assert seen[4] == ["next", "done", "done", "done", "done"]
+    assert seen[5] == (1, True)
+    other.fit(display="none")
+    assert trainer.fingerprint() == other.fingerprint()
+    assert trainer.history.frame()["loss"].tolist() == other.history.frame()["loss"].tolist()
+    assert [message for message, _ in page.sent if message["type"] == "inside"][-1]["boxes"] == []
+    assert trainer.records is None
+
+
+def test_stop_inside_a_step_finishes_it(page):
+    trainer = prepare(epochs=100)
+
+    def look(record):
+        if trainer.step == 10 and not trainer.control.paused:
+            click(page, type="pause")
+            click(page, type="look")
+        if trainer.records is not None and record.phase == "loss":
+            click(page, type="stop")
+        elif trainer.records is not None:
+            click(page, type="next_phase")
+
+    trainer.watchers.append(look)
+    trainer.fit()
+    assert (trainer.ending.state, trainer.step) == ("stopped", 12)
+    assert not trainer.control.looking
+
+
 def test_the_words_of_the_state_in_their_order(page):
     """Promise 15: a state word is always there, and only in an order that makes sense."""
     trainer = prepare(epochs=100)

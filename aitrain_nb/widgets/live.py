@@ -11,6 +11,8 @@ from aitrain_nb import html
 from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.widgets.monitor import Monitor, Subject
+from aitrain_nb.widgets.panel import CONTROLS
+from aitrain_nb.widgets.phase_views import PhaseViews
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from aitrain_nb.following import FollowedRun
     from aitrain_nb.history import History
-    from aitrain_nb.records import Ending
+    from aitrain_nb.records import Ending, StepRecords
     from aitrain_nb.run_state import RunState
     from aitrain_nb.trainer import Trainer
 
@@ -125,13 +127,36 @@ class PanelDisplay(_Shown):
     def __init__(self, trainer: Trainer, plots: Plots = ()) -> None:
         super().__init__()
         self._trainer, self._plots = trainer, plots
+        self._views = PhaseViews()
+        self._is_inside = False
 
     def begin(self) -> None:
         """Show it."""
         trainer = self._trainer
         stop = lambda: trainer.stop("by the Stop button")  # noqa: E731
-        self._monitor = Monitor(subject_of(trainer), trainer.control, stop, plots=self._plots, panel=self.panel)
+        self._monitor = Monitor(
+            subject_of(trainer),
+            trainer.control,
+            stop,
+            controls=[*CONTROLS, "look"],
+            plots=self._plots,
+            panel=self.panel,
+        )
         self._monitor.begin()
+
+    def __call__(self, record: Any) -> None:
+        """Show what is new, if it is time for it; of a step that is looked into each phase at once."""
+        records = self._trainer.records
+        if records is not None or self._is_inside:
+            self._look(records)
+        super().__call__(record)
+
+    def _look(self, records: StepRecords | None) -> None:
+        """Show the step from inside; without records, take that away."""
+        self._is_inside = records is not None
+        panel = self._monitor.panel if self._monitor is not None else None
+        if panel is not None:
+            panel.look(self._views.boxes(records.newest, self._trainer.next_phase) if records is not None else [])
 
 
 class PictureDisplay(PanelDisplay):
