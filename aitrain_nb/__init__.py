@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
+    from aitrain_nb.previewing import preview
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
     from aitrain_nb.saving import save_run
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
+    from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.slider import Slider
 
@@ -37,6 +39,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 _HOMES = {
     "prepare": "run",
+    "preview": "previewing",
     "quick_look": "looking",
     "save_run": "saving",
     "load_run": "loading",
@@ -48,6 +51,7 @@ _HOMES = {
     "read": "sources",
     "Dataset": "data",
     "Splits": "data",
+    "ConfigForm": "widgets.form",
     "Monitor": "widgets.monitor",
     "Slider": "widgets.slider",
     "Stepper": "widgets.stepper",
@@ -59,6 +63,7 @@ __all__ = [
     "AitrainError",
     "Batch",
     "ConfigError",
+    "ConfigForm",
     "DataError",
     "Dataset",
     "Evaluation",
@@ -81,6 +86,7 @@ __all__ = [
     "load_run",
     "plots",
     "prepare",
+    "preview",
     "quick_look",
     "read",
     "save_run",

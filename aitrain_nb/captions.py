@@ -225,3 +225,21 @@ def quoted(text: object, width: int = 80) -> str:
     """A text in quotation marks, shortened."""
     words = " ".join(str(text).split())
     return f"“{words if len(words) <= width else words[: width - 1].rstrip() + '…'}”"
+
+
+def schedule(steps: Sequence[int], rates: Sequence[float]) -> str:
+    """The learning rates of a run to come, in a sentence.
+
+    Args:
+        steps: 1-based, the last of the run at the end.
+        rates: the learning rate of each.
+    """
+    if not len(rates):
+        return "0 steps: there is no schedule to draw."
+    if min(rates) == max(rates):
+        return f"{steps[-1]:,} steps: the learning rate is {numerals.rate(rates[0])} at each."
+    peak = max(range(len(rates)), key=lambda place: rates[place])
+    return (
+        f"{steps[-1]:,} steps: the learning rate begins at {numerals.rate(rates[0])}, is highest at step {steps[peak]:,} with "
+        f"{numerals.rate(rates[peak])} and ends at {numerals.rate(rates[-1])}."
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.explaining import config_error, read_text
@@ -41,7 +41,13 @@ class TrainConfig(BaseModel):
     )  # fmt: skip
 
     epochs: int = knob(
-        5, "Epochs", "How often the model sees all training examples.", unit="epochs", minimum=1, maximum=10_000
+        5,
+        "Epochs",
+        "How often the model sees all training examples.",
+        unit="epochs",
+        minimum=1,
+        maximum=10_000,
+        usual=(1, 50),
     )
     batch_size: int = knob(
         32,
@@ -51,16 +57,17 @@ class TrainConfig(BaseModel):
         minimum=1,
         maximum=65_536,
         scale="log",
+        usual=(1, 512),
     )
     learning_rate: float | None = knob(
         None, "Learning rate", "How large a change each step may make: the peak of the schedule; "
         "empty: 1e-4 to fine-tune, 0.01 for a head, else 0.001.",
-        unit="weight units per step (AdamW)", minimum=1e-8, maximum=100.0, scale="log",
+        unit="weight units per step (AdamW)", minimum=1e-8, maximum=100.0, scale="log", usual=(1e-5, 1.0),
     )  # fmt: skip
     schedule: ScheduleName = knob("constant", "Schedule", "How the learning rate changes after the warm-up.")
     warmup_steps: float = knob(
         0.0, "Warm-up", "Steps that raise the learning rate from 0 to its peak; below 1, a share of the run.",
-        unit="steps, or a share below 1", minimum=0.0, maximum=1e6,
+        unit="steps, or a share below 1", minimum=0.0, maximum=1e6, usual=(0.0, 0.5),
     )  # fmt: skip
     seed: int = knob(
         0,
@@ -71,47 +78,47 @@ class TrainConfig(BaseModel):
     )
 
     text_column: str | None = knob(
-        None, "Text column", "The column with the texts; empty: guessed, and the guess is shown.", level="advanced"
+        None, "Text column", "The column with the texts; empty: guessed, and the guess is shown.", group="Texts"
     )
     pair_column: str | None = knob(
         None, "Second text column", "The column with the second text of each pair; empty: by well-known names only.",
-        level="advanced",
+        group="Texts",
     )  # fmt: skip
     label_column: str | None = knob(
-        None, "Label column", "The column with the classes; empty: guessed, and the guess is shown.", level="advanced"
+        None, "Label column", "The column with the classes; empty: guessed, and the guess is shown.", group="Texts"
     )
     max_length: int | None = knob(
         None, "Longest text", "Most tokens of a text, or tokens of a block for text generation; empty: 512, or 128 (small-gpt: 64).",
-        unit="tokens", minimum=2, maximum=100_000, level="advanced",
+        unit="tokens", minimum=2, maximum=100_000, group="Texts",
     )  # fmt: skip
     tokenizer: Literal["auto", "subwords", "words", "characters"] = knob(
         "auto", "Tokenizer", "How a small model's texts are cut; auto: characters for text generation, else subwords. "
-        "A pretrained model brings its own.", level="advanced",
+        "A pretrained model brings its own.", group="Texts",
     )  # fmt: skip
     vocabulary_size: int = knob(
         4_000, "Vocabulary", "Most tokens that a small model's tokenizer learns from the training texts.",
-        unit="tokens", minimum=8, maximum=200_000, scale="log", level="advanced",
+        unit="tokens", minimum=8, maximum=200_000, scale="log", group="Texts",
     )  # fmt: skip
 
     image_size: int | None = knob(
         None, "Image size", "Side of the images in a folder, in pixels; empty: the most frequent size, or the model's.",
-        unit="pixels", minimum=1, maximum=4096, level="advanced",
+        unit="pixels", minimum=1, maximum=4096, group="Images",
     )  # fmt: skip
     augmentation: Literal["none", "shift", "affine", "flip", "affine+flip"] = knob(
         "none", "Augmentation", "How training images are changed at random, anew in each epoch: moved by whole pixels; moved, "
-        "turned and zoomed; mirrored left to right.", level="advanced",
+        "turned and zoomed; mirrored left to right.", group="Images",
     )  # fmt: skip
     normalization: Literal["auto", "none", "data"] = knob(
         "auto", "Normalization", "data: each channel of the images gets mean 0 and standard deviation 1; auto: as a pretrained "
-        "model was trained, else the scaled pixels.", level="advanced",
+        "model was trained, else the scaled pixels.", group="Images",
     )  # fmt: skip
 
     optimizer: Literal["adamw", "adam", "sgd"] = knob(
-        "adamw", "Optimizer", "How gradients become weight changes.", level="advanced"
+        "adamw", "Optimizer", "How gradients become weight changes.", group="Optimizer"
     )
     weight_decay: float = knob(
         0.01, "Weight decay", "Pulls weights towards 0; norms and biases are left out.",
-        unit="share of the weight per unit of learning rate", minimum=0.0, maximum=10.0, level="advanced",
+        unit="share of the weight per unit of learning rate", minimum=0.0, maximum=10.0, usual=(0.0, 0.5), group="Optimizer",
     )  # fmt: skip
     momentum: float = knob(
         0.0,
@@ -120,7 +127,7 @@ class TrainConfig(BaseModel):
         unit="share of the last direction",
         minimum=0.0,
         maximum=0.9999,
-        level="advanced",
+        group="Optimizer",
     )
     beta1: float = knob(
         0.9,
@@ -129,7 +136,7 @@ class TrainConfig(BaseModel):
         unit="share of the last mean",
         minimum=0.0,
         maximum=0.99999,
-        level="advanced",
+        group="Optimizer",
     )
     beta2: float = knob(
         0.999,
@@ -138,7 +145,7 @@ class TrainConfig(BaseModel):
         unit="share of the last mean",
         minimum=0.0,
         maximum=0.999999,
-        level="advanced",
+        group="Optimizer",
     )
     epsilon: float = knob(
         1e-8,
@@ -148,23 +155,23 @@ class TrainConfig(BaseModel):
         minimum=1e-16,
         maximum=1.0,
         scale="log",
-        level="advanced",
+        group="Optimizer",
     )
     max_grad_norm: float = knob(
         1.0, "Gradient clipping", "Gradients with a larger L2 norm are scaled down to it; 0 turns clipping off.",
-        unit="nats per weight unit", minimum=0.0, maximum=1e6, level="advanced",
+        unit="nats per weight unit", minimum=0.0, maximum=1e6, group="Optimizer",
     )  # fmt: skip
     gradient_accumulation_steps: int = knob(
         1, "Gradient accumulation", "Batches whose gradients are added up before the weights change.",
-        unit="micro-batches a step", minimum=1, maximum=10_000, level="advanced",
+        unit="micro-batches a step", minimum=1, maximum=10_000, group="Optimizer",
     )  # fmt: skip
     label_smoothing: float = knob(
         0.0, "Label smoothing", "Share of the target probability spread evenly over all classes.",
-        unit="share of the probability", minimum=0.0, maximum=0.9, level="advanced",
+        unit="share of the probability", minimum=0.0, maximum=0.9, group="Loss",
     )  # fmt: skip
 
     class_weights: Literal["none", "balanced"] = knob(
-        "none", "Class weights", "balanced: a rare class counts as much in all as a frequent one.", level="advanced"
+        "none", "Class weights", "balanced: a rare class counts as much in all as a frequent one.", group="Loss"
     )
 
     max_steps: int | None = knob(
@@ -174,73 +181,76 @@ class TrainConfig(BaseModel):
         unit="steps",
         minimum=1,
         maximum=10**9,
-        level="advanced",
+        group="Length and evaluation",
     )
     validation_fraction: float = knob(
         0.2, "Validation share", "Share of the examples that is kept for validation.",
-        unit="share of the examples", minimum=0.01, maximum=0.9, level="advanced",
+        unit="share of the examples", minimum=0.01, maximum=0.9, group="Split",
     )  # fmt: skip
     test_fraction: float = knob(
         0.0, "Test share", "Share of the examples that nothing looks at until you ask for evaluate('test'); 0: none.",
-        unit="share of the examples", minimum=0.0, maximum=0.5, level="advanced",
+        unit="share of the examples", minimum=0.0, maximum=0.5, group="Split",
     )  # fmt: skip
     evaluate_every: int | None = knob(
         None, "Evaluate every", "Steps between evaluations; empty: at the end of each epoch and of the run; 0: never.",
-        unit="steps", minimum=0, maximum=10**9, level="advanced",
+        unit="steps", minimum=0, maximum=10**9, group="Length and evaluation",
     )  # fmt: skip
     evaluation_batch_size: int | None = knob(
         None, "Evaluation batch size", "Examples at once during evaluation; empty: chosen from the model's size.",
-        unit="examples", minimum=1, maximum=65_536, level="advanced",
+        unit="examples", minimum=1, maximum=65_536, group="Length and evaluation",
     )  # fmt: skip
     evaluation_examples: int | None = knob(
         None, "Evaluation examples", "Most validation examples that an evaluation looks at, spread evenly; empty: all, or 256 "
-        "blocks for text generation.", unit="examples", minimum=1, maximum=10**9, level="advanced",
+        "blocks for text generation.", unit="examples", minimum=1, maximum=10**9, group="Length and evaluation",
     )  # fmt: skip
     best_metric: Literal["loss", "accuracy", "macro_f1"] = knob(
         "loss",
         "Best by",
         "What makes one evaluation better than another: a lower loss, or a higher score.",
-        level="advanced",
+        group="Length and evaluation",
     )
     early_stopping: Literal["none", "patience"] = knob(
         "none",
         "Early stopping",
         "Whether training ends when validation stops improving (see Best by).",
-        level="advanced",
+        group="Length and evaluation",
     )
     early_stopping_patience: int = knob(
         3, "Patience", "Evaluations in a row without a new best before early stopping ends the run.",
-        unit="evaluations", minimum=1, maximum=10_000, level="advanced",
+        unit="evaluations", minimum=1, maximum=10_000, group="Length and evaluation",
     )  # fmt: skip
     keep: Literal["best", "last"] = knob(
         "best",
         "Keep",
         "Which weights the model holds at the end: the best evaluated ones, or the last.",
-        level="advanced",
+        group="Length and evaluation",
     )
 
     log_every: int | None = knob(
         None, "Log every", "Steps between printed lines; empty: five lines an epoch. Every step is kept in the history.",
-        unit="steps", minimum=1, maximum=10**9, level="advanced",
+        unit="steps", minimum=1, maximum=10**9, group="Records and machine",
     )  # fmt: skip
     inspect_every: int = knob(
         0, "Inspect every", "Steps between measurements of how far the weights moved during fit; 0: never.",
-        unit="steps", minimum=0, maximum=10**9, level="advanced",
+        unit="steps", minimum=0, maximum=10**9, group="Records and machine",
     )  # fmt: skip
     snapshot_every: int = knob(
         0, "Snapshot every", "Steps between snapshots during fit, for undo; 0: never. Steps by hand always take one.",
-        unit="steps", minimum=0, maximum=10**9, level="advanced",
+        unit="steps", minimum=0, maximum=10**9, group="Records and machine",
     )  # fmt: skip
     snapshot_memory_bytes: int = knob(
         256 * 2**20, "Snapshot memory", "Snapshots are kept in at most this much memory, the oldest dropped first.",
-        unit="bytes", minimum=0, maximum=2**50, level="advanced",
+        unit="bytes", minimum=0, maximum=2**50, group="Records and machine",
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = knob(
-        "auto", "Device", "Where the numbers are computed; auto takes a GPU where there is one.", level="advanced"
+        "auto",
+        "Device",
+        "Where the numbers are computed; auto takes a GPU where there is one.",
+        group="Records and machine",
     )
     threads: int | None = knob(
         None, "Threads", "Processor threads for torch; empty: one for under 150,000 weights, up to 4 for under a million, else all.",
-        unit="threads", minimum=1, maximum=1024, level="advanced",
+        unit="threads", minimum=1, maximum=1024, group="Records and machine",
     )  # fmt: skip
 
     def __init__(self, /, **fields: Any) -> None:
@@ -251,9 +261,9 @@ class TrainConfig(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_switch_for_a_number(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValueError("a number or a name is needed here, not True or False")  # noqa: TRY004  pydantic collects these
+    def _no_switch_for_a_number(cls, value: Any, about: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[str(about.field_name)].annotation is not bool:
+            raise ValueError("a number or a name is needed here, not True or False")
         return value
 
     @model_validator(mode="after")

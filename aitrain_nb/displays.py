@@ -227,16 +227,20 @@ def is_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def find_display(name: str, registry: Mapping[str, Callable[..., Any] | str] = displays) -> Callable[..., Any]:
+def find_display(
+    name: str | Callable[..., Any], registry: Mapping[str, Callable[..., Any] | str] = displays
+) -> Callable[..., Any]:
     """The display of this name; "auto" is the panel in a notebook and the lines elsewhere.
 
     Args:
-        name: of the display.
+        name: of the display, or a factory as the registry holds them.
         registry: where to look.
 
     Raises:
         ConfigError: there is none of this name.
     """
+    if callable(name):
+        return name
     if name == "auto":
         name = "panel" if is_notebook() else "text"
     if name not in registry:

@@ -1,13 +1,14 @@
-"""What a person should know about one field of a configuration: label, help, unit, range, scale, level."""
+"""What a person should know about one field of a configuration: label, help, unit, range, scale, group."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import NoneType
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
-Level = Literal["basic", "advanced"]
+Kind = Literal["whole", "number", "text", "choice", "switch"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,11 @@ class Knob:
         unit: what the number counts; empty for names and switches.
         minimum: smallest value allowed, or None.
         maximum: largest value allowed, or None.
+        usual: between which values a slider goes; None where it isn't one to slide.
         scale: "linear" or "log", for a slider.
-        level: "basic" or "advanced".
+        group: where it is folded away in a form; empty for the basic fields, which are always seen.
+        kind: what is entered: a whole number, a number, a text, one of `choices`, or yes and no.
+        is_optional: whether it may be left empty.
         choices: the valid names, where there is a fixed set.
         default: the value when nothing is said.
     """
@@ -33,8 +37,11 @@ class Knob:
     unit: str
     minimum: float | None
     maximum: float | None
+    usual: tuple[float, float] | None
     scale: Literal["linear", "log"]
-    level: Level
+    group: str
+    kind: Kind
+    is_optional: bool
     choices: tuple[str, ...]
     default: Any
 
@@ -47,11 +54,12 @@ def knob(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
+    usual: tuple[float, float] | None = None,
     scale: Literal["linear", "log"] = "linear",
-    level: Level = "basic",
+    group: str = "",
 ) -> Any:
     """A configuration field with what a person should know about it."""
-    extra: dict[str, Any] = {"unit": unit, "scale": scale, "level": level}
+    extra: dict[str, Any] = {"unit": unit, "scale": scale, "group": group, "usual": usual}
     return Field(default, title=label, description=help, ge=minimum, le=maximum, json_schema_extra=extra)
 
 
@@ -59,7 +67,8 @@ def describe(name: str, field: Any) -> Knob:
     """The knob of a pydantic field that was made by `knob`."""
     limits = {kind: getattr(item, kind) for item in field.metadata for kind in ("ge", "le") if hasattr(item, kind)}
     extra = field.json_schema_extra
-    choices = getattr(field.annotation, "__args__", ())
+    parts = get_args(field.annotation) or (field.annotation,)
+    choices = tuple(choice for choice in parts if isinstance(choice, str))
     return Knob(
         name=name,
         label=field.title,
@@ -67,8 +76,14 @@ def describe(name: str, field: Any) -> Knob:
         unit=extra["unit"],
         minimum=limits.get("ge"),
         maximum=limits.get("le"),
+        usual=extra["usual"],
         scale=extra["scale"],
-        level=extra["level"],
-        choices=tuple(choice for choice in choices if isinstance(choice, str)),
+        group=extra["group"],
+        kind="choice" if choices else _KINDS[next(part for part in parts if part is not NoneType)],
+        is_optional=NoneType in parts,
+        choices=choices,
         default=field.default,
     )
+
+
+_KINDS: dict[Any, Kind] = {int: "whole", float: "number", str: "text", bool: "switch"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
@@ -39,23 +39,25 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
             "A name alone doesn't say whether it is data, a model or a task.",
             f"prepare(data={config!r}), or TrainConfig.from_yaml(...) for a file.",
         )
-    source = fields.get("data")
-    if isinstance(source, (str, Path, bool, type(None))):
-        fields |= {"data": str(source)} if isinstance(source, Path) else {}
-        source = None
-    else:
-        fields["data"] = f"a {type(source).__name__} in memory"
-    _only_names(fields)
-    config = (config or TrainConfig()).replace(**fields)
-    if config.task is None and isinstance(source, (Dataset, Splits, Raw)):
-        examples = source.train if isinstance(source, Splits) else source.dataset if isinstance(source, Raw) else source
-        config = config.replace(task=_task_of_columns(examples))
-    config = resolve(config)
+    config, source = describe(config, fields)
+    config = resolve(config, source)
     task = find_task(str(config.task))
     task.check_config(config)
-    data = source if isinstance(source, Splits) else load_data(config, source)
+    data = load_data(config, source)
     processor = task.load_processor(config, data)
     return Trainer(task.load_model(config, data, processor), task, data, config, processor)
+
+
+def describe(config: TrainConfig | None, fields: dict[str, Any]) -> tuple[TrainConfig, Any]:
+    """The config with these fields of `prepare`, and the data where they are in memory, else None; raises ConfigError."""
+    source = fields.get("data")
+    if isinstance(source, (str, Path, bool, type(None))):
+        fields = fields | ({"data": str(source)} if isinstance(source, Path) else {})
+        source = None
+    else:
+        fields = fields | {"data": f"a {type(source).__name__} in memory"}
+    _only_names(fields)
+    return (config or TrainConfig()).replace(**fields), source
 
 
 def _only_names(fields: dict[str, Any]) -> None:
@@ -69,9 +71,14 @@ def _only_names(fields: dict[str, Any]) -> None:
             )
 
 
-def resolve(config: TrainConfig) -> TrainConfig:
-    """The config with task, data, model, method and tokenizer filled in where they were left empty."""
-    name = config.task or _task_of(config.data)
+def resolve(config: TrainConfig, source: Any = None) -> TrainConfig:
+    """The config with task, data, model, method and tokenizer filled in where they were left empty.
+
+    Args:
+        config: names the data.
+        source: the data themselves, where they are in memory.
+    """
+    name = config.task or _task_in_memory(source) or _task_of(config.data)
     task = find_task(name)
     model = config.model or task.default_model
     automatic = {
@@ -119,11 +126,61 @@ def _read(source: Any, read_as: str, config: TrainConfig) -> Raw:
         raise
 
 
-def _task_of_columns(dataset: Dataset) -> str:
-    """The task that examples in memory are most likely for."""
+def _task_in_memory(source: Any) -> str | None:
+    """The task that examples in memory are most likely for; None where their columns don't say it."""
+    dataset = source.train if isinstance(source, Splits) else source.dataset if isinstance(source, Raw) else source
+    if not isinstance(dataset, Dataset):
+        return None
     if "image" in dataset.columns:
         return "image-classification"
     return "text-classification" if "label" in dataset.columns else "text-generation"
+
+
+READ_BY = ("task", "data", "text_column", "pair_column", "label_column", "image_size")
+"""The fields that `read_examples` depends on."""
+SPLIT_BY = ("validation_fraction", "test_fraction", "seed")
+"""The fields that `split_examples` depends on besides."""
+
+
+class Examples(NamedTuple):
+    """What was read, before any split.
+
+    Attributes:
+        dataset: the raw examples.
+        name: what the data are called.
+        scale: what a raw value is multiplied by before the model sees it; None: as `split` finds out.
+        note: where the data come from and under which licence.
+        guess: what was decided on the way, or None.
+    """
+
+    dataset: Dataset
+    name: str = "your data"
+    scale: float | None = None
+    note: str = ""
+    guess: Any = None
+
+
+def read_examples(config: TrainConfig, source: Any = None) -> Examples:
+    """The examples of a resolved config; see `load_data`."""
+    name, read_as = str(config.data), find_task(str(config.task)).read_as
+    if source is None and name in BUNDLED:
+        found = BUNDLED[name](read_as)
+        return Examples(found.dataset, name, found.scale, found.note)
+    if isinstance(source, Dataset):
+        return Examples(source)
+    if source is None and not Path(name).exists() and "/" not in name and "." not in name:
+        raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
+    raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
+    return Examples(raw.dataset, raw.name, raw.scale, raw.note, raw.guess)
+
+
+def split_examples(found: Examples, config: TrainConfig) -> Splits:
+    """Training, validation and perhaps test examples; see `load_data`."""
+    splits = split(
+        found.dataset, config.validation_fraction, config.seed, test_fraction=config.test_fraction, name=found.name,
+        scale=found.scale, note=found.note,
+    )  # fmt: skip
+    return replace(splits, guess=found.guess)
 
 
 def load_data(config: TrainConfig, source: Any = None) -> Splits:
@@ -137,20 +194,4 @@ def load_data(config: TrainConfig, source: Any = None) -> Splits:
         ConfigError: the package of a bundled data set isn't installed.
         DataError: the data can't be found or used.
     """
-    name, read_as = str(config.data), find_task(str(config.task)).read_as
-    if source is None and name in BUNDLED:
-        found = BUNDLED[name](read_as)
-        return split(
-            found.dataset, config.validation_fraction, config.seed, test_fraction=config.test_fraction, name=name,
-            scale=found.scale, note=found.note,
-        )  # fmt: skip
-    if isinstance(source, Dataset):
-        return split(source, config.validation_fraction, config.seed, test_fraction=config.test_fraction)
-    if source is None and not Path(name).exists() and "/" not in name and "." not in name:
-        raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
-    raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
-    splits = split(
-        raw.dataset, config.validation_fraction, config.seed, test_fraction=config.test_fraction, name=raw.name,
-        scale=raw.scale, note=raw.note,
-    )  # fmt: skip
-    return replace(splits, guess=raw.guess)
+    return source if isinstance(source, Splits) else split_examples(read_examples(config, source), config)

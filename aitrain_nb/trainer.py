@@ -198,7 +198,7 @@ class Trainer(Phases):
 
     def fit(
         self,
-        display: str = "auto",
+        display: str | Callable[..., Display] = "auto",
         *,
         pace: float = 0.0,
         plots: Callable[[History], Figure] | Sequence[Callable[[History], Figure]] = (),
@@ -214,7 +214,8 @@ class Trainer(Phases):
 
         Args:
             display: "auto" is the live panel in a notebook and the monitor lines elsewhere; "panel", "matplotlib" for a picture that
-                is redrawn, "text" or "none" for silence.
+                is redrawn, "text" or "none" for silence; or a function that takes the
+                trainer and the plots and gives a display.
             pace: steps a second at most, so that one can watch; 0 for full speed.
             plots: functions that take the history and give a matplotlib Figure: drawn in a notebook while it goes on.
             replay: a history, or its `changes`: what was changed while that run was going on is repeated at the same steps.

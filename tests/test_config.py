@@ -31,13 +31,13 @@ def refused(**fields):
 
 
 @pytest.mark.parametrize("name", KNOBS)
-def test_every_field_has_a_label_a_sentence_of_help_and_a_level(name):
+def test_every_field_has_a_label_and_a_sentence_of_help(name):
     knob = KNOBS[name]
     assert knob.name == name
     assert knob.label
     assert not knob.label.endswith(".")
     assert knob.help.endswith(".")
-    assert knob.level in {"basic", "advanced"}
+    assert knob.usual is None or knob.minimum <= knob.usual[0] < knob.usual[1] <= knob.maximum
     assert knob.scale in {"linear", "log"}
 
 

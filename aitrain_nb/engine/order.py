@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from aitrain_nb.errors import ConfigError
 from aitrain_nb.randomness import generator
 from aitrain_nb.records.batch import StepIndices
+
+if TYPE_CHECKING:
+    from aitrain_nb.config import TrainConfig
 
 
 class Cursor(NamedTuple):
@@ -34,6 +38,17 @@ class DataOrder:
         self.cursor = Cursor(0, 0)
         self._shuffled: tuple[int, torch.Tensor] | None = None
         self._pieces: tuple[int, tuple[torch.Tensor, ...]] | None = None
+
+    @classmethod
+    def of(cls, config: TrainConfig, examples: int) -> DataOrder:
+        """The order that a config asks for; raises ConfigError where its batch is larger than the data."""
+        if config.batch_size > examples:
+            raise ConfigError(
+                f"batch_size={config.batch_size} is larger than the data.",
+                f"There are {examples:,} training examples.",
+                f"Choose a batch_size of at most {examples:,}.",
+            )
+        return cls(examples, config.batch_size, config.gradient_accumulation_steps, config.seed)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -62,6 +62,13 @@ class Plan(NamedTuple):
         """Learning rate of every step of the run."""
         return [self.learning_rate(step) for step in range(self.total_steps)]
 
+    def curve(self, most: int = 240) -> list[tuple[int, float]]:
+        """1-based steps with their learning rates: all of a short run, else at most about `most`, the corners among them."""
+        last = self.total_steps - 1
+        peak = min(self.warmup_steps, last)
+        even = {round(last * place / (most - 1)) for place in range(most)} if last >= most else set(range(last + 1))
+        return [(step + 1, self.learning_rate(step)) for step in sorted(even | {0, max(0, peak - 1), peak, last})]
+
     def part(self, step: int) -> str:
         """In words where the schedule stands after `step` steps: "warm-up", "peak" or "decay"."""
         return schedules.part(self.schedule, step, self.warmup_steps)

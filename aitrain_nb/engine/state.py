@@ -78,14 +78,7 @@ class TrainingState:
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
         prepared = self._prepare(config)
-        examples = len(prepared["train"])
-        if config.batch_size > examples:
-            raise ConfigError(
-                f"batch_size={config.batch_size} is larger than the data.",
-                f"There are {examples:,} training examples.",
-                f"Choose a batch_size of at most {examples:,}.",
-            )
-        self.order = DataOrder(examples, config.batch_size, config.gradient_accumulation_steps, config.seed)
+        self.order = DataOrder.of(config, len(prepared["train"]))
         self.config = device.resolve(config, model, self.order.steps_per_epoch)
         self.plan = Plan.of(self.config, self.order.steps_per_epoch)
         self.device = torch.device(self.config.device)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aitrain_nb import captions, numerals
+from aitrain_nb import captions
 from aitrain_nb.lettering import plain
 from aitrain_nb.plots.base import DARK_ORANGE, GREEN, GREY, PURPLE, new_figure
 from aitrain_nb.plots.run_data import RunData
@@ -77,17 +77,18 @@ def _mark_epochs(axis: Axes, ends: Mapping[int, float]) -> None:
         above.spines["top"].set_visible(False)
 
 
-def schedule(rates: Sequence[float], title: str = "Schedule") -> Picture:
-    """The learning rate of every step of a run to come."""
+def schedule(rates: Sequence[float], title: str = "Schedule", steps: Sequence[int] | None = None) -> Picture:
+    """The learning rate of every step of a run to come, or at some of them.
+
+    Args:
+        rates: learning rates.
+        title: the heading.
+        steps: the 1-based step of each rate; by default they are those of every step.
+    """
+    steps = range(1, len(rates) + 1) if steps is None else steps
     figure, (axis,) = new_figure(height=2.4)
     figure.is_drawing = True
-    axis.plot(range(1, len(rates) + 1), rates, color=GREEN)
+    axis.plot(steps, rates, color=GREEN)
     axis.set(title=plain(title), xlabel="step", ylabel="learning rate", ylim=(0, None))
-    figure.description = "0 steps: there is no schedule to draw."
-    if len(rates):
-        peak = max(range(len(rates)), key=lambda step: rates[step])
-        figure.description = (
-            f"{len(rates)} steps: the learning rate begins at {numerals.rate(rates[0])}, is highest at step {peak + 1} with "
-            f"{numerals.rate(rates[peak])} and ends at {numerals.rate(rates[-1])}."
-        )
+    figure.description = captions.schedule(steps, rates)
     return figure

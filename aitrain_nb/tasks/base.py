@@ -53,6 +53,7 @@ class Task(ABC):
         read_as: rows of data are read as for this task, one of the three that `aitrain_nb.sources` knows: texts with
             classes, images with classes, or texts alone.
         scores: what `metrics` gives.
+        models: names of models that can be suggested.
         augmentations: what `augment` knows besides "none".
         default_data, default_model, default_tokenizer, default_evaluation_examples: what an empty field of the config
             stands for.
@@ -66,6 +67,7 @@ class Task(ABC):
     default_model: ClassVar[str]
     read_as: ClassVar[str]
     augmentations: ClassVar[tuple[str, ...]] = ()
+    models: ClassVar[tuple[str, ...]] = ()
     scores: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     default_tokenizer: ClassVar[str] = "auto"
     default_evaluation_examples: ClassVar[int | None] = None
@@ -88,6 +90,11 @@ class Task(ABC):
     @abstractmethod
     def prepare(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """The examples as model inputs, once before training: a dataset whose columns `collate` understands."""
+
+    def count_examples(self, train: Dataset, config: TrainConfig) -> int | None:
+        """How many examples `prepare` makes of the training side, where that is known without doing it; else None."""
+        del train, config
+        return None
 
     def prepare_own(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """A person's own examples as model inputs, one row an example."""

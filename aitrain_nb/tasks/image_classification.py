@@ -36,6 +36,7 @@ class ImageClassification(Task):
     default_data: ClassVar[str] = "digits"
     default_model: ClassVar[str] = "small-cnn"
     augmentations: ClassVar[tuple[str, ...]] = tuple(AUGMENTATIONS)
+    models: ClassVar[tuple[str, ...]] = tuple(image_models.MODELS)
 
     def check(self, splits: Splits) -> None:
         """Training examples of at least two classes; raises DataError."""
@@ -57,6 +58,11 @@ class ImageClassification(Task):
             pixel_values = processor(pixel_values)
         name = "scaled" if isinstance(processor, Pretrained) else "pixel_values"
         return Dataset({name: pixel_values, "labels": labels}, dataset.label_names)
+
+    def count_examples(self, train: Dataset, config: TrainConfig) -> int | None:
+        """One for each image."""
+        del config
+        return len(train)
 
     def load_processor(self, config: TrainConfig, splits: Splits) -> Standardize | Pretrained | None:
         """What is done to the scaled images: what a pretrained model asks for, or mean 0 and standard deviation 1, or nothing."""

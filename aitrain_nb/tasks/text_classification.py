@@ -10,7 +10,7 @@ from aitrain_nb import html, numerals, plots
 from aitrain_nb.data import Dataset, check_two_classes, checked_labels
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.models import texts as text_models
-from aitrain_nb.models.pretrained import find_pretrained
+from aitrain_nb.models.pretrained import PACKAGED, find_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task, label_numbers, own_texts
@@ -39,6 +39,7 @@ class TextClassification(Task):
     default_data: ClassVar[str] = "tickets"
     default_model: ClassVar[str] = "small-encoder"
     default_tokenizer: ClassVar[str] = "subwords"
+    models: ClassVar[tuple[str, ...]] = (*text_models.small_for(name), *PACKAGED)
 
     def check(self, splits: Splits) -> None:
         """Training examples of at least two classes; raises DataError."""
@@ -69,6 +70,11 @@ class TextClassification(Task):
             where = ", ".join(map(str, empty[:5]))
             raise DataError("Some texts are empty.", f"{len(empty)} of them: {where}.", "Drop them, or fill them in.")
         return Dataset(columns | {"labels": labels}, dataset.label_names)
+
+    def count_examples(self, train: Dataset, config: TrainConfig) -> int | None:
+        """One for each text."""
+        del config
+        return len(train)
 
     def notes(self, raw: Dataset, prepared: Dataset, processor: Any, config: TrainConfig) -> list[str]:
         """How many texts are cut."""

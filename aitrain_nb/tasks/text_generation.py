@@ -14,7 +14,7 @@ from aitrain_nb.models.pretrained import find_pretrained, load_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task, own_texts
-from aitrain_nb.tokenizing import load_tokenizer, train_tokenizer
+from aitrain_nb.tokenizing import SPECIAL, load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from aitrain_nb.figures import Picture
     from aitrain_nb.records import Batch
 
+_BETWEEN = "\n\n"
+"""Stands between two documents where the tokenizer has no end mark."""
 CONTEXT, SMALL_CONTEXT = 128, 64
 """Tokens that a pretrained and a small model see at once where nothing else is said; on two cores a small one learns sooner with 64."""
 
@@ -44,6 +46,7 @@ class TextGeneration(Task):
     default_data: ClassVar[str] = "speeches"
     default_model: ClassVar[str] = "small-gpt"
     default_tokenizer: ClassVar[str] = "characters"
+    models: ClassVar[tuple[str, ...]] = tuple(text_models.small_for(name))
     default_evaluation_examples: ClassVar[int | None] = 256
 
     def check_config(self, config: TrainConfig) -> None:
@@ -85,6 +88,16 @@ class TextGeneration(Task):
                 "labels": ids[1 : blocks * length + 1].view(blocks, length).clone(),
             }
         )
+
+    def count_examples(self, train: Dataset, config: TrainConfig) -> int | None:
+        """How many blocks: known at once where each letter is a token."""
+        texts = list(train.columns["text"])
+        if not text_models.is_small(str(config.model)) or config.tokenizer != "characters":
+            return None
+        if any(mark in text for text in texts for mark in SPECIAL):  # which would be one token
+            return None
+        letters = sum(map(len, texts)) + len(_BETWEEN) * (len(texts) - 1)
+        return max(0, letters - 1) // _context(config) or None
 
     def prepare_own(self, dataset: Dataset, splits: Splits, processor: Any, config: TrainConfig) -> Dataset:
         """Own texts, one row each, filled up to the longest; what fills up and the last token have no target (-100)."""
@@ -246,7 +259,7 @@ def visible(token: str) -> str:
 def _join(processor: Any, texts: Sequence[str]) -> Tensor:
     """All documents as one row of token numbers [tokens] int64, an end mark between them where the tokenizer has one."""
     end = processor.eos_token_id
-    between = [end] if end is not None else processor("\n\n", add_special_tokens=False, verbose=False)["input_ids"]
+    between = [end] if end is not None else processor(_BETWEEN, add_special_tokens=False, verbose=False)["input_ids"]
     ids: list[int] = []
     for row in processor(list(texts), add_special_tokens=False, verbose=False)["input_ids"]:
         ids += [*row, *between]

@@ -119,14 +119,15 @@ class PanelDisplay(_Shown):
     Args:
         trainer: whose run is shown.
         plots: functions that take the history and give a matplotlib Figure, redrawn beside the panel.
+        place: on the page, a display handle, that is taken over; by default a new one is made.
 
     Raises:
         ConfigError: there is no notebook to show it in.
     """
 
-    def __init__(self, trainer: Trainer, plots: Plots = ()) -> None:
+    def __init__(self, trainer: Trainer, plots: Plots = (), place: Any = None) -> None:
         super().__init__()
-        self._trainer, self._plots = trainer, plots
+        self._trainer, self._plots, self._place = trainer, plots, place
         self._views = PhaseViews()
         self._is_inside = False
 
@@ -141,6 +142,7 @@ class PanelDisplay(_Shown):
             controls=[*CONTROLS, "look"],
             plots=self._plots,
             panel=self.panel,
+            place=self._place,
         )
         self._monitor.begin()
 

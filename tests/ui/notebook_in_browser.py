@@ -194,6 +194,9 @@ def open_book(server, browser, cells=(), *, theme="light", width=1280, name=None
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.set_default_timeout(15_000)
+    # a busy machine may answer too late for JupyterLab to know which kernel: it asks, and the one of the notebook is chosen
+    asked = page.locator("dialog.jp-Dialog", has_text="Select Kernel")
+    page.add_locator_handler(asked, lambda: asked.locator("button.jp-mod-accept").click())
     page.goto(server.url(f"lab/workspaces/w{time.monotonic_ns()}/tree/{name}"))  # a workspace of its own: no other tabs
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     if width < 900:  # the file browser would take half of it

@@ -16,6 +16,7 @@ function shortNumber(value) {
 
 /** A number as it is, to so many digits: what is typed is shown as it was typed. */
 function plainOrPower(value, digits) {
+  if (value === 0) return "0";
   const size = Math.abs(value);
   const power = size < 1e-3 || size >= 1e6;
   const text = power ? value.toExponential(digits - 1) : String(Number(value.toPrecision(digits)));
@@ -58,23 +59,40 @@ function sliderScale({ min, max, step, log, zero }) {
   };
 }
 
+/** What a number field says of what was typed: `null` where it may be left empty, NaN where it is no number that is allowed. */
+function typedNumber(text, { least, most, zero, automatic }) {
+  const typed = text.trim().replace(",", ".");
+  if (typed === "") return automatic === undefined ? NaN : null;
+  if (zero && (typed.toLowerCase() === zero.toLowerCase() || Number(typed) === 0)) return 0;
+  const value = Number(typed);
+  return value >= least && value <= most ? value : NaN;
+}
+
 /**
- * @param options label, unit, help, min, max, step (0: continuous), log, value, zero (what 0 is called), onInput(value)
- * @returns {element, set(value), disable(boolean), value()}
+ * @param options label, unit, help, min, max, step (0: continuous), log, value, zero (what 0 is called), onInput(value); least and most: what
+ *   may be typed, where that is more than the range shows; automatic: what holds while the field is left empty, which is the value `null`
+ * @returns {element, set(value, automatic), refuse(words), disable(boolean), value()}
  */
 function makeSlider(options) {
-  const { label, unit = "", help = "", min, max, step = 0, log = false, zero = "", onInput } = options;
+  const { label, unit = "", help = "", min, max, step = 0, log = false, zero = "", least = min, most = max, onInput } = options;
   const { element, range, field, wrong } = sliderParts({ label, unit, help });
   const scale = sliderScale({ min, max, step, log, zero });
   Object.assign(range, { min: scale.min, max: scale.max, step: scale.step });
-  let current = options.value;
+  let { value: current, automatic } = options;
   const said = (value) => (value === 0 && zero ? zero : plainOrPower(value, Number.isInteger(value) ? 15 : 6));
+  const inWords = (value) => `${said(value)}${unit && !(value === 0 && zero) ? ` ${unit}` : ""}`;
   function show() {
-    range.value = scale.position(current);
-    range.setAttribute("aria-valuetext", `${said(current)}${unit && !(current === 0 && zero) ? ` ${unit}` : ""}`);
-    field.value = said(current);
+    const shown = current === null ? automatic : current;
+    range.value = scale.position(shown);
+    range.setAttribute("aria-valuetext", `${inWords(shown)}${current === null ? ", automatic" : ""}`);
+    field.value = current === null ? "" : said(current);
+    field.placeholder = current === null ? `auto ${said(shown)}` : "";
     field.removeAttribute("aria-invalid");
     wrong.textContent = "";
+  }
+  function refuse(words) {
+    field.setAttribute("aria-invalid", "true"); // the last good value goes on to hold
+    wrong.textContent = words;
   }
   function take(value) {
     current = value;
@@ -83,23 +101,22 @@ function makeSlider(options) {
   }
   range.addEventListener("input", () => take(scale.at(Number(range.value))));
   field.addEventListener("change", () => {
-    const typed = field.value.trim().replace(",", ".");
-    const named = zero && (typed.toLowerCase() === zero.toLowerCase() || Number(typed) === 0);
-    const value = named && typed ? 0 : Number(typed);
-    if (typed === "" || !Number.isFinite(value) || (!named && (value < min || value > max))) {
-      field.setAttribute("aria-invalid", "true"); // the last good value goes on to hold
-      wrong.textContent = `a number from ${shortNumber(min)} to ${shortNumber(max)}${zero ? `, or ${zero}` : ""}`;
-    } else take(step && !named ? scale.snapped(value) : value);
+    const value = typedNumber(field.value, { least, most, zero, automatic });
+    if (Number.isNaN(value)) {
+      refuse(`a number from ${shortNumber(least)} to ${shortNumber(most)}${zero ? `, or ${zero}` : ""}`);
+    } else take(step && value >= min && value <= max ? scale.snapped(value) : value);
   });
   show();
   return {
     element,
     value: () => current,
-    set(value) {
-      if (value === current || element.contains(document.activeElement) && document.activeElement === field) return;
-      current = value;
+    set(value, instead = automatic) {
+      const same = value === current && instead === automatic;
+      if (same || (element.contains(document.activeElement) && document.activeElement === field)) return;
+      [current, automatic] = [value, instead];
       show();
     },
+    refuse,
     disable(off) {
       range.disabled = field.disabled = off;
     },

@@ -1,0 +1,350 @@
+"""What a run will be, before it is: its steps, its learning rates, its data, the number of its weights. Nothing is trained for it."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb import captions, html, numerals
+from aitrain_nb.data import Splits
+from aitrain_nb.run import READ_BY, SPLIT_BY, Examples, describe, read_examples, resolve, split_examples
+from aitrain_nb.tasks import find_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    import pandas as pd
+
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.engine.plan import Plan
+    from aitrain_nb.figures import Picture
+
+HOW_IT_TRAINS = frozenset({"Optimizer", "Loss", "Length and evaluation", "Records and machine"})
+"""Groups of fields that change neither the examples nor the model."""
+_BASIC_HOW = frozenset({"epochs", "batch_size", "learning_rate", "schedule", "warmup_steps"})
+_SHOWN_ROWS, _SHOWN_CLASSES, _SHOWN_LETTERS, _SHOWN_PICTURES = 5, 12, 120, 16
+
+
+def preview(config: TrainConfig | None = None, /, **fields: Any) -> Preview:
+    """What the run of `prepare(config, **fields)` will be, without making its model or training anything.
+
+    Args:
+        config: the run; `TrainConfig()` by default.
+        fields: as `prepare` takes them.
+
+    Returns:
+        A record: steps, learning rates, examples, the number of weights; in a notebook it shows itself.
+
+    Raises:
+        ConfigError, DataError: what `prepare` would raise of them.
+
+    Example:
+        >>> preview(data="digits", model="mlp", epochs=2).plan.total_steps
+        90
+    """
+    config, source = describe(config, fields)
+    return Scout(source).preview(config)
+
+
+class Scout:
+    """Finds out what configs mean for their data, and remembers it: the same file isn't read twice, the same model not counted twice.
+
+    Args:
+        source: the data, where they are in memory.
+    """
+
+    def __init__(self, source: Any = None) -> None:
+        self.source = source
+        self._read, self._splits, self._processors = _Remembered(2), _Remembered(4), _Remembered(2)
+        self._facts, self._examples, self._weights = _Remembered(8), _Remembered(64), _Remembered(64)
+
+    def preview(self, config: TrainConfig, *, with_weights: bool = True) -> Preview:
+        """What the run of this config will be.
+
+        Args:
+            config: as a person wrote it.
+            with_weights: also count the weights, for which a tokenizer may have to be trained; else those that are known.
+
+        Raises:
+            ConfigError: fields that don't fit each other or the data.
+            DataError: the data can't be used.
+        """
+        from aitrain_nb.engine.device import find_device
+        from aitrain_nb.engine.order import DataOrder
+        from aitrain_nb.engine.plan import Plan
+
+        config = resolve(config, self.source)
+        find_task(str(config.task)).check_config(config)
+        find_device(config.device)
+        examples = self._examples.get(_shape(config), lambda: self._count_examples(config))
+        plan = Plan.of(config, DataOrder.of(config, examples).steps_per_epoch)
+        weights = self._weights.get(_shape(config), (lambda: self._count_weights(config)) if with_weights else None)
+        facts = self._facts.get(
+            _key(config, *READ_BY, *SPLIT_BY), lambda: DataFacts(self._split(config), str(config.task))
+        )
+        return Preview(config, plan, examples, facts, weights)
+
+    def knows(self, config: TrainConfig) -> bool:
+        """Whether its preview needs no data to be read: then it is arithmetic, and any thread may ask for it."""
+        config = resolve(config, self.source)
+        return _shape(config) in self._examples and _key(config, *READ_BY, *SPLIT_BY) in self._facts
+
+    def knows_weights(self, config: TrainConfig) -> bool:
+        """Whether the weights have been counted."""
+        return _shape(resolve(config, self.source)) in self._weights
+
+    def _split(self, config: TrainConfig) -> Splits:
+        def make() -> Splits:
+            if isinstance(self.source, Splits):
+                splits = self.source
+            else:
+                found: Examples = self._read.get(_key(config, *READ_BY), lambda: read_examples(config, self.source))
+                splits = split_examples(found, config)
+            find_task(str(config.task)).check(splits)
+            return splits
+
+        return self._splits.get(_key(config, *READ_BY, *SPLIT_BY), make)
+
+    def _processor(self, config: TrainConfig) -> Any:
+        task = find_task(str(config.task))
+        return self._processors.get(_shape(config), lambda: task.load_processor(config, self._split(config)))
+
+    def _count_examples(self, config: TrainConfig) -> int:
+        task, splits = find_task(str(config.task)), self._split(config)
+        known = task.count_examples(splits.train, config)
+        if known is not None:
+            return known
+        return len(task.prepare(splits.train, splits, self._processor(config), config))
+
+    def _count_weights(self, config: TrainConfig) -> int | None:
+        """Of the real model, made where tensors have a shape and no numbers; None where a model can't be made there."""
+        import torch
+
+        from aitrain_nb.engine.device import count_weights
+
+        task, splits, processor = find_task(str(config.task)), self._split(config), self._processor(config)
+        try:
+            with torch.device("meta"):
+                model = task.load_model(config.replace(method="scratch"), splits, processor)
+        except (NotImplementedError, RuntimeError):
+            return None
+        return count_weights(model)
+
+
+class _Remembered:
+    """The newest results, by what they were made from."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._kept = most, OrderedDict[Any, Any]()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
+
+    def get(self, key: Hashable, make: Callable[[], Any] | None) -> Any:
+        """The result for this key, made where it isn't there; without `make`, None."""
+        if key not in self._kept:
+            if make is None:
+                return None
+            self._kept[key] = make()
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return self._kept[key]
+
+
+def _key(config: TrainConfig, *names: str) -> Hashable:
+    """The values of these fields, and how a file they name looks now."""
+    return *(getattr(config, name) for name in names), _stamp(str(config.data))
+
+
+def _shape(config: TrainConfig) -> Hashable:
+    """What the examples and the model depend on."""
+    names = [
+        name for name, knob in config.knobs().items() if name not in _BASIC_HOW and knob.group not in HOW_IT_TRAINS
+    ]
+    return _key(config, *names)
+
+
+def _stamp(name: str) -> Hashable:
+    """When a file was changed and how large it is; of a folder, when it and the folders in it were changed."""
+    path = Path(name)
+    try:
+        inside = [one for one in path.iterdir() if one.is_dir()] if path.is_dir() else []
+        return tuple((found.st_mtime_ns, found.st_size) for found in (one.stat() for one in (path, *inside)))
+    except (OSError, ValueError):
+        return ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DataFacts:
+    """What a person should see of the data before a run.
+
+    Attributes:
+        splits: the raw examples, split as the run will.
+        task: what they are for.
+    """
+
+    splits: Splits = field(repr=False)
+    task: str
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Examples on each side."""
+        sides = {"training": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
+        return {name: len(side) for name, side in sides.items() if side is not None}
+
+    @cached_property
+    def classes(self) -> dict[str, int]:
+        """Class -> training examples, in the order of the classes; empty where there are no labels."""
+        labels = self.splits.train.columns.get("label")
+        if labels is None:
+            return {}
+        import torch
+
+        counts = torch.bincount(labels[labels >= 0], minlength=len(self.splits.label_names)).tolist()
+        return dict(zip(self.splits.label_names, counts, strict=True))
+
+    @cached_property
+    def first(self) -> pd.DataFrame:
+        """The first training examples as a person should see them."""
+        shown = self.splits.train.take(range(min(_SHOWN_ROWS, len(self.splits.train))))
+        return find_task(self.task).rows(shown, self.splits.label_names)
+
+    def text(self) -> str:
+        """All of it in lines."""
+        sides = ", ".join(f"{numerals.count(count)} {name}" for name, count in self.rows.items())
+        lines = [f"Data {self.splits.name}: {sides} examples."]
+        if self.classes:
+            listed = [f"{name} {numerals.count(count)}" for name, count in list(self.classes.items())[:_SHOWN_CLASSES]]
+            more = f" and {len(self.classes) - _SHOWN_CLASSES} more" if len(self.classes) > _SHOWN_CLASSES else ""
+            lines.append(f"{len(self.classes)} classes: {', '.join(listed)}{more}.")
+        return "\n".join([*lines, *self.splits.notes])
+
+    @cached_property
+    def page(self) -> html.Markup:
+        """Sides, classes and the first examples."""
+        sides = html.facts({name: numerals.count(count) for name, count in self.rows.items()})
+        notes = html.join(html.element("div", note) for note in (self.splits.note, *self.splits.notes) if note)
+        return html.join([sides, self._classes(), self._examples(), notes])
+
+    def _classes(self) -> html.Markup:
+        if not self.classes:
+            return html.Markup("")
+        most = max(1, *self.classes.values())
+        shown = list(self.classes.items())[:_SHOWN_CLASSES]
+        rows = [[_short(name, 40), html.bar(count / most, numerals.count(count))] for name, count in shown]
+        title = f"{len(self.classes)} classes" + (f", the first {len(shown)}" if len(self.classes) > len(shown) else "")
+        return html.table(["class", "training examples"], rows, title)
+
+    def _examples(self) -> html.Markup:
+        images = self.splits.train.columns.get("image")
+        if images is not None:
+            labels = self.splits.train.columns["label"][:_SHOWN_PICTURES].tolist()
+            names = ", ".join(_short(self.splits.label_names[label], 20) if label >= 0 else "?" for label in labels)
+            return html.image(_strip(images[:_SHOWN_PICTURES]), f"The first {len(labels)} training images: {names}")
+        cells = [[_short(value, _SHOWN_LETTERS) for value in row] for row in self.first.itertuples(index=False)]
+        return html.table(list(self.first.columns), cells, "The first training examples")
+
+
+def _short(value: object, letters: int) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"
+
+
+def _strip(images: Any) -> bytes:
+    """Small pictures [n, channels, height, width] in one row, as PNG: each at least 32 pixels wide, from its darkest to its brightest."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = images.float().numpy()
+    low, high = pixels.min(), pixels.max()
+    grey = (255 * (pixels - low) / ((high - low) or 1.0)).astype(np.uint8)
+    times = max(1, -(-32 // grey.shape[-1]))
+    tiles = grey.repeat(times, axis=2).repeat(times, axis=3)
+    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 0), (0, 4)), constant_values=255)
+    row = np.concatenate(list(tiles), axis=-1)
+    row = row.transpose(1, 2, 0) if len(row) == 3 else row[0]
+    stream = io.BytesIO()
+    Image.fromarray(row).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Preview:
+    """What a run will be. Its numbers are those of the run: the same functions work them out.
+
+    Attributes:
+        config: the run, with task, data, model and method filled in.
+        plan: its steps, and the learning rate of each.
+        examples: what an epoch goes through: training examples, or blocks of text.
+        data: what is in the data.
+        weights: how many numbers the model holds, or None where that isn't known before it is made.
+    """
+
+    config: TrainConfig
+    plan: Plan
+    examples: int
+    data: DataFacts
+    weights: int | None
+
+    @property
+    def effective_batch(self) -> int:
+        """Examples whose gradients make one step."""
+        return self.config.batch_size * self.config.gradient_accumulation_steps
+
+    def facts(self) -> dict[str, str]:
+        """Name -> value, as a person reads it."""
+        plan, count = self.plan, numerals.count
+        return {
+            "task": str(self.config.task),
+            "model": str(self.config.model),
+            "weights": "not known yet" if self.weights is None else count(self.weights),
+            "training examples": count(self.examples),
+            "effective batch": count(self.effective_batch),
+            "steps an epoch": count(plan.steps_per_epoch),
+            "steps in all": count(plan.total_steps),
+            "learning rate": self.rates_in_words,
+        }
+
+    @property
+    def rates_in_words(self) -> str:
+        """The schedule as a phrase."""
+        plan = self.plan
+        peak = numerals.rate(plan.peak)
+        warm = f"{numerals.count(plan.warmup_steps)} steps of warm-up to {peak}" if plan.warmup_steps else peak
+        then = {"constant": "then constant", "linear": "then straight down to 0", "cosine": "then a cosine down to 0"}
+        return (
+            f"{warm}, {then[plan.schedule]}"
+            if plan.warmup_steps or plan.schedule != "constant"
+            else f"{peak}, constant"
+        )
+
+    @property
+    def words(self) -> str:
+        """The learning rate over the steps, in a sentence."""
+        return captions.schedule(*zip(*self.plan.curve(), strict=True))
+
+    def plot(self) -> Picture:
+        """The learning rate over the steps."""
+        from aitrain_nb import plots
+
+        steps, rates = zip(*self.plan.curve(), strict=True)
+        return plots.schedule(rates, "Learning rate", steps)
+
+    def text(self) -> str:
+        """All of it in lines."""
+        return "\n".join([*(f"{name}: {value}" for name, value in self.facts().items()), self.data.text()])
+
+    def page(self) -> html.Markup:
+        """Facts, schedule and data, without any script."""
+        picture = self.plot()
+        return html.join([html.facts(self.facts()), picture.to_html(), html.details("Data", self.data.page)])
+
+    def _repr_html_(self) -> str:
+        return html.section("What this run will be", "nothing was trained for it", self.page())
+
+    def __repr__(self) -> str:
+        return f"Preview\n{self.text()}"

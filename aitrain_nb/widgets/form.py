@@ -1,0 +1,285 @@
+"""The form of a run: every field of its config, and what the run will be, before it is trained."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+from ipywidgets import ValueWidget  # type: ignore[import-untyped]
+
+from aitrain_nb import html
+from aitrain_nb.config import TrainConfig
+from aitrain_nb.errors import AitrainError
+from aitrain_nb.previewing import Preview, Scout
+from aitrain_nb.run import describe, prepare
+from aitrain_nb.widgets import fields as form_fields
+from aitrain_nb.widgets.front_end import source
+from aitrain_nb.widgets.live import PanelDisplay
+from aitrain_nb.widgets.placed import Placed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from aitrain_nb.history import History
+    from aitrain_nb.trainer import Trainer
+
+_BUSY = {"waiting", "training"}
+_NOT_HERE = "Nothing here can start it. In a cell: history = form.train()"
+_OF_THE_DATA = (
+    "task", "model", "method", "text_column", "pair_column", "label_column", "max_length", "tokenizer", "image_size", "augmentation",
+    "best_metric", "class_weights",
+)  # fmt: skip
+"""Fields that may no longer fit when other data, or another task, are chosen."""
+
+
+class ConfigForm(Placed, ValueWidget):
+    """A run, described by sliders and fields, with what it will be shown beside them; its button trains it.
+
+    It is an ipywidgets widget: `.value` is the config, and `.observe(..., "value")` follows it. Everything in it can be done in code as
+    well: `to_code()` is the run as code, `to_yaml()` its config as a file.
+
+    Args:
+        data: as `prepare` takes it: a name, a file, a folder, a DataFrame, a `Dataset`, `Splits`.
+        config: where to begin: a TrainConfig, a YAML file, or the folder of a run.
+        fields: fields of the config to set or change.
+
+    Attributes:
+        value: the config as it is entered: the last one that could be trained.
+        preview: what its run will be.
+        trainer: of the run that was begun here last, or None.
+
+    Raises:
+        ConfigError: a name or value isn't valid.
+        DataError: the examples can't be used.
+
+    Example:
+        form = ai.ConfigForm("digits", model="mlp")
+        form
+    """
+
+    _esm = source("placed.js", "slider.js", "chart.js", "fields.js", "form.js")
+    _css = source("slider.css", "panel.css", "form.css")
+    value = traitlets.Instance(TrainConfig)
+    fields: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    shown = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+    data = traitlets.Unicode().tag(sync=True)
+    run = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, data: Any = None, config: TrainConfig | str | Path | None = None, **fields: Any) -> None:
+        begun = config if config is None or isinstance(config, TrainConfig) else form_fields.read_config(config)
+        begun, self._source = describe(begun, fields if data is None else fields | {"data": data})
+        self._scout = Scout(self._source)
+        self.preview: Preview = self._scout.preview(begun)
+        self.trainer: Trainer | None = None
+        self._wishes: dict[str, Any] = {}
+        self._wrong: dict[str, str] = {}
+        self._settling = threading.Lock()
+        self._result = {"text/html": "", "text/plain": ""}
+        about = form_fields.described(type(begun), has_source=self._source is not None)
+        super().__init__(value=begun, fields=about, state={"word": "ready", "said": ""})
+        self._show(begun, self.preview)
+
+    # what it holds
+
+    @property
+    def config(self) -> TrainConfig:
+        """The config as it is entered. Setting it fills the form in; raises ConfigError or DataError where that run can't be."""
+        return self.value
+
+    @config.setter
+    def config(self, config: TrainConfig) -> None:
+        with self._settling:
+            self._wrong.clear()
+            self._adopt(config)
+        self.refresh()
+
+    @property
+    def history(self) -> History | None:
+        """Of the run that was begun here last, or None."""
+        return None if self.trainer is None else self.trainer.history
+
+    def load(self, place: str | Path) -> None:
+        """Fill the form in from a YAML file or the folder of a run; raises ConfigError or DataError where that can't be."""
+        self.config = form_fields.read_config(place)
+
+    def to_yaml(self) -> str:
+        """The config as YAML: `TrainConfig.from_yaml` and `aitrain-nb train` read it."""
+        return self.value.to_yaml()
+
+    def to_code(self) -> str:
+        """The run as code that runs as it is."""
+        return form_fields.written(self.value, self._source)
+
+    def prepare(self) -> Trainer:
+        """The trainer of the config, as `prepare` makes it."""
+        return prepare(self.value, **({} if self._source is None else {"data": self._source}))
+
+    def train(self, display: str | Callable[..., Any] = "auto") -> History:
+        """What the button does, in a cell: a new trainer, and its run to the end.
+
+        Args:
+            display: as for `Trainer.fit`.
+        """
+        self.trainer = self.prepare()
+        return self.trainer.fit(display)
+
+    # changes
+
+    def take(self, message: dict[str, Any]) -> None:
+        """A message of the page, on whatever thread it comes; one that isn't understood is left alone."""
+        kind, name, value = (message.get(part) for part in ("type", "name", "value"))
+        if kind == "set" and isinstance(name, str) and name in type(self.value).model_fields:
+            self._wishes[name] = value
+            if self._is_arithmetic():
+                self._settle()
+            else:
+                self.shown = self.shown | {"busy": True}
+                self._in_turn_or_now(self._settle)
+        elif kind == "load" and isinstance(value, str):
+            self._in_turn_or_now(lambda: self._load_for_the_page(value))
+        elif kind == "train" and self.state["word"] not in _BUSY:
+            self.state = {"word": "waiting", "said": ""}
+            if not self.in_turn(self._train_for_the_page):
+                self.state = {"word": "ready", "said": _NOT_HERE}
+
+    def _in_turn_or_now(self, act: Callable[[], None]) -> None:
+        if not self.in_turn(act):
+            act()
+
+    def _is_arithmetic(self) -> bool:
+        """Whether no data have to be read and no model made for what is wished: the main thread alone does that."""
+        if self._settling.locked():
+            return False
+        config = self.value
+        for name, value in list(self._wishes.items()):
+            try:
+                config = config.replace(**{name: value})
+                if not (self._scout.knows(config) and self._scout.knows_weights(config)):
+                    return False
+            except AitrainError:
+                return name not in {"data", "task"}
+        return True
+
+    def _settle(self) -> None:
+        """Take what is wished, one after the other: what can't be keeps the last good value and says so under its field."""
+        with self._settling:
+            while self._wishes:
+                name = next(iter(self._wishes))
+                self._try(name, self._wishes.pop(name))
+
+    def _try(self, name: str, value: Any) -> None:
+        try:
+            config = self.value.replace(**{name: value})
+            self._wrong.pop(name, None)
+            try:
+                self._adopt(config)
+            except AitrainError:
+                if name not in {"data", "task"}:
+                    raise
+                self._adopt(self._set_back(config, name))
+        except AitrainError as error:
+            self._refuse(name, error)
+
+    def _set_back(self, config: TrainConfig, name: str) -> TrainConfig:
+        """The config without what was meant for other data."""
+        of_the_data = {one: config.knobs()[one].default for one in _OF_THE_DATA if one != name}
+        return config.replace(**of_the_data)
+
+    def _refuse(self, name: str, error: AitrainError) -> None:
+        self._wrong[name] = " ".join(filter(None, (error.what, error.why, error.fix)))
+        self._show(self.value, self.preview)
+
+    def _adopt(self, config: TrainConfig) -> None:
+        """Hold another config; raises, and holds the old one, where its run can't be."""
+        if not (self._scout.knows(config) and self._scout.knows_weights(config)):
+            self._show(config, self._scout.preview(config, with_weights=False))  # what is known at once
+        self.preview = self._scout.preview(config)
+        self._show(config, self.preview)
+        self.value = config
+
+    def _load_for_the_page(self, place: str) -> None:
+        with self._settling:
+            self._wrong.clear()
+            try:
+                self._adopt(form_fields.read_config(place.strip()))
+            except AitrainError as error:
+                self._refuse("", error)
+
+    def _show(self, config: TrainConfig, preview: Preview) -> None:
+        """Send the page what it shows: the values that hold, and what their run will be."""
+        task = str(preview.config.task)
+        with self.hold_sync():
+            self.shown = {
+                "values": config.model_dump(), "automatic": form_fields.automatic_values(config, preview.config),
+                "wrong": dict(self._wrong), "hidden": form_fields.hidden_groups(task),
+                "suggestions": form_fields.suggestions(task), "busy": False,
+                "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()], "words": preview.words,
+                "code": form_fields.written(config, self._source),
+            }  # fmt: skip
+            self.data = str(preview.data.page)
+
+    # the run
+
+    def _train_for_the_page(self) -> None:
+        """On the main thread: what it raises would end the kernel's loop, so it is said instead."""
+        self.state = {"word": "training", "said": ""}
+        place = _BelowTheForm(self)
+        try:
+            self.trainer = trainer = self.prepare()
+            trainer.fit(lambda trainer, plots: PanelDisplay(trainer, plots, place))
+            assert trainer.ending is not None
+            word, said = trainer.ending.state, trainer.ending.kept
+        except KeyboardInterrupt:
+            word, said = "stopped", "interrupted"
+        except AitrainError as error:
+            word, said = "failed", str(error)
+        except Exception as error:
+            word, said = "failed", f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self.state = {"word": word, "said": said}
+            self.refresh()
+
+    def show_run(self, bundle: dict[str, str]) -> None:
+        """Show a run below the fields: its panel, and what stays of it."""
+        self._result = bundle
+        self.run = str(bundle["text/html"])
+
+    # what stays
+
+    def refresh(self) -> None:
+        """Put the twin as it is now into the file; a picture is drawn for it, which only the main thread does."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main or not self.in_turn(super().refresh):
+            super().refresh()
+
+    def twin(self) -> html.Markup:
+        """What was changed, what the run will be, the code, and the run if there was one."""
+        knobs = self.value.knobs()
+        rows = [[knobs[name].label, value, knobs[name].unit] for name, value in self.value.changed().items()]
+        changed = html.table(["what was chosen", "", ""], rows) if rows else html.element("div", "Nothing was changed.")
+        code = html.details("The same as code", html.element("pre", self.to_code()))
+        parts = [self.preview.page(), html.details("What was chosen", changed), code]
+        if self.state["word"] not in _BUSY and self._result["text/html"]:
+            parts.append(html.Markup(self._result["text/html"]))
+        return html.section("A run", "what it will be", *parts)
+
+    def text(self) -> str:
+        """The same for a terminal."""
+        run = self._result["text/plain"] if self.state["word"] not in _BUSY else ""
+        return "\n\n".join(filter(None, (self.preview.text(), self.to_code(), run)))
+
+
+class _BelowTheForm:
+    """The place of a run in the form's own output, as a monitor takes it: so it is there inside ipywidgets' boxes too."""
+
+    def __init__(self, form: ConfigForm) -> None:
+        self._form = form
+
+    def update(self, bundle: dict[str, str], *, raw: bool = True) -> None:
+        """Show this in it."""
+        del raw
+        self._form.show_run(bundle)

@@ -1,0 +1,83 @@
+"""The form in a real JupyterLab: moved by mouse and keyboard, previewed, trained by its button, and what stays of it."""
+
+from notebook_in_browser import violations
+
+CELLS = [
+    'import aitrain_nb as ai\nform = ai.ConfigForm("digits", model="mlp", epochs=2)\nform',
+    "print(form.config.batch_size, form.config.learning_rate, form.preview.plan.total_steps, form.trainer and form.trainer.step)",
+    "import time\ntime.sleep(1.5)",
+]
+
+
+def fact(form, name):
+    return form.locator(".aitrain-facts div", has=form.page.get_by_text(name, exact=True)).locator("dd").text_content()
+
+
+def test_a_run_is_described_previewed_and_trained(open_book):
+    book = open_book(CELLS, height=1400)
+    book.run(0)
+    form = book.cell(0).locator(".aitrain-form")
+    form.wait_for(timeout=60_000)
+    book.until(lambda: fact(form, "steps in all") == "90")
+    assert fact(form, "weights") == "4,810"
+    book.shot("form_light")
+
+    size = form.locator('[data-field="batch_size"] input[type=range]')
+    size.focus()
+    for _ in range(3):
+        book.page.keyboard.press("ArrowRight")
+    book.until(lambda: fact(form, "steps in all") != "90")
+    box = form.locator('[data-field="learning_rate"] input[type=range]').bounding_box()
+    book.page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
+    number = form.locator('[data-field="epochs"] input:not([type=range])').first
+    number.fill("3")
+    number.press("Enter")
+    form.locator('[data-field="schedule"] select').select_option("cosine")
+    book.until(lambda: "cosine" in fact(form, "learning rate"))
+    page_says = fact(form, "steps in all").replace(",", "")
+    printed = book.do(1).split()
+    assert int(printed[0]) > 32
+    assert printed[2] == page_says
+
+    model = form.locator('[data-field="model"] input')
+    model.fill("smal-cnn")
+    model.press("Enter")
+    wrong = form.locator('[data-field="model"] .aitrain-wrong')
+    book.until(lambda: "Did you mean 'small-cnn'?" in wrong.text_content())
+    model.fill("mlp")
+    model.press("Enter")
+    book.until(lambda: not wrong.text_content())
+
+    book.run(2)  # a cell that runs goes first
+    form.locator("[data-does=train]").click()
+    book.until(lambda: form.get_attribute("data-word") in {"done", "failed"}, 60)
+    assert form.get_attribute("data-word") == "done", form.inner_text()
+    assert book.do(1).split()[-1] == page_says
+    book.shot("form_trained")
+    assert not violations(book.page, ".aitrain-form")
+
+    book.page.wait_for_timeout(1500)
+    book.save()
+    saved = book.path.read_text(encoding="utf-8")
+    assert "widget-view" not in saved
+    assert "steps in all" in saved
+    assert not book.page.problems
+
+
+def test_a_long_run_of_the_form_is_stopped_and_interrupted(open_book):
+    cells = [CELLS[0].replace("epochs=2", "epochs=500"), CELLS[1]]
+    book = open_book(cells, theme="dark", width=560, height=1400)
+    book.run(0)
+    form = book.cell(0).locator(".aitrain-form")
+    form.wait_for(timeout=60_000)
+    book.shot("form_dark_narrow")
+    assert not violations(book.page, ".aitrain-form")
+    train, panel = form.locator("[data-does=train]"), form.locator(".aitrain-panel")
+    for end in (lambda: panel.locator("[data-does=stop]").click(), book.interrupt):
+        train.click()
+        book.until(lambda: int(panel.get_attribute("data-rows", timeout=30_000) or 0) > 100, 60)
+        book.shot("form_training_dark_narrow")
+        end()
+        book.until(lambda: form.get_attribute("data-word") == "stopped", 30)
+        assert 0 < int(book.do(1).split()[-1]) < 22_500
+    assert not book.page.problems
