@@ -128,7 +128,7 @@ class Control:
         began, paused = time.monotonic(), self.paused
         while self.paused and not self._single and not stopped():
             self._sleep(_LOOK_EVERY_SECONDS, paused=True)
-        if paused:
+        if paused and not self.looking:  # a step that is looked into is part of the pause
             self._say(paused=False)
         waited = time.monotonic() - began if paused else 0.0
         if self._single:

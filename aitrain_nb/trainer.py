@@ -170,8 +170,7 @@ class Trainer(Phases):
         is_looked_into = (
             self.control.looking and not self._keeps_records
         )  # whoever drives the run by hand waits by himself
-        if is_looked_into:
-            self._keeps_records = True
+        self._keeps_records |= is_looked_into
         try:
             for record in self.phases():
                 self._announce(record, watchers)

@@ -188,56 +188,52 @@ def test_pause_step_and_resume_from_another_thread(page):
     assert trainer.history.last["lr"] == 0.004
 
 
-def test_a_step_is_looked_into_in_mid_run_and_the_weights_are_those_of_a_run_without(page):
+def test_a_step_is_looked_into_in_mid_run_and_the_weights_are_those_of_a_run_without(page, monkeypatch):
     trainer, other = (prepare(max_steps=60, keep="last") for _ in range(2))
     seen = []
 
-    def person():
-        def wait_for(question):
-            deadline = time.monotonic() + 20
-            while not question() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            assert question()
+    def insides():
+        return [message["boxes"] for message, _ in page.sent if message["type"] == "inside"]
 
-        def insides():
-            return [message["boxes"] for message, _ in list(page.sent) if message["type"] == "inside"]
-
-        wait_for(lambda: trainer.step > 20)
-        click(page, type="pause")
-        wait_for(lambda: page.updates[-1]["state"]["word"] == "paused")
-        held = trainer.step
+    def look(phases):
         click(page, type="look")
         click(page, type="look")  # twice is once
-        for phase in range(1, 6):
-            wait_for(lambda: len(insides()) == phase)  # noqa: B023  waited for at once
-            time.sleep(0.05)
+        for _ in range(phases):
+            yield
             seen.append([box["state"] for box in insides()[-1]])
             click(page, type="next_phase")
-        wait_for(lambda: page.updates[-1]["state"]["word"] == "paused")
-        seen.append((trainer.step - held, all(box["html"] for box in insides()[-1])))
-        click(page, type="hello")
-        wait_for(lambda: len(insides()) == 6)  # a page that was reloaded gets it again
-        click(page, type="look")
-        wait_for(lambda: len(insides()) > 6)
-        click(page, type="step")  # the rest of it
-        wait_for(lambda: trainer.step == held + 2)
-        click(page, type="look")
-        wait_for(lambda: trainer.records is not None and trainer.records.step == held + 3)
-        click(page, type="resume")
 
-    thread = threading.Thread(target=person)
-    thread.start()
-    trainer.fit(pace=200)
-    thread.join()
-    assert seen[0] == ["done", "next", "ahead", "ahead", "ahead"]
-    assert seen[3] == ["done", "done", "done", "done", "next"]
-    assert seen[4] == ["next", "done", "done", "done", "done"]
-    assert seen[5] == (1, True)
+    def person():
+        """Does something whenever the paused run looks whether it may go on."""
+        click(page, type="hello")
+        click(page, type="next_phase")  # into nothing: it has no effect
+        yield from look(4)
+        yield
+        seen.append((trainer.step, all(box["html"] for box in insides()[-1]), page.updates[-1]["state"]["step"]))
+        before = len(insides())
+        click(page, type="hello")
+        while len(insides()) == before:  # a page that was reloaded gets it again
+            yield
+        yield from look(2)
+        click(page, type="step")  # the rest of it
+        yield
+        seen.append(trainer.step)
+        yield from look(1)
+        seen.append(trainer.step)
+        click(page, type="resume")
+        yield
+
+    acts = itertools.islice(person(), 100_000)
+    monkeypatch.setattr("aitrain_nb.control.time.sleep", lambda seconds: next(acts))
+    trainer.watchers.append(lambda record: trainer.step == 20 and not seen and click(page, type="pause"))
+    trainer.fit()
+    inside = [["done"] * n + ["next"] + ["ahead"] * (4 - n) for n in range(1, 5)]
+    assert seen == [*inside, (21, True, 21), *inside[:2], 22, inside[0], 22]
+    assert insides()[-1] == []
+    assert trainer.records is None
     other.fit(display="none")
     assert trainer.fingerprint() == other.fingerprint()
     assert trainer.history.frame()["loss"].tolist() == other.history.frame()["loss"].tolist()
-    assert [message for message, _ in page.sent if message["type"] == "inside"][-1]["boxes"] == []
-    assert trainer.records is None
 
 
 def test_stop_inside_a_step_finishes_it(page):

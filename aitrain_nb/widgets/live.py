@@ -10,6 +10,7 @@ from IPython.display import display
 from aitrain_nb import html
 from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.records import Batch
 from aitrain_nb.widgets.monitor import Monitor, Subject
 from aitrain_nb.widgets.panel import CONTROLS
 from aitrain_nb.widgets.phase_views import PhaseViews
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from aitrain_nb.following import FollowedRun
     from aitrain_nb.history import History
-    from aitrain_nb.records import Ending, StepRecords
+    from aitrain_nb.records import Ending
     from aitrain_nb.run_state import RunState
     from aitrain_nb.trainer import Trainer
 
@@ -148,17 +149,19 @@ class PanelDisplay(_Shown):
 
     def __call__(self, record: Any) -> None:
         """Show what is new, if it is time for it; of a step that is looked into each phase at once."""
-        records = self._trainer.records
-        if records is not None or self._is_inside:
-            self._look(records)
+        records, monitor = self._trainer.records, self._monitor
+        has_ended = records is None and isinstance(record, Batch)  # the next step begins, and nobody looks into it
+        if (
+            monitor is not None
+            and monitor.panel is not None
+            and (records is not None or (self._is_inside and has_ended))
+        ):
+            self._is_inside = records is not None
+            monitor.panel.look(
+                self._views.boxes(records.newest, self._trainer.next_phase) if records is not None else []
+            )
+            monitor.tick(at_once=True)
         super().__call__(record)
-
-    def _look(self, records: StepRecords | None) -> None:
-        """Show the step from inside; without records, take that away."""
-        self._is_inside = records is not None
-        panel = self._monitor.panel if self._monitor is not None else None
-        if panel is not None:
-            panel.look(self._views.boxes(records.newest, self._trainer.next_phase) if records is not None else [])
 
 
 class PictureDisplay(PanelDisplay):

@@ -134,6 +134,12 @@ function drawInside(find, run, paused, boxes) {
   boxes.show(run.inside);
 }
 
+/** The newest phase of the step that is looked into, in words. */
+function newestOf(boxes) {
+  const newest = boxes.filter((box) => box.html).sort((one, other) => one.key - other.key).pop();
+  return newest ? `${newest.title}: ${newest.brief}` : "";
+}
+
 /** The word for the state: what was asked for goes before what the run said last. */
 function wordOf(run) {
   if (OVER.includes(run.state.word)) return run.state.word;
@@ -194,7 +200,7 @@ function renderPanel({ el, shared: run }) {
     const off = run.live === false || run.gone || over;
     Object.assign(run, { total: run.facts.steps, classes: run.facts.classes, running: !over });
     drawHead(find, run, word);
-    for (const button of el.querySelectorAll("button")) button.disabled = off || run.asked === "stopping";
+    for (const button of el.querySelectorAll(".aitrain-controls button")) button.disabled = off || run.asked === "stopping";
     if (find("[data-does=pause]")) find("[data-does=pause]").textContent = holds() ? "Resume" : "Pause";
     levers.show(run.state, off);
     drawInside(find, run, holds(), boxes);
@@ -208,7 +214,7 @@ function renderPanel({ el, shared: run }) {
       tabled = run.evaluations.length;
       fillTable(find("details div"), run.evaluations);
     }
-    announce(hint ? `${word}. ${hint}` : word);
+    announce([word, hint, newestOf(run.inside)].filter(Boolean).join(". "));
     tellSize();
     Object.assign(el.dataset, { rows: run.rows.length, live: String(run.live), word, draws: Number(el.dataset.draws || 0) + 1 });
   }
