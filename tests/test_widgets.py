@@ -223,8 +223,8 @@ def test_a_step_is_looked_into_in_mid_run_and_the_weights_are_those_of_a_run_wit
         click(page, type="resume")
         yield
 
-    acts = itertools.islice(person(), 100_000)
-    monkeypatch.setattr("aitrain_nb.control.time.sleep", lambda seconds: next(acts))
+    acts, sleep = itertools.islice(person(), 10_000), time.sleep
+    monkeypatch.setattr("aitrain_nb.control.time.sleep", lambda _: (sleep(0.002), next(acts)))
     trainer.watchers.append(lambda record: trainer.step == 20 and not seen and click(page, type="pause"))
     trainer.fit()
     inside = [["done"] * n + ["next"] + ["ahead"] * (4 - n) for n in range(1, 5)]
@@ -250,7 +250,7 @@ def test_stop_inside_a_step_finishes_it(page):
 
     trainer.watchers.append(look)
     trainer.fit()
-    assert (trainer.ending.state, trainer.step) == ("stopped", 12)
+    assert (trainer.ending.state, trainer.step) == ("stopped", 11)
     assert not trainer.control.looking
 
 
