@@ -1,4 +1,4 @@
-"""The stepper in a real JupyterLab: a step of each task by mouse and keyboard, back again, what stays in the file; and a running fit from inside."""
+"""The stepper in a real JupyterLab: a step of each task, back again, what stays in the file; and a paused run from inside."""
 
 from notebook_in_browser import violations
 
@@ -29,12 +29,13 @@ def states(place):
 
 def test_a_step_of_a_paused_run_is_looked_into(open_book):
     book = open_book(
-        "import aitrain_nb as ai\ntrainer = ai.prepare(data='digits', model='mlp', epochs=60)\ntrainer.fit(pace=60)",
+        ["import aitrain_nb as ai\ntrainer = ai.prepare(data='digits', model='mlp', epochs=60)\ntrainer.fit(pace=60)"],
         height=1500,
     )
     book.run(0)
     panel = book.panel(0)
     press = lambda does: panel.locator(f"[data-does={does}]").click()  # noqa: E731
+    panel.wait_for(timeout=60_000)
     book.until(lambda: int(book.data(0, "rows") or 0) > 20, 60)
     look = panel.locator("[data-does=look]")
     assert look.is_hidden()
