@@ -24,9 +24,9 @@ lab: setup
 demo: setup
 	$(BIN)/aitrain-nb demo
 
-# all in one call, so that no processor waits; what takes longest comes first
+# all in one call, so that no processor waits
 test: setup lint
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --nbval-lax tests/ui notebooks tests
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --nbval-lax notebooks tests
 
 lint: setup
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aitrain_nb.trainer import Trainer
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
+    from aitrain_nb.widgets.playground import Playground
     from aitrain_nb.widgets.slider import Slider
 
 __version__ = "0.1.0"
@@ -53,6 +54,7 @@ _HOMES = {
     "Splits": "data",
     "ConfigForm": "widgets.form",
     "Monitor": "widgets.monitor",
+    "Playground": "widgets.playground",
     "Slider": "widgets.slider",
     "Stepper": "widgets.stepper",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
@@ -73,6 +75,7 @@ __all__ = [
     "ModelError",
     "Monitor",
     "PhaseError",
+    "Playground",
     "Slider",
     "Splits",
     "Stepper",

@@ -29,7 +29,8 @@ def of_run(data: RunData) -> str:
     rates, norms = (values[_finite(values)] for values in (data.rate, data.norm))
     if len(rates):
         start, end = numerals.rate(rates[0]), numerals.rate(rates[-1])
-        sentences.append(f"Learning rate {start}." if len(rates) == 1 else f"Learning rate from {start} to {end}.")
+        is_constant = rates.min() == rates.max()
+        sentences.append(f"Learning rate {start}." if is_constant else f"Learning rate from {start} to {end}.")
     if len(norms) == 1:
         sentences.append(f"Gradient norm {norms[0]:.3g}.")
     elif len(norms):

@@ -159,6 +159,11 @@ def section(title: str, note: str, *content: object) -> Markup:
     return Markup(f'<div style="padding:6px 2px;max-width:860px">{heading}{join(content)}</div>')
 
 
+def heat(text: str, strength: float) -> Markup:
+    """Text on a ground as strong as `strength`, 0 to 1."""
+    return element("span", text, style=f"background-color:rgba({ORANGE},{0.55 * min(1.0, max(0.0, strength)):.2f})")
+
+
 def tokens(pieces: Iterable[tuple[str, int, str]], caption: str = "") -> Markup:
     """Tokens as chips with their number underneath; special ones underlined, unknown ones orange, padding hatched.
 

@@ -99,3 +99,13 @@ def load_tokenizer(place: str) -> Any:
         offset = (shape.pad_token_id or 0) + 1 if "roberta" in shape.model_type else 0
         tokenizer.model_max_length = min(tokenizer.model_max_length, positions - offset)
     return tokenizer
+
+
+def chips(tokenizer: Any, ids: Sequence[int]) -> list[tuple[str, int, str]]:
+    """Text, number and kind of each token, as `html.tokens` takes them."""
+    special = set(tokenizer.all_special_ids)
+    kinds = [
+        "padding" if number == tokenizer.pad_token_id else "unknown" if number == tokenizer.unk_token_id
+        else "special" if number in special else "word" for number in ids
+    ]  # fmt: skip
+    return list(zip(tokenizer.convert_ids_to_tokens(ids), ids, kinds, strict=True))

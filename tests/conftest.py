@@ -16,6 +16,16 @@ settings.register_profile("ci", derandomize=True)  # the same examples each time
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+def in_browser(nodeid: str) -> bool:
+    """Is this a test of the folder tests/ui?"""
+    return nodeid.startswith("tests/ui/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser tests come first: together they take longest, and the other files fill what remains."""
+    items.sort(key=lambda item: not in_browser(item.nodeid))
+
+
 @pytest.hookimpl(optionalhook=True)  # a hook of pytest-xdist: `make test` spreads the tests over several processes
 def pytest_xdist_make_scheduler(config, log):
     """A file is run by one process; the browser tests together are one, because they share a JupyterLab and a Chromium."""
@@ -23,7 +33,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class BrowserTogether(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return "tests/ui" if nodeid.startswith("tests/ui/") else super()._split_scope(nodeid)
+            return "tests/ui" if in_browser(nodeid) else super()._split_scope(nodeid)
 
     return BrowserTogether(config, log)
 

@@ -18,6 +18,7 @@ from aitrain_nb.control import Change
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.widgets import monitor as monitors
 from aitrain_nb.widgets import transformers_monitor as there
+from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.rates import Rates
 from aitrain_nb.widgets.transformers_logs import LogBook
 from tests.notebook_page import Page
@@ -265,6 +266,7 @@ def test_while_it_runs_nothing_is_called_kept_that_will_not_be(trainer_of, noteb
         update(panel, first, rows, evaluations, notes, state)
 
     monkeypatch.setattr(monitors.Panel, "update", listen)
+    monkeypatch.setattr(Budget, "is_due", lambda self, now: False)  # while it runs, only when it is asked to
     monitor = ai.Monitor.for_transformers()
     trainer_of(
         monitor, At(_13=lambda: monitor._monitor._update(time.perf_counter())), eval_strategy="epoch", **arguments

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import ipywidgets
 import matplotlib.figure
@@ -18,7 +19,7 @@ import aitrain_nb as ai
 from aitrain_nb.control import Change, Control
 from aitrain_nb.history import COLUMNS, History
 from aitrain_nb.records import Ending
-from aitrain_nb.widgets import live, monitor
+from aitrain_nb.widgets import front_end, live, monitor
 from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.slider import Slider
 from aitrain_nb.widgets.twin import plain_text, static_twin
@@ -610,3 +611,17 @@ def test_where_widgets_live_only_where_they_are_shown_the_panel_is_one(page, mon
     prepare(max_steps=3).fit()
     assert page.handles[0].shown[0]["application/vnd.jupyter.widget-view+json"]["model_id"] == page.panels[0].model_id
     assert set(page.handles[0].shown[-1]) == {"text/html", "text/plain"}
+
+
+@pytest.mark.parametrize("edge", ["post_run_cell", "pre_run_cell"])
+def test_a_history_is_drawn_again_after_the_cell_whatever_began_its_run(monkeypatch, make, edge):
+    from IPython.core.events import EventManager, available_events
+
+    shell = SimpleNamespace(events=EventManager(None, available_events))
+    monkeypatch.setattr(front_end, "get_ipython", lambda: shell)
+    history = make(max_steps=2).fit("none")
+    front_end.put_on_show(history)
+    assert "<img" not in history._repr_html_()
+    shell.events.trigger(edge, None)
+    assert "<img" in history._repr_html_()
+    assert not any(shell.events.callbacks[name] for name in ("post_run_cell", "pre_run_cell"))

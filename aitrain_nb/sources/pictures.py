@@ -242,7 +242,7 @@ def read_image(given: Any, shape: tuple[int, int, int]) -> Tensor:
     """One image as training would have read it.
 
     Args:
-        given: a path, or a Pillow image.
+        given: a path, a Pillow image, or a `Source`.
         shape: channels, height and width to bring it to.
 
     Returns:
@@ -253,10 +253,15 @@ def read_image(given: Any, shape: tuple[int, int, int]) -> Tensor:
     """
     import torch
 
-    path = Path(given) if isinstance(given, (str, Path)) else None
-    if path is not None and not path.is_file():
-        raise DataError(f"There is no file {shown(path.name)}.", "It was not found.", "Check the path.")
-    return torch.from_numpy(_pixels(Source(path.name if path else "the image", path or given), shape))
+    source = given if isinstance(given, Source) else Source("the image", given)
+    if isinstance(given, (str, Path)):
+        source = Source(Path(given).name, Path(given))
+        if not source.cell.is_file():
+            raise DataError(f"There is no file {shown(source.name)}.", "It was not found.", "Check the path.")
+    try:
+        return torch.from_numpy(_pixels(source, shape))
+    except DataError as error:
+        raise DataError(error.what, error.why, "Choose another file.") from error
 
 
 def _flat(image: Image.Image, channels: int) -> Image.Image:

@@ -13,7 +13,7 @@ from aitrain_nb.errors import DataError
 from aitrain_nb.models import images as image_models
 from aitrain_nb.pixels import AUGMENTATIONS, Pretrained, Standardize
 from aitrain_nb.records.base import Check, Fact
-from aitrain_nb.sources.pictures import read_image
+from aitrain_nb.sources.pictures import Source, read_image
 from aitrain_nb.tasks.base import Task, label_numbers
 
 if TYPE_CHECKING:
@@ -238,8 +238,8 @@ class ImageClassification(Task):
 
 
 def _is_file(example: Any) -> bool:
-    """Whether it is the path of an image, or an image of Pillow."""
-    return isinstance(example, (str, Path)) or hasattr(example, "getbands")
+    """Whether it is the path of an image, an image of Pillow, or what a page has sent of one."""
+    return isinstance(example, (str, Path, Source)) or hasattr(example, "getbands")
 
 
 def _is_augmented(batch: Batch) -> bool:

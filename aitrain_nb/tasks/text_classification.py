@@ -14,7 +14,7 @@ from aitrain_nb.models.pretrained import PACKAGED, find_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task, label_numbers, own_texts
-from aitrain_nb.tokenizing import load_tokenizer, train_tokenizer
+from aitrain_nb.tokenizing import chips, load_tokenizer, train_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -214,10 +214,10 @@ class TextClassification(Task):
 
     def batch_view(self, batch: Batch) -> html.Markup:
         """The first three texts as tokens with their numbers."""
-        parts = []
+        parts, ids = [], batch.inputs["input_ids"][:3].tolist()
         for i, text in enumerate(batch.raw["text"][:3]):
             caption = f"{batch.targets[i]}: {_short(text, 160)}"
-            parts.append(html.tokens(_pieces(batch, i)[:60], caption))
+            parts.append(html.tokens(chips(batch.trainer.processor, ids[i][:60]), caption))
         return html.join(parts)
 
     def batch_checks(self, batch: Batch) -> Iterator[Check]:
@@ -270,17 +270,6 @@ def _encode(processor: Any, columns: dict[str, Any], limit: int | None) -> dict[
     )  # fmt: skip
     names = ["input_ids", "token_type_ids"] if pair is not None else ["input_ids"]
     return {name: encoded[name] for name in names if name in encoded}
-
-
-def _pieces(batch: Batch, i: int) -> list[tuple[str, int, str]]:
-    """Text, id and kind of each token of example i."""
-    tokenizer, ids = batch.trainer.processor, batch.inputs["input_ids"][i].tolist()
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    kinds = [
-        "padding" if n == tokenizer.pad_token_id else "unknown" if n == tokenizer.unk_token_id
-        else "special" if n in special else "word" for n in ids
-    ]  # fmt: skip
-    return list(zip(tokenizer.convert_ids_to_tokens(ids), ids, kinds, strict=True))
 
 
 def _short(text: str, length: int) -> str:

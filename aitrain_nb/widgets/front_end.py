@@ -33,10 +33,16 @@ def put_on_show(history: History) -> None:
     shell = get_ipython()
     if shell is None:
         return
+    edges = (
+        "post_run_cell",
+        "pre_run_cell",
+    )  # a form's run goes on outside of any cell, and is over when the next one begins
 
-    def ended(_result: Any) -> None:
+    def over(_cell: Any) -> None:
         history.is_on_show = False
-        shell.events.unregister("post_run_cell", ended)
+        for edge in edges:
+            shell.events.unregister(edge, over)
 
     history.is_on_show = True
-    shell.events.register("post_run_cell", ended)
+    for edge in edges:
+        shell.events.register(edge, over)

@@ -68,7 +68,7 @@ def test_inside_an_output_widget_the_twin_comes_too(open_book):
     start(book)
     press(book, "Stop")
     book.wait_for(0, 10)
-    book.output(0).locator("figure img").wait_for(timeout=10_000)
+    book.output(0).locator("figure img").wait_for(timeout=30_000)
     assert "by the Stop button" in book.output(0).inner_text()
     book.do(1)  # newer panels take its place in memory
     book.page.wait_for_timeout(1000)

@@ -3,14 +3,6 @@
 
 const FIELD_HAND = 600; // milliseconds in which a field that was moved listens to nobody else
 
-/** An element with properties, attributes and children. */
-function make(tag, properties = {}, attributes = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 /** What a person typed, as the kernel takes it: empty is null, a number is a number; anything else goes as it is, to be refused in words. */
 function typedValue(text, kind) {
   const typed = text.trim();
@@ -78,7 +70,7 @@ function typedField(about, change, id) {
  * @returns {row, set(value, automatic), refuse(words, value, automatic), suggest(names)}
  */
 function makeField(about, send) {
-  const id = `aitrain-${Math.random().toString(36).slice(2)}`;
+  const id = uniqueId();
   const state = { moved: 0 };
   const change = (value) => {
     state.moved = Date.now();

@@ -12,22 +12,6 @@ const LEVERS = {
 };
 const SHOWN_IN = { learning_rate: "rate", pace: "pace" }; // the names in the run's state
 
-/** Calls at most every 100 ms while a slider is dragged, and always with where it was let go. */
-function eased(call) {
-  let waiting = null;
-  let value;
-  let last = 0;
-  return (next) => {
-    value = next;
-    if (waiting) return;
-    waiting = setTimeout(() => {
-      waiting = null;
-      last = Date.now();
-      call(value);
-    }, Math.max(0, last + 100 - Date.now()));
-  };
-}
-
 /** Sliders for these levers. @returns {elements, show(state, disabled)} */
 function makeLevers(controls, facts, send) {
   const levers = Object.keys(LEVERS).filter((name) => controls.includes(name)).map((name) => {

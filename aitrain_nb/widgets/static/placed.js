@@ -3,14 +3,44 @@
 
 const GONE_AFTER = 700; // milliseconds without a place before a widget is taken for gone: an output that is shown anew takes less
 
-/** Calls at rest: a while after the last of many calls, so that the twin in the file is what a person left. */
-function atRest(model) {
+/** An element with properties, attributes and children. */
+function make(tag, properties = {}, attributes = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** For a label and its field to find each other. */
+const uniqueId = () => `aitrain-${Math.random().toString(36).slice(2)}`;
+
+/** Calls when so many milliseconds have passed since the last of many calls. */
+function settled(call, milliseconds) {
   let waiting = null;
   return () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => model.send({ type: "at rest" }), 800);
+    waiting = setTimeout(call, milliseconds);
   };
 }
+
+/** Calls at most every 100 ms while something moves, and always with where it came to rest. */
+function eased(call) {
+  let waiting = null;
+  let value;
+  let last = 0;
+  return (next) => {
+    value = next;
+    if (waiting) return;
+    waiting = setTimeout(() => {
+      waiting = null;
+      last = Date.now();
+      call(value);
+    }, Math.max(0, last + 100 - Date.now()));
+  };
+}
+
+/** Calls at rest: a while after the last of many calls, so that the twin in the file is what a person left. */
+const atRest = (model) => settled(() => model.send({ type: "at rest" }), 800);
 
 /** Keys that are typed in this element are its own, or the notebook would take them; only Ctrl+S saves the notebook from everywhere. */
 function keepKeys(element) {

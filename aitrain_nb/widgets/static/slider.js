@@ -26,7 +26,7 @@ function plainOrPower(value, digits) {
 /** Elements of a slider, with their names for a screen reader. */
 function sliderParts({ label, unit, help }) {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
-  const id = `aitrain-${Math.random().toString(36).slice(2)}`;
+  const id = uniqueId();
   const element = make("div", { className: "aitrain-slider" });
   keepKeys(element); // or the notebook eats the arrow keys
   const name = make("label", { htmlFor: id, textContent: label, title: help });
