@@ -169,7 +169,7 @@ def test_trying_changes_nothing(kind, request):
             generators,
             torch.get_rng_state().tolist(),
             random.getstate(),
-            str(np.random.get_state()),
+            str(np.random.get_state()),  # noqa: NPY002  the one that must not move
         )
 
     trainer.model.train()

@@ -4,22 +4,33 @@ import pytest
 from notebook_in_browser import violations
 
 DIGITS = [
-    'import aitrain_nb as ai\ntrainer = ai.prepare(data="digits", model="small-cnn", epochs=3)\ntrainer.fit("none")\n'
-    "before = trainer.fingerprint()\nplayground = ai.Playground(trainer)\nplayground",
+    """import aitrain_nb as ai
+trainer = ai.prepare(data="digits", model="small-cnn", epochs=3)
+trainer.fit("none")
+before = trainer.fingerprint()
+playground = ai.Playground(trainer)
+playground""",
     "print(playground.value.predicted, tuple(playground.value.example.shape), trainer.fingerprint() == before)",
     "import time\ntime.sleep(2.5)",
 ]
 TEXTS = [
-    'import aitrain_nb as ai\ntrainer = ai.prepare(data="tickets", model="small-encoder", max_steps=8)\ntrainer.fit("none")\n'
-    "playground = ai.Playground(trainer)\nplayground",
+    """import aitrain_nb as ai
+trainer = ai.prepare(data="tickets", model="small-encoder", max_steps=8)
+trainer.fit("none")
+playground = ai.Playground(trainer)
+playground""",
     "print(playground.value.example)",
     'playground.ask("<img src=x onerror=alert(1)> asked in code");',
 ]
 PROMPTS = [
-    'import aitrain_nb as ai\ntrainer = ai.prepare(data="tickets", task="text-generation", model="small-gpt", max_steps=8)\n'
-    'trainer.fit("none")\nplayground = ai.Playground(trainer)\nplayground',
-    "from aitrain_nb.trying import Written\nvalue = playground.value\n"
-    "print(value.text == trainer.generate(value.prompt, tokens=len(value.pieces), temperature=0.5, top_k=None, seed=7), len(value.pieces))",
+    """import aitrain_nb as ai
+trainer = ai.prepare(data="tickets", task="text-generation", model="small-gpt", max_steps=8)
+trainer.fit("none")
+playground = ai.Playground(trainer)
+playground""",
+    """value = playground.value
+same = trainer.generate(value.prompt, tokens=len(value.pieces), temperature=0.5, top_k=None, seed=7)
+print(value.text == same, len(value.pieces))""",
 ]
 
 
