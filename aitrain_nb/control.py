@@ -131,7 +131,9 @@ class Control:
         if paused and not self.looking:  # a step that is looked into is part of the pause
             self._say(paused=False)
         waited = time.monotonic() - began if paused else 0.0
-        if self._single:
+        if not self.paused:
+            self._single.clear()  # a step that was asked for just before Resume is none of the next pause
+        elif self._single:
             self._single.popleft()
         pace = self.pace  # read once: another thread may set it to 0 at any moment
         if pace > 0:
