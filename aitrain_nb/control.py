@@ -36,6 +36,7 @@ class Control:
         learning_rate: the peak of the schedule from now on, or None for what the plan says.
         pace: steps a second at most; 0 for full speed.
         paused: whether the run waits at the next step's edge.
+        looking: whether the next step, or the one under way, is looked into: it waits after each phase.
         while_waiting: called over and over by the thread that trains while it waits, with whether that is a pause.
     """
 
@@ -44,7 +45,9 @@ class Control:
         self.pace = 0.0
         self.paused = False
         self.while_waiting: Callable[..., None] | None = None
+        self.looking = False
         self._single: deque[None] = deque()
+        self._phases: deque[None] = deque()
         self._planned: deque[Change] = deque()
         self._next = 0.0
         self._pace_taken = 0.0  # that the run knows of
@@ -55,8 +58,23 @@ class Control:
         return not (self.paused or self.pace or self._pace_taken or self._planned) and self.learning_rate is None
 
     def step_once(self) -> None:
-        """While paused: take one step and wait again."""
-        self._single.append(None)
+        """While paused: take one step and wait again; a step that is looked into is finished."""
+        if self.looking:
+            self.looking = False
+        else:
+            self._single.append(None)
+
+    def look(self) -> None:
+        """While paused: take the next step phase by phase, and wait after each until `next_phase` is called."""
+        if not self.looking:
+            self._phases.clear()
+            self.looking = True
+            self._single.append(None)
+
+    def next_phase(self) -> None:
+        """Inside a step that is looked into: do the next phase and wait again."""
+        if self.looking:
+            self._phases.append(None)
 
     def begin(self, pace: float, replay: Iterable[Change]) -> None:
         """A run begins: forget what was asked before.
@@ -78,7 +96,7 @@ class Control:
                 "Leave it out.",
             )
         self.learning_rate, self.pace, self.paused = None, pace, False
-        self._pace_taken = pace
+        self._pace_taken, self.looking = pace, False
         self._single.clear()
         self._planned = deque(sorted(planned, key=lambda change: change.step))
 
@@ -110,10 +128,12 @@ class Control:
         began, paused = time.monotonic(), self.paused
         while self.paused and not self._single and not stopped():
             self._sleep(_LOOK_EVERY_SECONDS, paused=True)
-        if paused:
+        if paused and not self.looking:  # a step that is looked into is part of the pause
             self._say(paused=False)
         waited = time.monotonic() - began if paused else 0.0
-        if self._single:
+        if not self.paused:
+            self._single.clear()  # a step that was asked for just before Resume is none of the next pause
+        elif self._single:
             self._single.popleft()
         pace = self.pace  # read once: another thread may set it to 0 at any moment
         if pace > 0:
@@ -123,6 +143,19 @@ class Control:
                 self._sleep(min(left, _LOOK_EVERY_SECONDS), paused=False)
             self._next = max(self._next, time.monotonic() - 1 / pace) + 1 / pace
         return waited
+
+    def hold(self, stopped: Callable[[], bool]) -> None:
+        """Hold the run after a phase of a step that is looked into, until the next one is asked for, or the rest of the step.
+
+        Args:
+            stopped: whether the run has been asked to end, which ends the holding too.
+        """
+        while self.looking and self.paused and not self._phases and not stopped():
+            self._sleep(_LOOK_EVERY_SECONDS, paused=True)
+        if self._phases:
+            self._phases.popleft()
+        if not self.paused:
+            self._say(paused=False)
 
     def _sleep(self, seconds: float, *, paused: bool) -> None:
         self._say(paused=paused)

@@ -161,11 +161,26 @@ class Trainer(Phases):
             elif self.step < self.total_steps:
                 if not self._obey():
                     return
-                for record in self.phases():
-                    self._announce(record, watchers)
-                    yield record
+                yield from self._one_step(watchers)
             else:
                 return
+
+    def _one_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
+        """The records of a step. One that is looked into keeps them, and waits after each phase until the next is asked for."""
+        is_looked_into = (
+            self.control.looking and not self._keeps_records
+        )  # whoever drives the run by hand waits by himself
+        self._keeps_records |= is_looked_into
+        try:
+            for record in self.phases():
+                self._announce(record, watchers)
+                if is_looked_into and self.is_in_step:
+                    self.control.hold(lambda: bool(self._stop_reason))
+                yield record
+        finally:
+            if is_looked_into:
+                self._keeps_records = self.control.looking = False
+                self.records = None
 
     def _obey(self) -> bool:
         """Take at a step's edge what was asked of the run meanwhile, and keep it in the history; whether the run goes on."""

@@ -159,3 +159,17 @@ def wait_for(fulfilled, seconds=10.0):
     while not fulfilled():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def test_a_step_asked_for_just_before_resume_is_none_of_the_next_pause():
+    control = Control()
+    control.paused = True
+    control.step_once()
+    control.step_once()
+    control.paused = False
+    control.wait(lambda: False)
+    control.paused = True
+    looks = []
+    control.while_waiting = lambda *, paused: looks.append(paused)
+    control.wait(lambda: len(looks) > 2)
+    assert looks[:3] == [True, True, True]

@@ -189,6 +189,72 @@ def test_pause_step_and_resume_from_another_thread(page):
     assert trainer.history.last["lr"] == 0.004
 
 
+def test_a_step_is_looked_into_in_mid_run_and_the_weights_are_those_of_a_run_without(page, monkeypatch):
+    trainer, other = (prepare(max_steps=60, keep="last") for _ in range(2))
+    seen = []
+
+    def insides():
+        return [message["boxes"] for message, _ in page.sent if message["type"] == "inside"]
+
+    def look(phases):
+        click(page, type="look")
+        click(page, type="look")  # twice is once
+        for _ in range(phases):
+            yield
+            seen.append([box["state"] for box in insides()[-1]])
+            click(page, type="next_phase")
+
+    def person():
+        """Does something whenever the paused run looks whether it may go on."""
+        click(page, type="hello")
+        click(page, type="next_phase")  # into nothing: it has no effect
+        yield from look(4)
+        yield
+        seen.append((trainer.step, all(box["html"] for box in insides()[-1]), page.updates[-1]["state"]["step"]))
+        before = len(insides())
+        click(page, type="hello")
+        while len(insides()) == before:  # a page that was reloaded gets it again
+            yield
+        yield from look(2)
+        click(page, type="step")  # the rest of it
+        yield
+        seen.append(trainer.step)
+        yield from look(1)
+        seen.append(trainer.step)
+        click(page, type="resume")
+        yield
+
+    acts, sleep = itertools.islice(person(), 10_000), time.sleep
+    monkeypatch.setattr("aitrain_nb.control.time.sleep", lambda _: (sleep(0.002), next(acts)))
+    trainer.watchers.append(lambda record: trainer.step == 20 and not seen and click(page, type="pause"))
+    trainer.fit()
+    inside = [["done"] * n + ["next"] + ["ahead"] * (4 - n) for n in range(1, 5)]
+    assert seen == [*inside, (21, True, 21), *inside[:2], 22, inside[0], 22]
+    assert insides()[-1] == []
+    assert trainer.records is None
+    other.fit(display="none")
+    assert trainer.fingerprint() == other.fingerprint()
+    assert trainer.history.frame()["loss"].tolist() == other.history.frame()["loss"].tolist()
+
+
+def test_stop_inside_a_step_finishes_it(page):
+    trainer = prepare(epochs=100)
+
+    def look(record):
+        if trainer.step == 10 and not trainer.control.paused:
+            click(page, type="pause")
+            click(page, type="look")
+        if trainer.records is not None and record.phase == "loss":
+            click(page, type="stop")
+        elif trainer.records is not None:
+            click(page, type="next_phase")
+
+    trainer.watchers.append(look)
+    trainer.fit()
+    assert (trainer.ending.state, trainer.step) == ("stopped", 11)
+    assert not trainer.control.looking
+
+
 def test_the_words_of_the_state_in_their_order(page):
     """Promise 15: a state word is always there, and only in an order that makes sense."""
     trainer = prepare(epochs=100)

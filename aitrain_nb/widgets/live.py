@@ -10,7 +10,10 @@ from IPython.display import display
 from aitrain_nb import html
 from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.records import Batch
 from aitrain_nb.widgets.monitor import Monitor, Subject
+from aitrain_nb.widgets.panel import CONTROLS
+from aitrain_nb.widgets.phase_views import PhaseViews
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,15 +129,39 @@ class PanelDisplay(_Shown):
     def __init__(self, trainer: Trainer, plots: Plots = (), place: Any = None) -> None:
         super().__init__()
         self._trainer, self._plots, self._place = trainer, plots, place
+        self._views = PhaseViews()
+        self._is_inside = False
 
     def begin(self) -> None:
         """Show it."""
         trainer = self._trainer
         stop = lambda: trainer.stop("by the Stop button")  # noqa: E731
         self._monitor = Monitor(
-            subject_of(trainer), trainer.control, stop, plots=self._plots, panel=self.panel, place=self._place
+            subject_of(trainer),
+            trainer.control,
+            stop,
+            controls=[*CONTROLS, "look"],
+            plots=self._plots,
+            panel=self.panel,
+            place=self._place,
         )
         self._monitor.begin()
+
+    def __call__(self, record: Any) -> None:
+        """Show what is new, if it is time for it; of a step that is looked into each phase at once."""
+        records, monitor = self._trainer.records, self._monitor
+        has_ended = records is None and isinstance(record, Batch)  # the next step begins, and nobody looks into it
+        if (
+            monitor is not None
+            and monitor.panel is not None
+            and (records is not None or (self._is_inside and has_ended))
+        ):
+            self._is_inside = records is not None
+            monitor.panel.look(
+                self._views.boxes(records.newest, self._trainer.next_phase) if records is not None else []
+            )
+            monitor.tick(at_once=True)
+        super().__call__(record)
 
 
 class PictureDisplay(PanelDisplay):

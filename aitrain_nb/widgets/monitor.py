@@ -172,10 +172,10 @@ class Monitor:
         elif control is not None and control.paused and time.monotonic() - panel.lost_since > _LOST_SECONDS:
             control.paused = False
 
-    def tick(self) -> None:
-        """Show what is new, if it is time for it."""
+    def tick(self, *, at_once: bool = False) -> None:
+        """Show what is new, if it is time for it or somebody waits for it."""
         moment = time.perf_counter()
-        if self._budget.is_due(moment):
+        if at_once or self._budget.is_due(moment):
             self._reach()
             self._update(moment)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _UNREACHED = "It was going on when this was written. While its cell runs, this page can't reach it; the interrupt button (■) ends it."
 _LARGEST = 10_000
 CONTROLS = ("pause", "step", "stop", "learning_rate", "pace")
-"""What a panel can offer."""
+"""What a panel can offer of any run; of one whose phases can be told apart also "look"."""
 
 
 class Panel(Placed):
@@ -43,8 +43,8 @@ class Panel(Placed):
         lost_since: when its last place on the page has gone, in seconds of `time.monotonic`; 0 while it is shown.
     """
 
-    _esm = source("placed.js", "slider.js", "chart.js", "levers.js", "reading.js", "panel.js")
-    _css = source("slider.css", "panel.css")
+    _esm = source("placed.js", "slider.js", "chart.js", "levers.js", "reading.js", "boxes.js", "panel.js")
+    _css = source("slider.css", "boxes.css", "panel.css")
     facts = traitlets.Dict().tag(sync=True)
 
     def __init__(self, facts: Mapping[str, Any], control: Control | None, stop: Callable[[], None]) -> None:
@@ -53,6 +53,7 @@ class Panel(Placed):
         self.asked_for_all, self.is_live, self.size, self.lost_since = False, False, (0, 0), 0.0
         self._whole: tuple[Any, ...] | None = None
         self._over: html.Markup | None = None
+        self._inside: list[dict[str, Any]] = []
 
     def update(
         self, first: int, rows: np.ndarray, evaluations: list[dict[str, Any]], notes: list[dict[str, Any]] | None, state: dict[str, Any]
@@ -68,6 +69,13 @@ class Panel(Placed):
         """
         message = {"type": "update", "first": first, "evaluations": evaluations, "notes": notes, "state": state}
         self.send(message, buffers=[rows.tobytes()])
+        if first == 0 and self._inside:
+            self.look(self._inside)
+
+    def look(self, boxes: list[dict[str, Any]]) -> None:
+        """Show a step from inside, as `PhaseViews` makes its boxes; none takes it away."""
+        self._inside = boxes
+        self.send({"type": "inside", "boxes": boxes})
 
     def rest(
         self, rows: np.ndarray, evaluations: list[dict[str, Any]], notes: list[dict[str, Any]], state: dict[str, Any]
@@ -124,6 +132,10 @@ def _pull(control: Control, lever: str, value: Any) -> None:
         control.paused = True
     elif lever == "resume":
         control.paused = False
+    elif lever == "look" and control.paused:
+        control.look()
+    elif lever == "next_phase":
+        control.next_phase()
     elif lever == "step":
         if control.paused:
             control.step_once()

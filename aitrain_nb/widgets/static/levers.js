@@ -36,9 +36,16 @@ function makeLevers(controls, facts, send) {
   };
 }
 
-/** Pause or Resume, Step and Stop: `ask(wish, message)` sends, and shows the wish until the run has confirmed it. */
-function wireButtons(el, controls, holds, ask) {
+/** Whether the run stands inside a step whose phases are shown. */
+function isInside(run) {
+  return run.inside.length > 0 && run.inside[0].state !== "next";
+}
+
+/** Pause or Resume, Step, Stop, and Look inside or Next phase: `ask(wish, message)` sends, and shows the wish until the run has confirmed it. */
+function wireButtons(el, run, holds, ask) {
+  const { controls } = run.facts;
   const acts = {
+    look: () => ask("", { type: isInside(run) ? "next_phase" : "look" }),
     pause: () => (holds() ? ask("resuming", { type: "resume" }) : ask("pausing", { type: "pause" })),
     step: () => ask("pausing", { type: "step" }),
     stop: () => ask("stopping", { type: "stop" }),

@@ -21,6 +21,7 @@ function newRun(model) {
     asked: "", // what a person asked for and the kernel has not yet confirmed
     live: null, // null: not yet known; true: clicks act while the cell runs
     gone: false, // the kernel
+    inside: [], // the boxes of the step that is looked into
     twin: "", // what takes the panel's place where the output itself can't be replaced
     heard: Date.now(),
     views: new Set(),
@@ -52,6 +53,7 @@ function hail(run, times) {
 function takeMessage(run, message, buffers) {
   run.heard = Date.now();
   if (message.type === "here") run.live = true;
+  if (message.type === "inside") run.inside = message.boxes;
   if (message.type === "twin") run.twin = message.html;
   if (message.type !== "update") return;
   if (message.first === 0) {
@@ -83,9 +85,11 @@ const PARTS = `
       <button type="button" data-does="pause"></button>
       <button type="button" data-does="step" title="Take one step, then wait">Step</button>
       <button type="button" data-does="stop" title="Finish this step, then end the run">Stop</button>
+      <button type="button" data-does="look" title="Take the next step phase by phase" hidden></button>
     </span>
   </div>
   <div class="aitrain-hint" role="note" hidden></div>
+  <div class="aitrain-inside" role="group" aria-label="Inside the step" hidden></div>
   <div class="aitrain-chart"><canvas tabindex="0" role="img"></canvas></div>
   <div class="aitrain-reading">
     <span class="aitrain-values"></span>
@@ -119,6 +123,23 @@ function placeInWords(run) {
   return parts.join(" · ");
 }
 
+/** The step that is looked into, and the button that goes into it: there while the run is paused. */
+function drawInside(find, run, paused, boxes) {
+  const look = find("[data-does=look]");
+  if (look) {
+    look.hidden = !paused && document.activeElement !== look; // between two phases the focus stays
+    look.textContent = isInside(run) ? "Next phase" : "Look inside the next step";
+  }
+  find(".aitrain-inside").hidden = !run.inside.length;
+  boxes.show(run.inside);
+}
+
+/** The newest phase of the step that is looked into, in words. */
+function newestOf(boxes) {
+  const newest = boxes.filter((box) => box.html).sort((one, other) => one.key - other.key).pop();
+  return newest ? `${newest.title}: ${newest.brief}` : "";
+}
+
 /** The word for the state: what was asked for goes before what the run said last. */
 function wordOf(run) {
   if (OVER.includes(run.state.word)) return run.state.word;
@@ -150,7 +171,9 @@ function renderPanel({ el, shared: run }) {
 
   const levers = makeLevers(controls, run.facts, send);
   find(".aitrain-controls").append(...levers.elements);
-  wireButtons(el, controls, holds, (asked, message) => {
+  const boxes = makeBoxes();
+  find(".aitrain-inside").append(boxes.element);
+  wireButtons(el, run, holds, (asked, message) => {
     run.asked = asked;
     send(message);
     redrawAll(run);
@@ -177,9 +200,10 @@ function renderPanel({ el, shared: run }) {
     const off = run.live === false || run.gone || over;
     Object.assign(run, { total: run.facts.steps, classes: run.facts.classes, running: !over });
     drawHead(find, run, word);
-    for (const button of el.querySelectorAll("button")) button.disabled = off || run.asked === "stopping";
+    for (const button of el.querySelectorAll(".aitrain-controls button")) button.disabled = off || run.asked === "stopping";
     if (find("[data-does=pause]")) find("[data-does=pause]").textContent = holds() ? "Resume" : "Pause";
     levers.show(run.state, off);
+    drawInside(find, run, holds(), boxes);
     const hint = hintOf(run);
     find(".aitrain-hint").hidden = !hint;
     find(".aitrain-hint").textContent = hint;
@@ -190,7 +214,7 @@ function renderPanel({ el, shared: run }) {
       tabled = run.evaluations.length;
       fillTable(find("details div"), run.evaluations);
     }
-    announce(hint ? `${word}. ${hint}` : word);
+    announce([word, hint, newestOf(run.inside)].filter(Boolean).join(". "));
     tellSize();
     Object.assign(el.dataset, { rows: run.rows.length, live: String(run.live), word, draws: Number(el.dataset.draws || 0) + 1 });
   }
