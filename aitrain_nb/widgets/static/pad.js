@@ -28,7 +28,7 @@ function strokePixels(strokes, size) {
   return Uint8Array.from({ length: size * size }, (_, place) => data[4 * place]);
 }
 
-/** Strokes by mouse, pen or finger; `add` begins or goes on with one. */
+/** Strokes by mouse, pen or finger; `add` begins or goes on with one. Gives whether one is being drawn. */
 function drawByPointer(canvas, add) {
   let pointer = null;
   const at = (event) => {
@@ -36,20 +36,22 @@ function drawByPointer(canvas, add) {
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
   };
   canvas.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
+    if (!event.isPrimary || event.button !== 0) return;
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
     add([at(event)], true);
   });
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerId !== pointer) return;
+    if (!event.buttons) return void (pointer = null); // it was let go where the page didn't see it
     const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     add((all.length ? all : [event]).map(at), false);
   });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => event.pointerId === pointer && (pointer = null));
+  return () => pointer !== null;
 }
 
-/** Strokes by arrow keys; gives where the pen is, or null while no key has moved it. */
+/** Strokes by arrow keys; gives where the pen is, or null while it isn't in use. */
 function drawByKeys(canvas, add, moved, { undo, clear }) {
   const pen = { at: [0.5, 0.2], down: false, shown: false };
   canvas.addEventListener("keydown", (event) => {
@@ -67,11 +69,12 @@ function drawByKeys(canvas, add, moved, { undo, clear }) {
     moved();
   });
   canvas.addEventListener("blur", () => {
-    Object.assign(pen, { down: false, shown: false });
+    pen.shown = false;
     moved();
   });
   return {
     place: () => (pen.shown ? pen.at : null),
+    isDown: () => pen.shown && pen.down,
     lift: () => Object.assign(pen, { down: false, shown: false }),
   };
 }
@@ -79,7 +82,7 @@ function drawByKeys(canvas, add, moved, { undo, clear }) {
 /**
  * @param facts pad: pixels each way of what `drawn` is given; bright: whether ink is brighter than paper
  * @param calls drawn(bytes): at most ten times a second while something is drawn; emptied()
- * @returns {element, clear()}
+ * @returns {element, clear(), isHeld()}; `isHeld`: a stroke is under way
  */
 function makePad({ pad, bright }, { drawn, emptied }) {
   const [paper, ink] = bright ? ["#000", "#fff"] : ["#fff", "#000"];
@@ -116,7 +119,7 @@ function makePad({ pad, bright }, { drawn, emptied }) {
   const undo = () => strokes.pop() && taken();
   const clear = () => strokes.splice(0).length && taken();
   const keys = drawByKeys(canvas, add, show, { undo, clear });
-  drawByPointer(canvas, (points, begins) => {
+  const isPressed = drawByPointer(canvas, (points, begins) => {
     keys.lift();
     add(points, begins);
   });
@@ -124,6 +127,7 @@ function makePad({ pad, bright }, { drawn, emptied }) {
   const buttons = make("div", { className: "aitrain-buttons" }, {}, button("undo", "Undo", undo), button("clear", "Clear", clear));
   return {
     element: make("div", { className: "aitrain-pad" }, {}, canvas, buttons, help),
+    isHeld: () => isPressed() || keys.isDown(),
     clear() {
       strokes.length = 0;
       keys.lift();

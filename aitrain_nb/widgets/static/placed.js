@@ -1,6 +1,7 @@
 // A widget lives in every element of the page that bears its mark; the elements themselves are plain HTML and hold its static twin.
 // Plain functions; Python joins this file with the module that uses it, so that no build step is needed.
 
+const REST_AFTER = 800; // milliseconds after the last of many calls in which a person is taken to go on
 const GONE_AFTER = 700; // milliseconds without a place before a widget is taken for gone: an output that is shown anew takes less
 
 /** An element with properties, attributes and children. */
@@ -40,7 +41,7 @@ function eased(call) {
 }
 
 /** Calls at rest: a while after the last of many calls, so that the twin in the file is what a person left. */
-const atRest = (model) => settled(() => model.send({ type: "at rest" }), 800);
+const atRest = (model) => settled(() => model.send({ type: "at rest" }), REST_AFTER);
 
 /** Keys that are typed in this element are its own, or the notebook would take them; only Ctrl+S saves the notebook from everywhere. */
 function keepKeys(element) {

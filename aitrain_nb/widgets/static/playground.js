@@ -47,7 +47,7 @@ function exampleField({ examples, side }, take) {
   field.addEventListener("change", () => go(field.value));
   const buttons = [["previous", "Previous", -1], ["next", "Next", 1]].map(([does, words, way]) => pushButton(does, words, () => go(Number(field.value) + way)));
   const row = labelled(`Example of the ${side} data`, field);
-  row.append(make("span", { textContent: `of ${examples.toLocaleString("en")}` }), ...buttons);
+  row.append(make("span", { textContent: `of ${examples.toLocaleString("en")}` }), make("span", { className: "aitrain-buttons" }, {}, ...buttons));
   return { row, set: (place) => document.activeElement !== field && (field.value = place + 1) };
 }
 
@@ -97,7 +97,8 @@ function imageInputs(facts, { ask, empty, refuse }) {
     else refuse(`${chosen.name} can't be read.`);
   });
   return {
-    elements: [...(pad ? [pad.element] : []), example.row, labelled("Image file", file)],
+    elements: [example.row, labelled("Image file", file), ...(pad ? [pad.element] : [])], // the answer stands beside or below the pad
+    isHeld: () => Boolean(pad && pad.isHeld()),
     take: ({ place }) => Number.isInteger(place) && example.set(place),
   };
 }
@@ -159,7 +160,7 @@ function showPlayground({ model, el, shared }) {
   find(".aitrain-title").textContent = facts.title;
   const words = makeWords();
   find(".aitrain-words").append(words.element);
-  const rest = atRest(model);
+  const rest = settled(() => (inputs.isHeld?.() ? rest() : model.send({ type: "at rest" })), REST_AFTER);
   let whole = true; // no piece is missing
 
   function hint(said) {
