@@ -125,7 +125,7 @@ class Playground(Placed):
             self._stopped = True
         elif kind == "hello":
             self._tell(0)
-        elif kind in _WISHES:
+        elif kind in _WISHES[self._kind]:
             self._wish, self._stopped = message, False
             if not self.in_turn(self._grant):
                 self._grant()
@@ -137,7 +137,7 @@ class Playground(Placed):
             return
         self._granted = wish
         with self._mishaps_told(wish):
-            found = _WISHES[wish["type"]](self, wish)
+            found = _WISHES[self._kind][wish["type"]](self, wish)
             if found is not None:
                 self._answer(found, wish.get("number"))
 
@@ -310,6 +310,9 @@ def _write(playground: Playground, wish: dict[str, Any]) -> None:
     playground.write(wish, writing, writing.pieces(playground.trainer), [])
 
 
-_WISHES: dict[str, Callable[[Playground, dict[str, Any]], Answer | None]] = {
-    "text": _text, "example": _example, "drawing": _drawing, "file": _file, "next": _next, "write": _write,
-}  # fmt: skip
+_WISHES: dict[str, dict[str, Callable[[Playground, dict[str, Any]], Answer | None]]] = {
+    "text": {"text": _text, "example": _example},
+    "image": {"drawing": _drawing, "file": _file, "example": _example},
+    "prompt": {"next": _next, "write": _write, "example": _example},
+}
+"""What is tried -> what a page may wish of it."""
