@@ -1,4 +1,4 @@
-"""A step of a paused run, looked into phase by phase in a real JupyterLab."""
+"""A run walked by hand, and a step of a paused run looked into, phase by phase in a real JupyterLab."""
 
 from notebook_in_browser import violations
 
@@ -45,4 +45,44 @@ def test_a_step_of_a_paused_run_is_looked_into(open_book):
     press("stop")
     book.wait_for(0)
     book.until(lambda: not panel.count())
+    assert not book.page.problems
+
+
+PREPARED = [
+    "import aitrain_nb as ai\ntrainer = ai.prepare(data='digits', model='mlp')\nstart = trainer.fingerprint()",
+    "trainer = ai.prepare(data='tickets', model='small-encoder')\nstart = trainer.fingerprint()",
+    "trainer = ai.prepare(data='tickets', task='text-generation', model='small-gpt')\nstart = trainer.fingerprint()",
+]
+SHOWN = "stepper = ai.Stepper(trainer)\nstepper"
+WHERE = "print(trainer.step, trainer.fingerprint() == start)"
+PHASES = ("tokenize", "forward", "loss", "backward", "update")
+
+
+def test_a_whole_step_of_each_task_is_walked_and_taken_back(open_book):
+    cells = [cell for prepared in PREPARED for cell in (f"{prepared}\n{SHOWN}", WHERE)]
+    book = open_book(cells, theme="dark", width=560, height=1300)
+    for task in range(len(PREPARED)):
+        shown, where = 2 * task, 2 * task + 1
+        book.run(shown)
+        stepper = book.cell(shown).locator(".aitrain-stepper")
+        stepper.wait_for(timeout=60_000)
+        forward, back = (stepper.locator(f"[data-does={does}]") for does in ("next_phase", "back"))
+        forward.focus()
+        for done, phase in enumerate(PHASES, 1):
+            book.page.keyboard.press("Enter")  # by keyboard alone
+            book.until(lambda: stepper.get_attribute("data-clicks") == str(done))  # noqa: B023
+            assert f"trainer.{phase}(" in stepper.locator(".aitrain-click pre").text_content()
+            assert stepper.locator(".aitrain-view").inner_text()
+        book.shot(f"stepper_dark_narrow_{task}")
+        assert book.do(where).split() == ["1", "False"]
+        back.focus()
+        book.page.keyboard.press("Enter")
+        book.until(lambda: stepper.get_attribute("data-clicks") == "6")  # noqa: B023
+        assert book.do(where).split() == ["0", "True"]
+    assert not violations(book.page, ".aitrain-stepper")
+    book.page.wait_for_timeout(1500)
+    book.save()
+    saved = book.path.read_text(encoding="utf-8")
+    assert "widget-view" not in saved
+    assert "trainer.undo()" in saved
     assert not book.page.problems
