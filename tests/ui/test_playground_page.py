@@ -86,7 +86,12 @@ def test_a_digit_is_drawn_with_the_mouse_and_by_keys_and_read_from_a_file(playgr
     book.until(lambda: "a cell that runs" in shown.locator(".aitrain-hint").inner_text())
     book.until(lambda: answer(shown).startswith("Answer: 1"))
     assert not shown.locator(".aitrain-hint").is_visible()
-    for key in ["Space", "ArrowRight", "Space", "ArrowRight"]:  # lifted, aside, and down again: the pen is where it was left
+    for key in [
+        "Space",
+        "ArrowRight",
+        "Space",
+        "ArrowRight",
+    ]:  # lifted, aside, and down again: the pen is where it was left
         book.page.keyboard.press(key)
     book.page.wait_for_timeout(1300)
     count = shown.get_attribute("data-answers")
