@@ -8,12 +8,23 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
-from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, HISTORY, STATE, WEIGHTS, replace_file, replace_text
+from aitrain_nb.run_folder.checkpoints import drop_after, write_checkpoint
+from aitrain_nb.run_folder.files import (
+    CHANGES,
+    CONFIG,
+    FACTS,
+    HISTORY,
+    STATE,
+    WEIGHTS,
+    plain,
+    replace_file,
+    replace_text,
+)
 from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 
 if TYPE_CHECKING:
@@ -43,6 +54,10 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
     with said(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_history(trainer, folder)
+        if trainer.step and not trainer.is_loaded:
+            write_checkpoint(folder, trainer.training_state(), 1, anew=True)
+        else:
+            drop_after(folder, -1)
         write_result(trainer, folder)
         RunState.of(trainer, ending.state, time.time(), ending).write(folder)
     return folder
@@ -64,14 +79,19 @@ def write_result(trainer: Trainer, folder: Path) -> None:
     from safetensors.torch import save_model
 
     ending = trainer.ending
-    facts = {
-        "format": files.FORMAT, "step": trainer.step, "kept": ending.kept if ending else "the last weights",
-        "ending": ending._asdict() if ending else None,
-        "labels": list(trainer.data.label_names), "fingerprint": trainer.fingerprint(), "data": data_fingerprint(trainer),
-    }  # fmt: skip
-    replace_text(folder / CONFIG, trainer.config.to_yaml())
     replace_file(folder / WEIGHTS, lambda path: save_model(trainer.model, str(path)))
-    replace_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    result = {
+        "step": trainer.step, "kept": ending.kept if ending else "the last weights", "ending": plain(ending._asdict()) if ending else None,
+        "fingerprint": trainer.fingerprint(),
+    }  # fmt: skip
+    write_beginning(trainer, folder, result)
+
+
+def write_beginning(trainer: Trainer, folder: Path, result: dict[str, Any] | None = None) -> None:
+    """Put the config, and what a later reader must find again, into the folder; raises OSError where that fails."""
+    replace_text(folder / CONFIG, trainer.config.to_yaml())
+    facts = {"format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data_fingerprint(trainer)}
+    replace_text(folder / FACTS, json.dumps(facts | (result or {}), indent=1) + "\n")
 
 
 @contextmanager
