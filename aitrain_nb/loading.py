@@ -49,14 +49,18 @@ def load_run(folder: str | Path) -> Trainer:
     _check_data(trainer, facts)
     history, state = _history(folder), read_state(folder)
     checkpoint, damaged = _newest_whole(folder, len(history))
-    trainer.history = history
     if checkpoint is not None:
         _go_to(trainer, checkpoint, folder)
+        _take_rows(trainer, history)
         trainer.run_id = state.run if state is not None else trainer.run_id
-        trainer.end_as(_ending(facts, trainer, state))
+        ending = _ending(facts, trainer, state)
+        trainer.end_as(ending)
+        if ending is not None:
+            _check_weights(trainer, facts, folder)
         trainer.notes += damaged
     elif "fingerprint" in facts:
         _take_weights(trainer, facts, folder)
+        _take_rows(trainer, history)
     else:
         raise ConfigError(
             f"The run in {folder.name!r} has no weights yet.", " ".join(damaged) or "A checkpoint is written at the end of each epoch.",
@@ -126,6 +130,20 @@ def _go_to(trainer: Trainer, checkpoint: State, folder: Path) -> None:
         ) from error  # fmt: skip
 
 
+def _check_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None:
+    if trainer.fingerprint() != facts.get("fingerprint"):
+        raise DataError(
+            f"The weights in {folder.name!r} are not those the run kept.", "Their fingerprint differs.", "Train again."
+        )
+
+
+def _take_rows(trainer: Trainer, history: History) -> None:
+    """Take the rows; those of after the state that the trainer holds were left by a process that was killed."""
+    trainer.history = history
+    if len(history) > trainer.step:
+        history.cut(trainer.step)
+
+
 def _ending(facts: dict[str, Any], trainer: Trainer, state: RunState | None) -> Ending | None:
     """How the run ended, where it ended at the step that the trainer stands at; None where it was cut short."""
     if facts.get("step") == trainer.step and state is not None and state.is_over:
@@ -143,12 +161,8 @@ def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None
         raise DataError(
             f"Can't load the weights of {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], _AS_THEY_WERE,
         ) from error  # fmt: skip
-    if trainer.fingerprint() != facts["fingerprint"]:
-        raise DataError(
-            f"The weights in {folder.name!r} are not those the run kept.", "Their fingerprint differs.", "Train again."
-        )
+    _check_weights(trainer, facts, folder)
     trainer.step, trainer.is_loaded = int(facts["step"]), True
-    trainer.history.cut(trainer.step)
     trainer.ending = read_ending(facts.get("ending"))
 
 

@@ -146,8 +146,8 @@ class Trainer(Phases):
         """
         if self.is_loaded:
             raise ConfigError(
-                "A loaded run can't go on.", "Its folder holds the weights that were kept, not the optimizer and the place in the data.",
-                "Train again: ai.prepare(trainer.config).fit().",
+                "This loaded run can't go on.", "Its folder holds the weights that were kept and no checkpoint (save_every=0).",
+                "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
             )  # fmt: skip
         self._check_trained_weights()
 

@@ -114,9 +114,11 @@ def test_an_ending_by_a_score_comes_back(tmp_path):
 
 def test_no_draft_and_no_machine_path_is_left(tmp_path):
     saved(tmp_path / "run")
-    files = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert files == ["config.yaml", "history.jsonl", "model.safetensors", "run.json", "state.json"]
-    assert not any(str(tmp_path).encode() in path.read_bytes() for path in (tmp_path / "run").iterdir())
+    files = sorted(path for path in (tmp_path / "run").rglob("*") if path.is_file())
+    assert [path.name for path in files] == [
+        "best-00000010.safetensors", "step-00000010.safetensors", "config.yaml", "history.jsonl", "model.safetensors", "run.json", "state.json",
+    ]  # fmt: skip
+    assert not any(str(tmp_path).encode() in path.read_bytes() for path in files)
 
 
 def test_saving_again_replaces_the_run(tmp_path):
@@ -279,7 +281,7 @@ def test_a_folder_with_other_things_is_refused_before_the_training(tmp_path):
 
 
 def test_a_loaded_run_brings_its_history_and_says_why_it_cannot_go_on(tmp_path):
-    trainer = ai.prepare(data="digits", model="mlp", epochs=2)
+    trainer = ai.prepare(data="digits", model="mlp", epochs=2, save_every=0)
     trainer.fit(display="none")
     loaded = ai.load_run(ai.save_run(trainer, tmp_path / "run"))
     assert loaded.history.frame().equals(trainer.history.frame())

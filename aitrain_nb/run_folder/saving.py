@@ -54,7 +54,7 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
     with said(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_history(trainer, folder)
-        if trainer.step and not trainer.is_loaded:
+        if trainer.step and trainer.config.save_every != 0 and not trainer.is_loaded:
             write_checkpoint(folder, trainer.training_state(), 1, anew=True)
         else:
             drop_after(folder, -1)

@@ -16,6 +16,8 @@ from aitrain_nb.run_folder.state import RunState, read_state
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from filelock import FileLock
+
     from aitrain_nb.records import Ending
     from aitrain_nb.trainer import Trainer
 
@@ -56,6 +58,7 @@ class RunWriter:
         self._has_failed = False  # the newest checkpoint
         self._is_whole = False  # what the folder holds is what these four say
         self._word = "running"
+        self._lock: FileLock | None = None
         self._waiting_before: Callable[..., None] | None = None
 
     def begin(self) -> None:
@@ -63,6 +66,7 @@ class RunWriter:
         trainer, folder = self._trainer, self._folder
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            self._lock = saving.locked(folder)
             before = read_state(folder)
             if before is None or before.run != trainer.run_id:
                 for name in (FACTS, WEIGHTS):
@@ -103,8 +107,14 @@ class RunWriter:
 
     def end(self, ending: Ending) -> None:
         """Write the rest; raises DataError where that fails."""
-        if not self._began:
-            return
+        try:
+            if self._began:
+                self._end(ending)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _end(self, ending: Ending) -> None:
         trainer, folder = self._trainer, self._folder
         if trainer.control.while_waiting == self._wait:
             trainer.control.while_waiting = self._waiting_before
