@@ -19,6 +19,7 @@ from aitrain_nb.run_folder.files import (
     CONFIG,
     FACTS,
     HISTORY,
+    LOCK,
     STATE,
     WEIGHTS,
     plain,
@@ -29,6 +30,8 @@ from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from filelock import FileLock
 
     from aitrain_nb.trainer import Trainer
 
@@ -126,6 +129,30 @@ def check_folder(folder: Path, *, overwrite: bool, run: str = "") -> None:
         raise DataError(
             f"Can't write the run to {str(folder)!r}.", f"{parent.name!r} can't be written to.", "Name another folder."
         )
+
+
+def locked(folder: Path) -> FileLock | None:
+    """A lock on a run's folder that the system takes back when the process ends, however it ends.
+
+    Returns:
+        The lock, or None where this file system has none.
+
+    Raises:
+        DataError: somebody else writes there.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DataError(
+            f"Another run is being written to {folder.name!r}.", "Two writers would spoil each other's files.",
+            "Name another folder, or wait for its end.",
+        ) from None  # fmt: skip
+    except (OSError, NotImplementedError):
+        return None
+    return lock
 
 
 def _check_other_run(folder: Path, *, overwrite: bool, run: str) -> None:
