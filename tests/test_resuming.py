@@ -19,8 +19,8 @@ TICKETS = {
     "data": "tickets", "model": "small-encoder", "vocabulary_size": 300, "max_length": 16, "batch_size": 256, "epochs": 2,
 }  # fmt: skip
 LANGUAGE = {
-    "data": "tickets", "task": "text-generation", "model": "small-gpt", "vocabulary_size": 300, "max_length": 32, "batch_size": 64,
-    "epochs": 2, "evaluation_examples": 16,
+    "data": "tickets", "task": "text-generation", "model": "small-gpt", "vocabulary_size": 300, "max_length": 16, "batch_size": 8,
+    "max_steps": 6, "evaluate_every": 3, "evaluation_examples": 8,
 }  # fmt: skip
 TASKS = pytest.mark.parametrize("fields", [DIGITS, TICKETS, LANGUAGE], ids=["images", "texts", "language"])
 
@@ -64,7 +64,8 @@ def kill_at(trainer, step, phase="update"):
 def test_stopped_at_any_step_and_gone_on_with_it_equals_a_run_without_a_stop(tmp_path, fields):
     whole = prepared(fields)
     whole.fit(display="none")
-    for step in (1, whole.steps_per_epoch, whole.steps_per_epoch + 1, whole.total_steps - 1):
+    expected = told(whole)
+    for step in {1, min(whole.steps_per_epoch, 3), min(whole.steps_per_epoch, 3) + 1, whole.total_steps - 1}:
         folder = tmp_path / str(step)
         trainer = prepared(fields)
         trainer.watchers.append(
@@ -74,9 +75,8 @@ def test_stopped_at_any_step_and_gone_on_with_it_equals_a_run_without_a_stop(tmp
         loaded = ai.load_run(folder)
         assert (loaded.step, loaded.ending, loaded.fingerprint()) == (step, trainer.ending, trainer.fingerprint())
         loaded.fit(display="none", output_dir=folder)
-        assert told(loaded) == told(whole)
-        whole.fit(display="none")  # shows its best weights again
-    assert told(ai.load_run(folder)) == told(whole)
+        assert told(loaded) == expected
+    assert told(ai.load_run(folder)) == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
