@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
+    from aitrain_nb.tuning import find_learning_rate
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.playground import Playground
@@ -45,6 +46,7 @@ _HOMES = {
     "save_run": "saving",
     "load_run": "loading",
     "follow": "followers",
+    "find_learning_rate": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -85,6 +87,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "find_learning_rate",
     "follow",
     "load_run",
     "plots",
