@@ -45,7 +45,7 @@ def range_test(
     axis.set_ylim(*_heights(mean))
     axis.legend(frameon=False, loc="lower left", fontsize=8)
     heights = {name: float(np.interp(np.log(rate), np.log(rates), mean)) for name, rate in suggestions.items()}
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
     labels = Labels(figure, axis)
     labels.curve(rates, mean)

@@ -97,7 +97,9 @@ class RateFinding:
             ConfigError: there is no such suggestion.
         """
         if not self.suggestions:
-            raise ConfigError("There is no rate to apply.", self._no_suggestion(), "Test other rates, or with more steps.")
+            raise ConfigError(
+                "There is no rate to apply.", self._no_suggestion(), "Test other rates, or with more steps."
+            )
         rule = rule or self.recommended
         if rule not in self.suggestions:
             raise ConfigError(*unknown_name("suggestion", rule, self.suggestions))
@@ -132,7 +134,9 @@ class RateFinding:
             )
         if self.recommended is None:
             return " ".join([*sentences, self._no_suggestion()])
-        others = [f"{name} {numerals.rate(rate)}" for name, rate in self.suggestions.items() if name != self.recommended]
+        others = [
+            f"{name} {numerals.rate(rate)}" for name, rate in self.suggestions.items() if name != self.recommended
+        ]
         sentences.append(
             f"Suggested: {numerals.rate(self.suggestions[self.recommended])}, {_MEANS[self.recommended]} ({self.recommended})."
         )
