@@ -80,7 +80,7 @@ class TestFindLearningRate:
             loss.backward()
             with torch.no_grad():
                 for weight in trainer.model.parameters():
-                    weight -= rate * weight.grad
+                    weight.sub_(rate * weight.grad)
             losses.append(loss.item())
         assert found.losses == pytest.approx(losses, abs=1e-5)
 
