@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import traitlets
@@ -100,7 +101,7 @@ class Slider(Placed, ValueWidget):
 
 def _checked(value: Any, low: float, high: float, step: float) -> float:
     """The number; a whole one where the slider goes in whole steps."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
+    if isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high:
         whole = step > 0 and float(step).is_integer() and float(low).is_integer() and float(value).is_integer()
         return int(value) if whole else float(value)
     raise ConfigError(
