@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aitrain_nb import plots, watchers
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.diagnosis import diagnose
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
@@ -45,6 +46,7 @@ _HOMES = {
     "save_run": "saving",
     "load_run": "loading",
     "follow": "followers",
+    "diagnose": "diagnosis",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -85,6 +87,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "diagnose",
     "follow",
     "load_run",
     "plots",
