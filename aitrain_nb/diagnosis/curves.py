@@ -103,9 +103,11 @@ class Curve:
         return float(self.blocks.min())
 
     @cached_property
-    def highest(self) -> float:
-        """The highest of its blocks."""
-        return float(self.blocks.max())
+    def peak(self) -> float:
+        """The highest median of three neighbours, so that a single odd value is none."""
+        if len(self.values) < 3:
+            return float(self.values.max())
+        return float(np.median(np.lib.stride_tricks.sliding_window_view(self.values, 3), axis=1).max())
 
     @cached_property
     def noise(self) -> float:

@@ -113,9 +113,9 @@ def of_file(path: Path) -> Curves:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(
-            path, sep="\t" if path.suffix.lower() == ".tsv" else None, engine="python", encoding="utf-8-sig"
-        )
+        with path.open(encoding="utf-8-sig") as file:
+            names = file.readline()
+        frame = pd.read_csv(path, sep=max(",;	", key=names.count), encoding="utf-8-sig")
     except (OSError, ValueError, pd.errors.ParserError) as error:
         why = str(error).split("\n", maxsplit=1)[0]
         raise DataError(

@@ -18,7 +18,8 @@ SOURCE_TEXT = "Common Training Patterns: warning signs of a loss curve"
 _EXPLODED = 2.0
 """A loss that ends at this multiple of its start has exploded."""
 _PEAK = 4.0
-"""The same for the highest piece of the curve, if it doesn't come back below the start."""
+"""The same for its peak, if it ends hardly better than it began."""
+_HARDLY_BETTER = 0.7
 _MATERIAL = 0.05
 _LOST = 0.5
 """Share of what was gained that a rising loss has lost again."""
@@ -40,9 +41,8 @@ def smaller_rate(case: Case, by: float = 10.0) -> dict[str, Any]:
 def has_exploded(curve: Curve) -> bool:
     """Whether a loss ends far above its start, or was far above it and never came back."""
     start = max(abs(curve.start), 1e-12)
-    material = curve.highest - curve.start > 6 * curve.noise if len(curve) >= 6 else True
-    never_back = curve.highest > _PEAK * start and curve.end > curve.start
-    return curve.start > 0 and bool(curve.end > _EXPLODED * start or (never_back and material))
+    never_back = curve.peak > _PEAK * start and curve.end > _HARDLY_BETTER * start
+    return curve.start > 0 and bool(curve.end > _EXPLODED * start or never_back)
 
 
 def start_and_end(curve: Curve) -> tuple[Evidence, Evidence]:

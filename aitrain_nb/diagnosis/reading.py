@@ -111,7 +111,7 @@ def _of_folder(folder: Path) -> Case:
     if state.is_file() and not (folder / CONFIG).is_file():
         return Case(of_file(state))
     run = follow_history(folder)
-    while run.is_behind:
+    while run.state is not None and run.is_behind:
         run.look()
     if not len(run.history):
         raise DataError(

@@ -39,7 +39,9 @@ def headline(findings: Findings) -> str:
     names = [finding.name for finding in findings.alarms]
     if names:
         return f"{len(names)} finding{'s' * (len(names) > 1)}: {', '.join(names)}"
-    return "nothing wrong was found" if findings.names or findings.ticks else "too little to judge"
+    if findings.names:
+        return "nothing wrong was found"
+    return "no rule fired, but not every sign of a healthy run is there" if findings.ticks else "too little to judge"
 
 
 def _missing(findings: Findings) -> str:
