@@ -32,13 +32,17 @@ def trained():
 
 def test_a_healthy_run_gets_three_ticks():
     findings = ai.diagnose(FALLING, FOLLOWING)
-    assert findings.names == ["healthy"] and not findings.alarms and findings.fix == {}
+    assert findings.names == ["healthy"]
+    assert not findings.alarms
+    assert findings.fix == {}
     assert [tick.holds for tick in findings.ticks] == [True, True, True]
 
 
 def test_the_table_of_the_source_text_is_overfitting_from_epoch_four():
     (finding,) = ai.diagnose(*OVERFITTING)
-    assert finding.name == "overfitting" and "evaluation 4" in finding.what and finding.is_alarm
+    assert finding.name == "overfitting"
+    assert "evaluation 4" in finding.what
+    assert finding.is_alarm
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,8 @@ def test_a_finding_has_everything_and_can_be_taken_apart():
         assert getattr(finding, part), part
     assert json.loads(json.dumps(findings.to_dict()))["findings"][0]["name"] == finding.name
     assert findings.table().loc[0, "name"] == finding.name
-    assert finding.what in findings.text() and finding.what in repr(finding)
+    assert finding.what in findings.text()
+    assert finding.what in repr(finding)
     with pytest.raises(AttributeError):
         finding.name = "other"
     with pytest.raises(TypeError):
@@ -98,13 +103,16 @@ def test_the_log_of_a_trainer_of_transformers(tmp_path):
 
 
 def test_the_logs_of_keras_and_lightning(tmp_path):
-    pd.DataFrame({"epoch": range(4), "loss": OVERFITTING[0], "val_loss": OVERFITTING[1], "val_accuracy": [0.1, 0.4, 0.6, 0.5]}).to_csv(
-        tmp_path / "keras.csv", index=False
-    )
+    pd.DataFrame(
+        {"epoch": range(4), "loss": OVERFITTING[0], "val_loss": OVERFITTING[1], "val_accuracy": [0.1, 0.4, 0.6, 0.5]}
+    ).to_csv(tmp_path / "keras.csv", index=False)
     rows = []
     for epoch, (loss, checked) in enumerate(zip(*OVERFITTING, strict=True)):
         rows += [{"epoch": epoch, "step": 50 * epoch + 25 * part, "train_loss": loss} for part in range(2)]
-        rows += [{"epoch": epoch, "step": 50 * epoch + 49, "val_loss": checked}, {"step": 50 * epoch + 49, "lr-AdamW": 1e-3}]
+        rows += [
+            {"epoch": epoch, "step": 50 * epoch + 49, "val_loss": checked},
+            {"step": 50 * epoch + 49, "lr-AdamW": 1e-3},
+        ]
     pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)
     assert ai.diagnose(tmp_path / "keras.csv").names == ["overfitting"]
     assert ai.diagnose(tmp_path / "metrics.csv").names == ["overfitting"]
@@ -147,7 +155,8 @@ def test_markup_in_names_stays_inert(tmp_path):
     file = tmp_path / "a<b>.csv"
     table.to_csv(file, index=False)
     page = ai.diagnose(file)._repr_html_()
-    assert "<b>.csv" not in page and "a&lt;b&gt;.csv" in page
+    assert "<b>.csv" not in page
+    assert "a&lt;b&gt;.csv" in page
     with pytest.raises(ai.DataError) as error:
         ai.diagnose(table[[HOSTILE]])
     assert HOSTILE[:4] in str(error.value)
@@ -156,7 +165,8 @@ def test_markup_in_names_stays_inert(tmp_path):
 def test_the_page_and_the_text_say_what_was_not_looked_at():
     findings = ai.diagnose([3.0, 2.0, 1.0, 0.9])
     assert findings.missing["overfitting"] == "three validation losses"
-    assert "three validation losses" in findings._repr_html_() and "three validation losses" in repr(findings)
+    assert "three validation losses" in findings._repr_html_()
+    assert "three validation losses" in repr(findings)
     assert "<script" not in findings._repr_html_()
 
 
@@ -175,10 +185,12 @@ def test_the_command_line_prints_it(tmp_path):
     file = tmp_path / "log.csv"
     pd.DataFrame({"loss": FALLING, "val_loss": FOLLOWING}).to_csv(file, index=False)
     done = CliRunner().invoke(cli.app, ["diagnose", str(file)])
-    assert done.exit_code == 0 and "nothing wrong was found" in done.output
+    assert done.exit_code == 0
+    assert "nothing wrong was found" in done.output
     pd.DataFrame({"loss": OVERFITTING[0], "val_loss": OVERFITTING[1]}).to_csv(file, index=False)
     done = CliRunner().invoke(cli.app, ["diagnose", str(file)])
-    assert done.exit_code == 1 and "overfitting" in done.output
+    assert done.exit_code == 1
+    assert "overfitting" in done.output
 
 
 def test_missing_values_are_tolerated():

@@ -13,9 +13,9 @@ from aitrain_nb.diagnosis.curves import Curves
 from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_table, of_transformers_state
 from aitrain_nb.diagnosis.rules import Case
 from aitrain_nb.errors import DataError
-from aitrain_nb.following import follow_history
 from aitrain_nb.history import History
-from aitrain_nb.run_files import CONFIG
+from aitrain_nb.run_folder.files import CONFIG
+from aitrain_nb.run_folder.following import follow_history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
