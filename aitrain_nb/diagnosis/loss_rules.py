@@ -69,11 +69,12 @@ def loss_exploding(case: Case) -> Observation | None:
     curve = case.curves.main
     if not has_exploded(curve):
         return None
-    times = max(curve.highest, curve.end) / max(abs(curve.start), 1e-12)
+    highest = max(curve.peak, curve.end)
     peak = Evidence(
-        "highest level of the training loss", curve.highest, f"above {_PEAK:g} times the start, and not back"
+        "peak of the training loss", highest, f"above {_PEAK:g} times the start, and never far below it again"
     )
-    what = f"The training loss went from {curve.start:.4g} up to {curve.highest:.4g}, {times:.3g} times as much."
+    times = highest / max(abs(curve.start), 1e-12)
+    what = f"The training loss went from {curve.start:.4g} up to {highest:.4g}, {times:.3g} times as much."
     return Observation(what, (*start_and_end(curve), peak), "high", smaller_rate(case))
 
 
