@@ -155,7 +155,7 @@ def test_a_prompt_is_gone_on_with_and_stopped(playground):
     area.fill("The parcel")
     book.until(lambda: "What comes next" in answer(shown) and "'The parcel'" in answer(shown))
     for name, value in [("Temperature", "0.5"), ("Seed", "7"), ("Tokens", "300")]:
-        field = shown.locator(".aitrain-slider", has_text=name).locator("input[type=text]")
+        field = shown.get_by_role("textbox", name=name, exact=True)
         field.fill(value)
         field.press("Enter")
     tabs = book.tabs(shown)

@@ -84,7 +84,7 @@ function drawSchedule(canvas, curve) {
 
 /** A place for fields, with a line below them that explains the one that has the focus. */
 function fieldSet() {
-  const help = make("div", { className: "aitrain-help" });
+  const help = make("div", { className: "aitrain-help", textContent: "What a field means stands here while it has the focus." });
   const rows = make("div", { className: "aitrain-rows" });
   return {
     parts: [rows, help],
