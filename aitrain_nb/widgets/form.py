@@ -209,8 +209,15 @@ class ConfigForm(Placed, ValueWidget):
                 self._refuse("", error)
 
     def _show(self, config: TrainConfig, preview: Preview, *, busy: bool = False) -> None:
-        """Send the page what it shows: the values that hold, and what their run will be."""
+        """Send the page what it shows: the values that hold, and what their run will be.
+
+        Args:
+            config: what holds.
+            preview: of its run.
+            busy: whether it is still to be found out whether that run can be: its code and what it would find out aren't shown yet.
+        """
         task = str(preview.config.task)
+        held = {name: self.shown[name] for name in ("automatic", "code")} if busy else {}
         with self.hold_sync():
             self.shown = {
                 "values": config.model_dump(), "automatic": form_fields.automatic_values(config, preview.config),
@@ -218,7 +225,7 @@ class ConfigForm(Placed, ValueWidget):
                 "suggestions": form_fields.suggestions(task), "busy": busy,
                 "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()], "words": preview.words,
                 "code": form_fields.written(config, self._source),
-            }  # fmt: skip
+            } | held  # fmt: skip
             self.data = str(preview.data.page)
 
     # the run

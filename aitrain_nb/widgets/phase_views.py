@@ -31,7 +31,9 @@ class PhaseViews:
         self._drawn: dict[int, tuple[str, str]] = {}
 
     def boxes(self, records: Mapping[str, Record], following: str) -> list[dict[str, Any]]:
-        """What each box shows: phase, title, state (done, next, ahead), brief (of a phase that is ahead: what it does), note, html and a key that is new with each record.
+        """What each box shows: phase, title, state (done, next, ahead), brief, note, html and a key that is new with each record.
+
+        The brief of a phase that is not yet done says what it will do.
 
         Args:
             records: the newest of each phase so far, by phase.

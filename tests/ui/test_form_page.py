@@ -7,8 +7,10 @@ CELLS = [
     "print(form.config.batch_size, form.config.learning_rate, form.preview.plan.total_steps, form.trainer and form.trainer.step)",
     "import time\ntime.sleep(1.5)",
     "curve = form.shown['curve']  # as the page draws it",
-    "rates = [row['lr'] for row in form.history]\n"
-    "print(len(curve), len(rates), max(abs(previewed - taken) for (_, previewed), taken in zip(curve, rates, strict=True)))",
+    (
+        "rates = [row['lr'] for row in form.history]\n"
+        "print(len(curve), len(rates), max(abs(previewed - taken) for (_, previewed), taken in zip(curve, rates, strict=True)))"
+    ),
 ]
 BASIC = ["Task", "Data", "Model", "Method", "Epochs", "Epochs, epochs", "Batch size"]  # a slider, then its number field
 

@@ -82,9 +82,9 @@ function drawSchedule(canvas, curve) {
   context.fill();
 }
 
-/** A place for fields, with a line below them that explains the one that has the focus. */
-function fieldSet() {
-  const help = make("div", { className: "aitrain-help", textContent: "What a field means stands here while it has the focus." });
+/** A place for fields, with a line below them that explains the one that had the focus last. */
+function fieldSet(hint = "") {
+  const help = make("div", { className: "aitrain-help", textContent: hint });
   const rows = make("div", { className: "aitrain-rows" });
   return {
     parts: [rows, help],
@@ -99,7 +99,7 @@ function fieldSet() {
 function buildFields(basic, more, model, put) {
   const fields = new Map();
   const groups = new Map();
-  const sets = new Map([["", fieldSet()]]);
+  const sets = new Map([["", fieldSet("What a field means stands here when it has the focus.")]]);
   basic.append(...sets.get("").parts);
   for (const about of model.get("fields")) {
     const [value, automatic] = ["values", "automatic"].map((what) => model.get("shown")[what][about.name]);
