@@ -204,7 +204,7 @@ class ConfigForm(Placed, ValueWidget):
     def _adopt(self, config: TrainConfig) -> None:
         """Hold another config; raises, and holds the old one, where its run can't be."""
         if not (self._scout.knows(config) and self._scout.knows_weights(config)):
-            self._show(config, self._scout.preview(config, with_weights=False))  # what is known at once
+            self._show(config, self._scout.preview(config, with_weights=False), busy=True)  # what is known at once
         self.preview = self._scout.preview(config)
         self._show(config, self.preview)
         self.value = config
@@ -217,17 +217,24 @@ class ConfigForm(Placed, ValueWidget):
             except AitrainError as error:
                 self._refuse("", error)
 
-    def _show(self, config: TrainConfig, preview: Preview) -> None:
-        """Send the page what it shows: the values that hold, and what their run will be."""
+    def _show(self, config: TrainConfig, preview: Preview, *, busy: bool = False) -> None:
+        """Send the page what it shows: the values that hold, and what their run will be.
+
+        Args:
+            config: what holds.
+            preview: of its run.
+            busy: whether it is still to be found out whether that run can be: its code and what it would find out aren't shown yet.
+        """
         task = str(preview.config.task)
+        held = {name: self.shown[name] for name in ("automatic", "code")} if busy else {}
         with self.hold_sync():
             self.shown = {
                 "values": config.model_dump(), "automatic": form_fields.automatic_values(config, preview.config),
                 "wrong": dict(self._wrong), "hidden": form_fields.hidden_groups(task),
-                "suggestions": form_fields.suggestions(task), "busy": False,
+                "suggestions": form_fields.suggestions(task), "busy": busy,
                 "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()], "words": preview.words,
                 "code": form_fields.written(config, self._source),
-            }  # fmt: skip
+            } | held  # fmt: skip
             self.data = str(preview.data.page)
 
     # the run
