@@ -69,10 +69,16 @@ class Picture(Figure):
         with _all_letters(self):
             super().draw(renderer)
 
-    def to_html(self, description: str = "") -> html.Markup:
-        """The picture alone as HTML, with `description` (its own by default) as its text."""
+    def to_html(self, description: str = "", *, always_white: bool = False) -> html.Markup:
+        """The picture alone as HTML.
+
+        Args:
+            description: its text; its own by default.
+            always_white: a drawing stays dark on white where the page is dark, and needs no style sheet.
+        """
         wide = round(self.get_figwidth() * 96)
-        return html.image(self.png(), description or self.description, wide, is_drawing=self.is_drawing)
+        is_drawing = self.is_drawing and not always_white
+        return html.image(self.png(), description or self.description, wide, is_drawing=is_drawing)
 
     def _repr_html_(self) -> str:
         caption = html.element("figcaption", self.description, style="opacity:0.8;margin-top:2px")
