@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from aitrain_nb.previewing import preview
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
-    from aitrain_nb.saving import save_run
+    from aitrain_nb.run_folder.saving import save_run
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
+    from aitrain_nb.tuning import find_learning_rate
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.playground import Playground
     from aitrain_nb.widgets.slider import Slider
+    from aitrain_nb.widgets.stepper import Stepper
 
 __version__ = "0.1.0"
 
@@ -42,9 +44,10 @@ _HOMES = {
     "prepare": "run",
     "preview": "previewing",
     "quick_look": "looking",
-    "save_run": "saving",
+    "save_run": "run_folder.saving",
     "load_run": "loading",
     "follow": "followers",
+    "find_learning_rate": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -85,6 +88,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "find_learning_rate",
     "follow",
     "load_run",
     "plots",

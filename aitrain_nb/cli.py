@@ -135,7 +135,7 @@ def train(
 ) -> None:
     """Train what the file describes, and keep config, history and weights in a folder: from the start, so that it can be followed."""
     from aitrain_nb.run import prepare
-    from aitrain_nb.saving import check_folder, free_folder
+    from aitrain_nb.run_folder.saving import check_folder, free_folder
 
     folder = free_folder(Path("runs") / config.stem) if to is None else to
     check_folder(folder, overwrite=overwrite)

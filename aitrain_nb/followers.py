@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.displays import NoDisplay, epoch_line, find_display, header_line, pictures_of, row_line, write_line
 from aitrain_nb.engine.interrupts import deferred_interrupt
-from aitrain_nb.following import FollowedRun, follow_history
 from aitrain_nb.records import Ending
+from aitrain_nb.run_folder.following import FollowedRun, follow_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aitrain_nb import run_files
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
 from aitrain_nb.run import prepare
-from aitrain_nb.run_files import CHANGES, CONFIG, FACTS, FORMAT, HISTORY, WEIGHTS
-from aitrain_nb.run_state import read_ending, read_state
-from aitrain_nb.saving import data_fingerprint
+from aitrain_nb.run_folder import files
+from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, FORMAT, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.saving import data_fingerprint
+from aitrain_nb.run_folder.state import read_ending, read_state
 
 if TYPE_CHECKING:
     from aitrain_nb.trainer import Trainer
@@ -92,10 +92,10 @@ def _history(folder: Path) -> History:
     """The rows and live changes of a run; raises DataError where a file is damaged."""
     history, name = History(), HISTORY
     try:
-        run_files.read_rows((folder / HISTORY).read_bytes().splitlines(), history)
+        files.read_rows((folder / HISTORY).read_bytes().splitlines(), history)
         name = CHANGES
         if (folder / CHANGES).is_file():
-            run_files.read_changes((folder / CHANGES).read_bytes().splitlines(), history)
+            files.read_changes((folder / CHANGES).read_bytes().splitlines(), history)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"Can't read {name}.", f"{error}", "Train again.") from error
     history.flush()  # which finds the troubles

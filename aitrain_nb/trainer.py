@@ -22,8 +22,8 @@ from aitrain_nb.engine.plan import Plan
 from aitrain_nb.errors import ConfigError, PhaseError, StopTraining, unknown_name
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending, Evaluation
+from aitrain_nb.run_folder.writing import RunWriter
 from aitrain_nb.watchers import early_stopping
-from aitrain_nb.writing import RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 import aitrain_nb as ai
-from aitrain_nb import cli, run_files
-from aitrain_nb.run_state import read_state
+from aitrain_nb import cli
+from aitrain_nb.run_folder import files
+from aitrain_nb.run_folder.state import read_state
 from tests.notebook_page import Page
 
 PACED = """
@@ -76,7 +77,7 @@ def soon():
 
 def rows_in(folder):
     """How many rows the file holds."""
-    path = folder / run_files.HISTORY
+    path = folder / files.HISTORY
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
@@ -150,7 +151,7 @@ def test_a_run_that_was_begun_anew_is_shown_from_its_beginning(page, saved, soon
     state._replace(word="running", ending=None, heartbeat=time.time(), process=os.getpid()).write(saved)
 
     def begin_anew():
-        run_files.replace_text(saved / run_files.HISTORY, "".join((saved / run_files.HISTORY).open().readlines()[:50]))
+        files.replace_text(saved / files.HISTORY, "".join((saved / files.HISTORY).open().readlines()[:50]))
         time.sleep(1)
         state.write(saved)
 
@@ -181,7 +182,7 @@ def test_pictures_for_front_ends_without_widgets(page, saved):
 def test_a_damaged_folder_ends_the_panel_and_is_said(page, saved, soon):
     state = read_state(saved)
     state._replace(word="running", ending=None, heartbeat=time.time(), process=os.getpid()).write(saved)
-    soon(lambda: page.sent, lambda: (saved / run_files.HISTORY).open("ab").write(b"{}\n"))
+    soon(lambda: page.sent, lambda: (saved / files.HISTORY).open("ab").write(b"{}\n"))
     with pytest.raises(ai.DataError, match=r"Can't read the history.jsonl"):
         ai.follow(saved)
     assert "<figure" in page.handles[0].shown[-1]["text/html"]

@@ -12,11 +12,11 @@ from itertools import pairwise
 import pytest
 
 import aitrain_nb as ai
-from aitrain_nb import following, run_files
 from aitrain_nb.control import Change
-from aitrain_nb.following import follow_history
 from aitrain_nb.history import History
-from aitrain_nb.run_state import read_state
+from aitrain_nb.run_folder import files, following
+from aitrain_nb.run_folder.following import follow_history
+from aitrain_nb.run_folder.state import read_state
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def saved(tmp_path):
 
 def lines(first, last, loss=1.0):
     rows = [[step, step / 45, loss / step, 0.001, 0.5, 0.0003, 32] for step in range(first, last + 1)]
-    return run_files.row_lines(rows, History()).encode()
+    return files.row_lines(rows, History()).encode()
 
 
 def is_running(folder, **changes):
@@ -157,8 +157,8 @@ def test_an_evaluation_and_a_change_come_with_their_step(saved):
     history = History()
     history.add_evaluation(13, {"train_loss": 1.0, "eval_loss": float("nan")})
     with (saved / "history.jsonl").open("a") as file:
-        file.write(run_files.row_lines([[13, 0.3, float("inf"), 0.001, 0.5, 0.0003, 32]], history))
-    (saved / "changes.jsonl").write_text(run_files.change_lines([Change(13, "learning_rate", 0.5)]))
+        file.write(files.row_lines([[13, 0.3, float("inf"), 0.001, 0.5, 0.0003, 32]], history))
+    (saved / "changes.jsonl").write_text(files.change_lines([Change(13, "learning_rate", 0.5)]))
     assert run.look()
     assert run.history.changes == [Change(13, "learning_rate", 0.5)]
     assert str(run.history.last["eval_loss"]) == "nan"
@@ -172,11 +172,11 @@ def cut(path):
 
 
 def replace_shorter(path):
-    run_files.replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]))
+    files.replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]))
 
 
 def replace_longer(path):
-    run_files.replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]) + lines(6, 40, 9.0).decode())
+    files.replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]) + lines(6, 40, 9.0).decode())
 
 
 def overwrite_in_place(path):
@@ -291,7 +291,7 @@ def test_a_folder_that_is_taken_away_leaves_what_was_read(saved):
 
 def test_following_needs_no_torch(saved):
     code = (
-        "import sys; from aitrain_nb.following import follow_history; run = follow_history(sys.argv[1]);"
+        "import sys; from aitrain_nb.run_folder.following import follow_history; run = follow_history(sys.argv[1]);"
         "print(run.text(), len(run.history), run.history.last['eval_loss'] > 0, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(saved)], capture_output=True, text=True, check=True)
@@ -303,7 +303,7 @@ def test_following_needs_no_torch(saved):
 
 def start(*arguments):
     environment = os.environ | {
-        "PYTHONPATH": str(run_files.__file__).rpartition("aitrain_nb")[0],
+        "PYTHONPATH": str(files.__file__).rpartition("aitrain_nb")[0],
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.Popen(

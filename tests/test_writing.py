@@ -14,10 +14,10 @@ import pytest
 import torch
 
 import aitrain_nb as ai
-from aitrain_nb import run_files, saving, writing
 from aitrain_nb.control import Change
-from aitrain_nb.following import follow_history
-from aitrain_nb.run_state import has_gone, parse_state, read_state
+from aitrain_nb.run_folder import files, saving, writing
+from aitrain_nb.run_folder.following import follow_history
+from aitrain_nb.run_folder.state import has_gone, parse_state, read_state
 
 
 def prepared(**fields):
@@ -48,8 +48,8 @@ def test_the_folder_ends_as_what_save_run_writes(tmp_path, fields):
     trainer.fit(display="none", output_dir=tmp_path / "live")
     ai.save_run(trainer, tmp_path / "saved")
     live, saved = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("live", "saved"))
-    for files in (live, saved):
-        state = json.loads(files.pop("state.json"))
+    for written in (live, saved):
+        state = json.loads(written.pop("state.json"))
         assert (state["word"], state["step"], state["total_steps"]) == ("done", 12, 12)
     assert live == saved
     again = ai.load_run(tmp_path / "live")
@@ -227,7 +227,7 @@ def test_an_evaluation_that_a_stop_put_off_comes_into_its_row(tmp_path):
 
     trainer.watchers.append(stop)
     trainer.fit(display="none", output_dir=tmp_path / "run")
-    assert [*rows_in(tmp_path / "run")[-1]] == list(run_files.COLUMNS)
+    assert [*rows_in(tmp_path / "run")[-1]] == list(files.COLUMNS)
     trainer.watchers.clear()
     trainer.fit(display="none", output_dir=tmp_path / "run")
     assert rows_in(tmp_path / "run") == list(trainer.history)
@@ -339,7 +339,7 @@ def test_rows_of_after_the_kept_weights_are_left_out(tmp_path):
     trainer = prepared()
     trainer.fit(display="none", output_dir=tmp_path / "run")
     with (tmp_path / "run" / "history.jsonl").open("a") as file:
-        file.write(run_files.row_lines([[13, 0.3, 1.0, 0.001, 0.5, 0.01, 32]], trainer.history))
+        file.write(files.row_lines([[13, 0.3, 1.0, 0.001, 0.5, 0.01, 32]], trainer.history))
     assert len(ai.load_run(tmp_path / "run").history) == 12
 
 
@@ -351,9 +351,9 @@ def test_a_row_reads_back_as_it_was(values):
     history.add_step([1, 0.1, values[0], 5e-5, values[1], 0.0003, 32])
     history.add_step([2, 0.2, values[1], 5e-5, values[0], 0.0003, 32])
     history.add_evaluation(2, {"train_loss": values[1], "eval_loss": values[0]})
-    text = run_files.row_lines(history.tail(0), history)
+    text = files.row_lines(history.tail(0), history)
     assert all(json.loads(line, parse_constant=pytest.fail) for line in text.splitlines())
-    run_files.read_rows(text.encode().splitlines(), again)
+    files.read_rows(text.encode().splitlines(), again)
     assert str(list(again)) == str(list(history))
 
 

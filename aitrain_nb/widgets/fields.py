@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aitrain_nb.bundled import BUNDLED
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.run_files import CONFIG
+from aitrain_nb.run_folder.files import CONFIG
 from aitrain_nb.tasks import find_task, task_names
 
 if TYPE_CHECKING:

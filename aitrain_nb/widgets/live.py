@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from aitrain_nb.following import FollowedRun
     from aitrain_nb.history import History
     from aitrain_nb.records import Ending
-    from aitrain_nb.run_state import RunState
+    from aitrain_nb.run_folder.following import FollowedRun
+    from aitrain_nb.run_folder.state import RunState
     from aitrain_nb.trainer import Trainer
 
     Plots = Sequence[Callable[[History], Figure]]

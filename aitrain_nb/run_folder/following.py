@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending
-from aitrain_nb.run_files import CHANGES, HISTORY, NAMES, STATE, read_changes, read_rows
-from aitrain_nb.run_state import RunState, has_gone, parse_state
+from aitrain_nb.run_folder.files import CHANGES, HISTORY, NAMES, STATE, read_changes, read_rows
+from aitrain_nb.run_folder.state import RunState, has_gone, parse_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import run_files, saving
 from aitrain_nb.records import Evaluation
-from aitrain_nb.run_files import CHANGES, CONFIG, FACTS, HISTORY, WEIGHTS
-from aitrain_nb.run_state import RunState, read_state
+from aitrain_nb.run_folder import files, saving
+from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.state import RunState, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class RunWriter:
                     (folder / name).unlink(missing_ok=True)
             self._began = time.time()
             RunState.of(trainer, self._word, self._began).write(folder)
-            run_files.replace_text(folder / CONFIG, trainer.config.to_yaml())
+            files.replace_text(folder / CONFIG, trainer.config.to_yaml())
             self._write_all()
         self._due = self._beat_due = time.monotonic()
         self._waiting_before, trainer.control.while_waiting = trainer.control.while_waiting, self._wait
@@ -130,9 +130,9 @@ class RunWriter:
         changes = history.changes[self._changes :]
         self._is_whole = False  # until both are there: an interrupt may come at any moment
         if changes:
-            _append(self._folder / CHANGES, run_files.change_lines(changes))
+            _append(self._folder / CHANGES, files.change_lines(changes))
         if rows:
-            _append(self._folder / HISTORY, run_files.row_lines(rows, history))
+            _append(self._folder / HISTORY, files.row_lines(rows, history))
             self._rows, self._last_step = self._rows + len(rows), rows[-1][0]
         self._changes += len(changes)
         self._is_whole = True

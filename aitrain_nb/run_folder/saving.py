@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aitrain_nb import run_files
 from aitrain_nb.errors import DataError
 from aitrain_nb.records import Ending
-from aitrain_nb.run_files import CHANGES, CONFIG, FACTS, HISTORY, STATE, WEIGHTS, replace_file, replace_text
-from aitrain_nb.run_state import RunState, has_gone, read_state
+from aitrain_nb.run_folder import files
+from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, HISTORY, STATE, WEIGHTS, replace_file, replace_text
+from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +51,12 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
 def write_history(trainer: Trainer, folder: Path) -> None:
     """Put all rows and changes so far in place of those in the folder; raises OSError where that fails."""
     history = trainer.history
-    changes = run_files.change_lines(history.changes)
+    changes = files.change_lines(history.changes)
     if changes:
         replace_text(folder / CHANGES, changes)
     else:
         (folder / CHANGES).unlink(missing_ok=True)
-    replace_text(folder / HISTORY, run_files.row_lines(history.tail(0), history))
+    replace_text(folder / HISTORY, files.row_lines(history.tail(0), history))
 
 
 def write_result(trainer: Trainer, folder: Path) -> None:
@@ -65,7 +65,7 @@ def write_result(trainer: Trainer, folder: Path) -> None:
 
     ending = trainer.ending
     facts = {
-        "format": run_files.FORMAT, "step": trainer.step, "kept": ending.kept if ending else "the last weights",
+        "format": files.FORMAT, "step": trainer.step, "kept": ending.kept if ending else "the last weights",
         "ending": ending._asdict() if ending else None,
         "labels": list(trainer.data.label_names), "fingerprint": trainer.fingerprint(), "data": data_fingerprint(trainer),
     }  # fmt: skip

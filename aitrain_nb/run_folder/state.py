@@ -14,7 +14,7 @@ from aitrain_nb.engine.plan import place_of
 from aitrain_nb.errors import DataError
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.records import Ending
-from aitrain_nb.run_files import FORMAT, STATE, plain, replace_text
+from aitrain_nb.run_folder.files import FORMAT, STATE, plain, replace_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
