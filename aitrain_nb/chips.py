@@ -15,13 +15,13 @@ _LONGEST = 24
 """Letters of a token that are shown."""
 _SHAPE = "display:inline-block;text-align:center;border-radius:4px;padding:1px 5px;margin:1px 2px;vertical-align:top"
 _LOOKS = {
-    "word": f"background-color:rgba({BLUE},0.16)",
-    "special": f"background-color:rgba({GREY},0.16);text-decoration:underline",
+    "word": f"background-color:rgba({BLUE},0.26)",
+    "special": f"background-color:rgba({GREY},0.24);text-decoration:underline",
     "unknown": f"background-color:rgba({ORANGE},0.30)",
     "padding": "border:1px dashed rgba(128,128,128,0.6);opacity:0.75",
 }
 _TIMES = "\N{MULTIPLICATION SIGN}"
-_TARGET = f"background-color:rgba({GREEN},0.18)"
+_TARGET = f"background-color:rgba({GREEN},0.26)"
 _ARROW = "display:block;line-height:1;opacity:0.8"
 _COLUMN = "display:inline-block;text-align:center;vertical-align:top;margin-bottom:6px"
 _SMALL = "font-size:75%;opacity:0.8"

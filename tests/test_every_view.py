@@ -12,6 +12,7 @@ import torch
 import aitrain_nb as ai
 from aitrain_nb import html
 from aitrain_nb.records import Ending, Record
+from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.widgets.panel import Panel
 from aitrain_nb.widgets.placed import Placed
 from aitrain_nb.widgets.stepper import Stepper
@@ -112,7 +113,7 @@ def of_the_run(folder):
     panel = Panel({"steps": 2}, None, lambda: None)
     panel.leave(html.Markup(static_twin(trainer.history, ending, notes=tuple(HOSTILE))["text/html"]))
     slider = ai.Slider(0.5, HOSTILE[1], unit=HOSTILE[2], help=HOSTILE[0])
-    return [panel, slider, trainer.history]
+    return [panel, slider, trainer.history, RateFinding([0.1, 0.2], [2.0, 1.0], 2, 1.0, "", 0, trainer.config)]
 
 
 GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run)}

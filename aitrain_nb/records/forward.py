@@ -220,7 +220,7 @@ class Forward(Record):
     def _layers_view(self) -> html.Markup:
         """What each layer gave."""
         cells = [
-            [html.dotted(row["name"]), row["kind"], row["output"], f"{row['weights']:,}", f"{row['mean']:.3g} ± {row['std']:.3g}",
+            [html.dotted(row["name"]), row["kind"], row["output"], f"{row['weights']:,}", f"{row['mean']:.2g} ± {row['std']:.2g}",
              html.bar(row["zeros"], numerals.share(row["zeros"]), html.GREY, 60)]
             for _, row in self.layers.iterrows()
         ]  # fmt: skip
