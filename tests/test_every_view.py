@@ -100,8 +100,8 @@ def of_pairs(folder):
 
 def of_files(folder):
     named = folder / "<img src=x onerror=evil()>.csv"
-    rows().to_csv(named, index=False)
-    found = ai.quick_look(named)
+    rows().replace("\x00", "", regex=True).to_csv(named, index=False)  # a file of texts that holds a NUL isn't read
+    found = ai.quick_look(named, seconds=5)
     return [found, found.plot(), ai.prepare(data=named, vocabulary_size=300, max_steps=2).data.guess]
 
 
@@ -188,5 +188,7 @@ def classes_with_a_view():
 
 
 def test_no_view_is_left_out(shown):
-    tried = {type(view) for group in GROUPS for view in shown(group)}
+    tried = {
+        one for group in GROUPS for view in shown(group) for one in type(view).__mro__
+    }  # a widget has a class of its own
     assert classes_with_a_view() <= tried
