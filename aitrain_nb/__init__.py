@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aitrain_nb import plots, watchers
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.diagnosis import diagnose
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
@@ -47,6 +48,7 @@ _HOMES = {
     "save_run": "run_folder.saving",
     "load_run": "loading",
     "follow": "followers",
+    "diagnose": "diagnosis",
     "find_learning_rate": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
@@ -88,6 +90,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "diagnose",
     "find_learning_rate",
     "follow",
     "load_run",

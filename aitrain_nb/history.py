@@ -9,13 +9,15 @@ from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aitrain_nb import html, numerals, overfitting, plots
+from aitrain_nb import html, numerals, overfitting, plots, stories
 from aitrain_nb.control import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+
+    from aitrain_nb.records import Ending
 
 COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "seconds", "targets")
 
@@ -41,7 +43,8 @@ class History:
 
     `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run. `cuts` counts how
     often rows were taken back: a reader that has seen some of them then begins anew. `is_on_show` says that its picture stands in the
-    output of the cell that runs: then the history as that cell's last line doesn't show it once more.
+    output of the cell that runs: then the history as that cell's last line doesn't show it once more. `about` says what was trained, where
+    that is known, and `ending` how the run ended and which weights the model holds since; None while it trains.
 
     Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
@@ -57,6 +60,8 @@ class History:
         self.changes: list[Change] = []
         self.cuts = 0
         self.is_on_show = False
+        self.about: stories.About | None = None
+        self.ending: Ending | None = None
 
     def add_change(self, change: Change) -> None:
         """Keep what was changed while the run was going on."""
@@ -246,6 +251,10 @@ class History:
         if self.troubles:
             sentences.append(f"First trouble: {self.troubles[0]}.")
         return " ".join(sentences)
+
+    def story(self) -> stories.Story:
+        """The run in five plain sentences, each with its number: what was trained, losses, what was kept, a verdict, what to try."""
+        return stories.tell(self)
 
     def plot(self) -> Any:
         """Loss over the steps, as a matplotlib Figure."""

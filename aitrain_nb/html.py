@@ -57,7 +57,7 @@ def join(parts: Iterable[object]) -> Markup:
 def bar(fraction: float, text: str, colour: str = BLUE, width: int = 120) -> Markup:
     """A horizontal bar of `fraction` (0 to 1) of at most `width` pixels, with its value as text behind it."""
     share = 100 * min(1.0, max(0.0, fraction))
-    block = element("span", style=f"display:block;width:{share:.4g}%;height:10px;background-color:rgba({colour},0.7)")
+    block = element("span", style=f"display:block;width:{share:.4g}%;height:10px;background-color:rgb({colour})")
     style = f"display:inline-block;width:min({width}px,16vw);height:10px;background-color:rgba({GREY},0.15)"
     return Markup(f'<span style="white-space:nowrap">{element("span", block, style=style)} {escape(text)}</span>')
 

@@ -79,7 +79,9 @@ def load_run(folder: str | Path) -> Trainer:
         raise DataError(
             f"The weights in {folder.name!r} are not those the run kept.", "Their fingerprint differs.", "Train again."
         )
+    about = trainer.history.about
     trainer.history, trainer.step, trainer.is_loaded = _history(folder), int(facts["step"]), True
+    trainer.history.about = about
     if (
         len(trainer.history) > trainer.step
     ):  # the process that went on has gone, and left rows of after the weights it kept
