@@ -11,7 +11,10 @@ import torch
 
 import aitrain_nb as ai
 from aitrain_nb import html
+from aitrain_nb.diagnosis.finding import Evidence, Finding
+from aitrain_nb.diagnosis.findings import Findings
 from aitrain_nb.records import Ending, Record
+from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.widgets.panel import Panel
 from aitrain_nb.widgets.placed import Placed
@@ -32,10 +35,10 @@ HOSTILE = [
     "verylong" * 300,
 ]
 TAGS = {
-    "b", "br", "caption", "code", "details", "div", "figcaption", "figure", "img", "p", "pre", "span", "style", "summary", "table",
-    "tbody", "td", "th", "thead", "tr", "wbr",
+    "b", "br", "caption", "code", "details", "div", "figcaption", "figure", "img", "li", "ol", "p", "pre", "span", "style", "summary",
+    "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
 }  # fmt: skip
-ATTRIBUTES = {"style", "scope", "src", "alt", "width", "class", "data-aitrain-place"}
+ATTRIBUTES = {"style", "scope", "src", "alt", "width", "class", "open", "data-aitrain-place"}
 MOST_BYTES = 100_000
 
 
@@ -113,7 +116,14 @@ def of_the_run(folder):
     panel = Panel({"steps": 2}, None, lambda: None)
     panel.leave(html.Markup(static_twin(trainer.history, ending, notes=tuple(HOSTILE))["text/html"]))
     slider = ai.Slider(0.5, HOSTILE[1], unit=HOSTILE[2], help=HOSTILE[0])
-    return [panel, slider, trainer.history, RateFinding([0.1, 0.2], [2.0, 1.0], 2, 1.0, "", 0, trainer.config)]
+    tried = RateFinding([0.1, 0.2], [2.0, 1.0], 2, 1.0, "", 0, trainer.config)
+    proof = Evidence(HOSTILE[0], HOSTILE[1], HOSTILE[2])
+    finding = Finding(
+        HOSTILE[0], HOSTILE[1], (proof,), "high", tuple(HOSTILE), HOSTILE[2], {"model": HOSTILE[3]}, HOSTILE[4], HOSTILE[5], HOSTILE[6],
+        tuple(HOSTILE[7:]),
+    )  # fmt: skip
+    findings = Findings(HOSTILE[1], [finding], looked_at=HOSTILE, missing={HOSTILE[0]: HOSTILE[1]})
+    return [panel, slider, trainer.history, tried, finding, findings, Story(*HOSTILE[:5]), trainer.history.story()]
 
 
 GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run)}
@@ -150,7 +160,7 @@ def check_inert(source):
         if name == "src":
             assert value.startswith("data:image/png;base64,")
         elif name != "alt":
-            assert "evil" not in value
+            assert "evil" not in (value or "")
     hidden = {letter for letter in source if unicodedata.category(letter) in {"Cc", "Cf", "Cs"}} - {"\n", "\t"}
     assert not hidden
     return page
