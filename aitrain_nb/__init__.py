@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from aitrain_nb import plots, watchers
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.diagnosis import diagnose
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
+    from aitrain_nb.overfitting import OverfittingDetector
     from aitrain_nb.previewing import preview
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
+    from aitrain_nb.tuning import find_learning_rate, sweep
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.playground import Playground
@@ -46,6 +49,9 @@ _HOMES = {
     "save_run": "run_folder.saving",
     "load_run": "loading",
     "follow": "followers",
+    "diagnose": "diagnosis",
+    "find_learning_rate": "tuning",
+    "sweep": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -53,6 +59,7 @@ _HOMES = {
     "read": "sources",
     "Dataset": "data",
     "Splits": "data",
+    "OverfittingDetector": "overfitting",
     "ConfigForm": "widgets.form",
     "Monitor": "widgets.monitor",
     "Playground": "widgets.playground",
@@ -75,6 +82,7 @@ __all__ = [
     "Loss",
     "ModelError",
     "Monitor",
+    "OverfittingDetector",
     "PhaseError",
     "Playground",
     "Slider",
@@ -86,6 +94,8 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "diagnose",
+    "find_learning_rate",
     "follow",
     "load_run",
     "plots",
@@ -94,6 +104,7 @@ __all__ = [
     "quick_look",
     "read",
     "save_run",
+    "sweep",
     "watchers",
 ]
 

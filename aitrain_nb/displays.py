@@ -205,19 +205,39 @@ displays: dict[str, Callable[..., Display] | str] = {
 
 
 def pictures_of(plots: Any) -> Sequence[Any]:
-    """The functions that draw, of one or of several.
+    """The functions that draw, of one or of several; None is none.
 
     Raises:
         ConfigError: one of them is no function.
     """
+    if plots is None:
+        return []
     found = [plots] if callable(plots) else list(plots) if isinstance(plots, (list, tuple)) else [plots]
-    wrong = next((one for one in found if not callable(one)), None)
-    if wrong is not None:
+    wrong = [type(one).__name__ for one in found if not callable(one)]
+    if wrong:
         raise ConfigError(
-            f"plots takes functions, not {type(wrong).__name__}.", "Each gets the history and gives a matplotlib Figure.",
+            f"plots takes functions, not {wrong[0]}.", "Each gets the history and gives a matplotlib Figure.",
             "plots=[ai.plots.loss]",
         )  # fmt: skip
     return found
+
+
+def progress(total: int, unit: str, doing: str) -> Any:
+    """A progress bar, as a `with` block, of what takes longer than a second, in a terminal or a notebook; nothing of it stays.
+
+    Args:
+        total: how many there are to do; `bar.update(1)` says that one is done.
+        unit: what they are.
+        doing: what is done, in a word or two.
+    """
+    from tqdm import tqdm
+
+    stream = sys.stdout
+    shown, is_terminal = is_notebook(), stream.isatty()
+    return tqdm(
+        total=total, desc=doing, unit=unit, file=stream, leave=False, delay=1.0, mininterval=0.3, dynamic_ncols=is_terminal,
+        disable=not (shown or is_terminal),
+    )  # fmt: skip
 
 
 def is_notebook() -> bool:

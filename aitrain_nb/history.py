@@ -9,13 +9,15 @@ from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aitrain_nb import html, numerals, overfitting, plots
+from aitrain_nb import html, numerals, overfitting, plots, stories
 from aitrain_nb.control import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+
+    from aitrain_nb.records import Ending
 
 COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "seconds", "targets")
 
@@ -41,7 +43,8 @@ class History:
 
     `changes` holds what was changed while the run was going on: `fit(replay=history)` repeats it in another run. `cuts` counts how
     often rows were taken back: a reader that has seen some of them then begins anew. `is_on_show` says that its picture stands in the
-    output of the cell that runs: then the history as that cell's last line doesn't show it once more.
+    output of the cell that runs: then the history as that cell's last line doesn't show it once more. `about` says what was trained, where
+    that is known, and `ending` how the run ended and which weights the model holds since; None while it trains.
 
     Adding a row waits for no device: on an accelerator losses and norms stay tensors until somebody looks.
     """
@@ -52,11 +55,13 @@ class History:
         self._evaluations: dict[int, dict[str, float]] = {}
         self._gathered: list[dict[str, Any]] = []
         self._ungathered: list[int] = []
-        self._judge = overfitting.Judge()
+        self._judge = overfitting.OverfittingDetector()
         self.troubles: list[Trouble] = []
         self.changes: list[Change] = []
         self.cuts = 0
         self.is_on_show = False
+        self.about: stories.About | None = None
+        self.ending: Ending | None = None
 
     def add_change(self, change: Change) -> None:
         """Keep what was changed while the run was going on."""
@@ -165,10 +170,10 @@ class History:
             else:
                 evaluation = self._evaluations[step]
                 self._gathered.append(dict(zip(COLUMNS, row, strict=True)) | evaluation)
-                self._judge.add(evaluation.get("train_loss", math.nan), evaluation.get("eval_loss", math.nan))
+                self._judge.update(evaluation.get("train_loss", math.nan), evaluation.get("eval_loss", math.nan))
 
     def _forget_gathered(self) -> None:
-        self._gathered, self._ungathered, self._judge = [], sorted(self._evaluations), overfitting.Judge()
+        self._gathered, self._ungathered, self._judge = [], sorted(self._evaluations), overfitting.OverfittingDetector()
 
     def _row_of(self, step: int) -> list[Any] | None:
         place = bisect_left(self._rows, step, key=lambda row: row[0])
@@ -246,6 +251,10 @@ class History:
         if self.troubles:
             sentences.append(f"First trouble: {self.troubles[0]}.")
         return " ".join(sentences)
+
+    def story(self) -> stories.Story:
+        """The run in five plain sentences, each with its number: what was trained, losses, what was kept, a verdict, what to try."""
+        return stories.tell(self)
 
     def plot(self) -> Any:
         """Loss over the steps, as a matplotlib Figure."""

@@ -139,6 +139,7 @@ def _check_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> Non
 
 def _take_rows(trainer: Trainer, history: History) -> None:
     """Take the rows; those of after the state that the trainer holds were left by a process that was killed."""
+    history.about = trainer.history.about
     trainer.history = history
     if len(history) > trainer.step:
         history.cut(trainer.step)

@@ -240,8 +240,8 @@ class Trainer(Phases):
         if output_dir is not None:
             self._writer = RunWriter(self, output_dir, overwrite=overwrite)
             watching.append(self._writer)
-        self._lengthen(changes)
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
+        self._lengthen(changes)
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
         try:

@@ -36,17 +36,18 @@ class Keeper:
 
     Attributes:
         best: the best so far, or None before the first finite evaluation.
+        aside: the last weights and buffers while the model holds the best ones, else None.
     """
 
     def __init__(self, model: nn.Module, *, enabled: bool) -> None:
         self._model, self._enabled = model, enabled
         self.best: Kept | None = None
-        self._aside: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
+        self.aside: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
 
     @property
     def shown(self) -> Kept | None:
         """The best weights, while the model holds them and the last ones are set aside."""
-        return self.best if self._aside is not None else None
+        return self.best if self.aside is not None else None
 
     def offer(self, score: float, loss: float, step: int, epoch: float) -> bool:
         """Keep the weights as they are now if no evaluation was better: a higher score, or the same at a lower loss."""
@@ -60,8 +61,8 @@ class Keeper:
 
     def show_best(self, step: int) -> Kept | None:
         """Put the best weights into the model and set the last ones, of after `step` steps, aside; gives the best ones."""
-        if self.best is not None and self.best.step != step and self._aside is None:
-            self._aside = snapshots.copy_weights(self._model), snapshots.copy_buffers(self._model)
+        if self.best is not None and self.best.step != step and self.aside is None:
+            self.aside = snapshots.copy_weights(self._model), snapshots.copy_buffers(self._model)
             snapshots.load_tensors(self._model, self.best.weights, self.best.buffers)
         return self.best
 
@@ -74,6 +75,6 @@ class Keeper:
 
     def show_last(self) -> None:
         """Put the weights that were set aside back, so that training goes on where it ended."""
-        if self._aside is not None:
-            snapshots.load_tensors(self._model, *self._aside)
-            self._aside = None
+        if self.aside is not None:
+            snapshots.load_tensors(self._model, *self.aside)
+            self.aside = None

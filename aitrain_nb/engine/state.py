@@ -26,6 +26,7 @@ from aitrain_nb.errors import ConfigError, DataError, ModelError, PhaseError
 from aitrain_nb.history import History
 from aitrain_nb.randomness import OwnRandom, draws_random_numbers
 from aitrain_nb.records.base import fingerprint
+from aitrain_nb.stories import About
 from aitrain_nb.tasks import Task, find_task
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class TrainingState:
         task: what differs between tasks.
         data: the raw examples.
         processor: what makes numbers of them and isn't part of the model, such as a tokenizer.
+        prepared: "train", "validation" and "test", where the data have one -> the examples as model inputs.
         class_names: what the model chooses between.
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
@@ -64,7 +66,6 @@ class TrainingState:
         optimizer: the torch optimizer.
         loss_options: what is minimised where it isn't plain cross-entropy.
         records: of the step that is being taken by hand; None in `fit`.
-        ending: how the last run ended and which weights the model holds since; None while it trains.
         snapshots: states of earlier steps, for `undo`.
         inspector: answers the questions that records ask.
     """
@@ -77,7 +78,7 @@ class TrainingState:
         self.data, self.processor = data, processor
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
-        prepared = self._prepare(config)
+        self.prepared = prepared = self._prepare(config)
         self.order = DataOrder.of(config, len(prepared["train"]))
         self.config = device.resolve(config, model, self.order.steps_per_epoch)
         self.plan = Plan.of(self.config, self.order.steps_per_epoch)
@@ -98,6 +99,7 @@ class TrainingState:
 
         self.run_id = secrets.token_hex(8)
         self.history = History()
+        self.history.about = About.of(self)
         self.control = Control()
         told = self.task.notes(self.data.train, prepared["train"], processor, config)
         self.notes = [*self.data.notes, *told]
@@ -110,7 +112,6 @@ class TrainingState:
         self._reference: weakref.ref[Any] = weakref.ref(self)
         self._turn = Turn(self._reference)
         self._keeps_records = True  # fit keeps none
-        self.ending: Ending | None = None
         self._start: _StepStart | None = None
         self._seconds = 0.0
         self._losses: list[Tensor] = []
@@ -184,6 +185,15 @@ class TrainingState:
         """Put the last training weights back where the model holds the best ones; going on does it by itself."""
         self._keeper.show_last()
         self.ending = None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the last run ended and which weights the model holds since; None while it trains."""
+        return self.history.ending
+
+    @ending.setter
+    def ending(self, ending: Ending | None) -> None:
+        self.history.ending = ending
 
     # the step under way
 
