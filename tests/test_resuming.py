@@ -16,7 +16,8 @@ from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint, size
 
 DIGITS = {"data": "digits", "model": "small-cnn", "batch_size": 256, "epochs": 2, "learning_rate": 0.01}  # 12 steps
 TICKETS = {
-    "data": "tickets", "model": "small-encoder", "vocabulary_size": 300, "max_length": 16, "batch_size": 256, "epochs": 2,
+    "data": "tickets", "model": "small-encoder", "vocabulary_size": 300, "max_length": 12, "batch_size": 16, "max_steps": 6,
+    "evaluate_every": 3, "evaluation_examples": 32,
 }  # fmt: skip
 LANGUAGE = {
     "data": "tickets", "task": "text-generation", "model": "small-gpt", "vocabulary_size": 300, "max_length": 16, "batch_size": 8,

@@ -69,8 +69,8 @@ class Keeper:
     @property
     def last(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The weights and buffers that training goes on from: those set aside, or the model's own; not copied."""
-        if self._aside is not None:
-            return self._aside
+        if self.aside is not None:
+            return self.aside
         return snapshots.own_weights(self._model), snapshots.own_buffers(self._model)
 
     def show_last(self) -> None:
