@@ -224,7 +224,12 @@ def _short() -> Any:
     """Numbers at the axes in their shortest form, without a factor somewhere else."""
     from matplotlib.ticker import FuncFormatter
 
-    return FuncFormatter(lambda value, _: numerals.rate(value, digits=6))
+    def shown(value: float, _place: object) -> str:
+        if 0 < abs(value) < 1e-3:  # 1e-4, where 0.0001 would run into the name of a strip
+            return np.format_float_scientific(value, precision=5, trim="-", exp_digits=1)
+        return numerals.rate(value, digits=6)
+
+    return FuncFormatter(shown)
 
 
 def _draw_strip(

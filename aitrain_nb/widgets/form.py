@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from aitrain_nb.diagnosis import Finding, Findings
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
+    from aitrain_nb.tuning import RateFinding, Sweep
 
 _BUSY = {"waiting", "training"}
 _NOT_HERE = "Nothing here can start it. In a cell: history = form.train()"
@@ -104,6 +106,14 @@ class ConfigForm(Placed, ValueWidget):
     def load(self, place: str | Path) -> None:
         """Fill the form in from a YAML file or the folder of a run; raises ConfigError or DataError where that can't be."""
         self.config = form_fields.read_config(place)
+
+    def apply(self, findings: Findings | Finding | RateFinding | Sweep) -> None:
+        """Enter what a diagnosis, a range test or a sweep suggests; raises ConfigError or DataError where that run can't be.
+
+        Args:
+            findings: of `ai.diagnose`, or one of them, of `ai.find_learning_rate` or `ai.sweep`: the fields of its `fix` are changed.
+        """
+        self.config = self.value.replace(**findings.fix)
 
     def to_yaml(self) -> str:
         """The config as YAML: `TrainConfig.from_yaml` and `aitrain-nb train` read it."""
@@ -195,7 +205,7 @@ class ConfigForm(Placed, ValueWidget):
     def _adopt(self, config: TrainConfig) -> None:
         """Hold another config; raises, and holds the old one, where its run can't be."""
         if not (self._scout.knows(config) and self._scout.knows_weights(config)):
-            self._show(config, self._scout.preview(config, with_weights=False))  # what is known at once
+            self._show(config, self._scout.preview(config, with_weights=False), busy=True)  # what is known at once
         self.preview = self._scout.preview(config)
         self._show(config, self.preview)
         self.value = config
@@ -208,17 +218,24 @@ class ConfigForm(Placed, ValueWidget):
             except AitrainError as error:
                 self._refuse("", error)
 
-    def _show(self, config: TrainConfig, preview: Preview) -> None:
-        """Send the page what it shows: the values that hold, and what their run will be."""
+    def _show(self, config: TrainConfig, preview: Preview, *, busy: bool = False) -> None:
+        """Send the page what it shows: the values that hold, and what their run will be.
+
+        Args:
+            config: what holds.
+            preview: of its run.
+            busy: whether it is still to be found out whether that run can be: its code and what it would find out aren't shown yet.
+        """
         task = str(preview.config.task)
+        held = {name: self.shown[name] for name in ("automatic", "code")} if busy else {}
         with self.hold_sync():
             self.shown = {
                 "values": config.model_dump(), "automatic": form_fields.automatic_values(config, preview.config),
                 "wrong": dict(self._wrong), "hidden": form_fields.hidden_groups(task),
-                "suggestions": form_fields.suggestions(task), "busy": False,
+                "suggestions": form_fields.suggestions(task), "busy": busy,
                 "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()], "words": preview.words,
                 "code": form_fields.written(config, self._source),
-            }  # fmt: skip
+            } | held  # fmt: skip
             self.data = str(preview.data.page)
 
     # the run

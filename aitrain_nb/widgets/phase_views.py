@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from aitrain_nb.records import Record
 
 
+_PROMISES = {
+    "tokenize": "examples become numbers",
+    "forward": "the numbers flow through the layers and become scores",
+    "loss": "one number says how wrong the scores are",
+    "backward": "for each weight: which way the loss falls",
+    "update": "each weight moves a little that way",
+}
+"""What a phase will do, in a few words, until it has done it."""
+
+
 class PhaseViews:
     """Makes the boxes of a step; what was once drawn of a record is kept while the step is shown."""
 
@@ -22,6 +32,8 @@ class PhaseViews:
 
     def boxes(self, records: Mapping[str, Record], following: str) -> list[dict[str, Any]]:
         """What each box shows: phase, title, state (done, next, ahead), brief, note, html and a key that is new with each record.
+
+        The brief of a phase that is not yet done says what it will do.
 
         Args:
             records: the newest of each phase so far, by phase.
@@ -35,7 +47,7 @@ class PhaseViews:
                 "phase": phase,
                 "title": phase.capitalize(),
                 "state": state,
-                "brief": "",
+                "brief": _PROMISES[phase],
                 "note": "",
                 "html": "",
                 "key": 0,
@@ -57,7 +69,7 @@ class PhaseViews:
                 brief, view = self._drawn[records[phase].serial]
                 found.append(html.details(f"{name}: {brief}", html.Markup(view)))
             else:
-                found.append(html.element("div", f"{name}: not yet", style="opacity:0.75"))
+                found.append(html.element("div", f"{name}: not yet; {_PROMISES[phase]}", style="opacity:0.75"))
         return found
 
     def _draw(self, records: Mapping[str, Record]) -> None:

@@ -218,7 +218,7 @@ class Playground(Placed):
         """What the page builds itself from."""
         trainer, paper = self.trainer, self._paper
         state = f"after step {trainer.step:,}" if trainer.ending is None else trainer.ending.kept
-        title = f"{trainer.config.model or 'a model'} on {trainer.data.name}, {state if trainer.step else 'not trained yet'}"
+        title = f"{_name_of_model(trainer)} on {trainer.data.name}, {state if trainer.step else 'not trained yet'}"
         return {
             "kind": self._kind, "title": title, "pairs": "text_pair" in trainer.data.train.columns,
             "examples": len(examples_of(trainer)), "side": "validation" if trainer.data.validation is not None else "training",
@@ -231,6 +231,12 @@ class Playground(Placed):
 def examples_of(trainer: Trainer) -> Dataset:
     """The examples to choose from: those that the weights have not seen, where there are such."""
     return trainer.data.validation if trainer.data.validation is not None else trainer.data.train
+
+
+def _name_of_model(trainer: Trainer) -> str:
+    """Its name; of a model that lies in a folder the last two parts of the path."""
+    name = str(trainer.config.model or "a model")
+    return "/".join(Path(name).parts[-2:]) if Path(name).is_dir() else name
 
 
 def _kind_of(trainer: Trainer) -> str:

@@ -22,6 +22,17 @@ FLAGS = [
 END_KERNELS = """() => fetch('/api/sessions').then(reply => reply.json()).then(all => Promise.all(all.map(one =>
     fetch('/api/sessions/' + one.id, {method: 'DELETE',
         headers: {'X-XSRFToken': (document.cookie.match(/_xsrf=([^;]*)/) || [])[1] || ''}}))))"""
+FOCUSED = """place => {
+    const element = document.activeElement;
+    const [style, box] = [getComputedStyle(element), element.getBoundingClientRect()];
+    return {
+        name: element.dataset.does || element.getAttribute('aria-label') || element.labels?.[0]?.textContent
+            || element.textContent.trim().slice(0, 40),
+        is_inside: place.contains(element),
+        is_ringed: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1,
+        is_seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
+    };
+}"""
 TOKEN = "secret-of-these-tests"
 SHOTS = os.environ.get("AITRAIN_NB_SHOTS")
 """A folder: the tests leave their screenshots there, for a person to look at."""
@@ -137,6 +148,40 @@ class Book:
                 return answer
             self.page.wait_for_timeout(1000 * every)
         raise AssertionError("it never came")
+
+    def focused(self, place):
+        """What has the focus, by its name; None where that isn't inside the place."""
+        found = place.evaluate(FOCUSED)
+        return found["name"] if found["is_inside"] else None
+
+    def tabs(self, place):
+        """The names of all that Tab reaches in a place, from its first field or button on; each is seen and has a ring."""
+        place.locator("input, select, textarea, button").first.focus()
+        names = [self.focused(place)]
+        for _ in range(80):
+            self.page.keyboard.press("Tab")
+            found = place.evaluate(FOCUSED)
+            if not found["is_inside"]:
+                return names
+            assert found["is_ringed"], f"no ring around {found['name']}"
+            assert found["is_seen"], f"{found['name']} has the focus and isn't seen"
+            names.append(found["name"])
+        raise AssertionError(f"Tab never leaves: {names}")
+
+    def touch(self, element, points):
+        """A finger that is put down, moved and lifted; the points are shares of the element's width and height."""
+        element.scroll_into_view_if_needed()
+        box = element.bounding_box()
+        at = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in points]
+        hand = self.page.context.new_cdp_session(self.page)
+        hand.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        for place, point in enumerate(at):
+            hand.send(
+                "Input.dispatchTouchEvent", {"type": "touchMove" if place else "touchStart", "touchPoints": [point]}
+            )
+            self.page.wait_for_timeout(20)
+        hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        hand.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
 
     def interrupt(self):
         """Press the notebook's own interrupt button."""

@@ -6,7 +6,13 @@ CELLS = [
     'import aitrain_nb as ai\nform = ai.ConfigForm("digits", model="mlp", epochs=2)\nform',
     "print(form.config.batch_size, form.config.learning_rate, form.preview.plan.total_steps, form.trainer and form.trainer.step)",
     "import time\ntime.sleep(1.5)",
+    "curve = form.shown['curve']  # as the page draws it",
+    (
+        "rates = [row['lr'] for row in form.history]\n"
+        "print(len(curve), len(rates), max(abs(previewed - taken) for (_, previewed), taken in zip(curve, rates, strict=True)))"
+    ),
 ]
+BASIC = ["Task", "Data", "Model", "Method", "Epochs", "Epochs, epochs", "Batch size"]  # a slider, then its number field
 
 
 def fact(form, name):
@@ -21,6 +27,11 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     book.until(lambda: fact(form, "steps in all") == "90")
     assert fact(form, "weights") == "4,810"
     book.shot("form_light")
+    names = book.tabs(form)
+    assert names[: len(BASIC)] == BASIC
+    assert names.index("train") < names.index("Optimizer") < names.index("Load a config or a run"), (
+        "Train comes before what is folded away"
+    )
 
     size = form.locator('[data-field="batch_size"] input[type=range]')
     size.focus()
@@ -38,6 +49,7 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     printed = book.do(1).split()
     assert int(printed[0]) > 32
     assert printed[2] == page_says
+    assert not book.do(3)
 
     model = form.locator('[data-field="model"] input')
     model.fill("smal-cnn")
@@ -49,10 +61,14 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     book.until(lambda: not wrong.text_content())
 
     book.run(2)  # a cell that runs goes first
-    form.locator("[data-does=train]").click()
+    form.locator("[data-does=train]").press("Enter")
     book.until(lambda: form.get_attribute("data-word") in {"done", "failed"}, 60)
+    assert book.focused(form) == "train"
     assert form.get_attribute("data-word") == "done", form.inner_text()
     assert book.do(1).split()[-1] == page_says
+    steps, trained, difference = book.do(4).split()
+    assert steps == trained == page_says
+    assert float(difference) < 1e-12
     book.shot("form_trained")
     assert not violations(book.page, ".aitrain-form")
 
@@ -72,12 +88,20 @@ def test_a_long_run_of_the_form_is_stopped_and_interrupted(open_book):
     form.wait_for(timeout=60_000)
     book.shot("form_dark_narrow")
     assert not violations(book.page, ".aitrain-form")
+    rate = form.locator('[data-field="learning_rate"] input[type=range]')
+    assert rate.evaluate("range => getComputedStyle(range).touchAction") == "pan-y", (
+        "a finger that goes up and down scrolls the page"
+    )
+    book.touch(rate, [(0.6, 0.5), (0.63, 0.5), (0.7, 0.5), (0.75, 0.5)])
+    touched = form.locator('[data-field="learning_rate"] input[type=text]').input_value()
+    book.until(lambda: fact(form, "learning rate") == f"{touched}, constant")
     train, panel = form.locator("[data-does=train]"), form.locator(".aitrain-panel")
     for end in (lambda: panel.locator("[data-does=stop]").click(), book.interrupt):
         train.click()
         book.until(lambda: int(panel.get_attribute("data-rows", timeout=30_000) or 0) > 100, 60)
         book.shot("form_training_dark_narrow")
+        book.run(1)  # the next cell waits for the run, and finds what it has come to
         end()
-        book.until(lambda: form.get_attribute("data-word") == "stopped", 30)
-        assert 0 < int(book.do(1).split()[-1]) < 22_500
+        assert 100 < int(book.wait_for(1).split()[-1]) < 22_500
+        assert form.get_attribute("data-word") == "stopped"
     assert not book.page.problems

@@ -33,6 +33,9 @@ same = trainer.generate(value.prompt, tokens=len(value.pieces), temperature=0.5,
 print(value.text == same, len(value.pieces))""",
 ]
 
+EXAMPLE = "Example of the validation data"
+SLIDERS = [name for name in ("Temperature", "Top k", "Tokens", "Seed") for _ in ("a slider", "its number field")]
+
 
 @pytest.fixture
 def playground(open_book):
@@ -100,6 +103,16 @@ def test_a_digit_is_drawn_with_the_mouse_and_by_keys_and_read_from_a_file(playgr
     book.page.keyboard.press("Backspace")
     book.until(lambda: answer(shown).startswith("Answer: 1"))
 
+    canvas.focus()
+    book.page.keyboard.press("Escape")
+    assert book.focused(shown) == "undo", "out of the pad, and the focus isn't lost"
+    shown.locator("[data-does=clear]").press("Enter")
+    assert book.focused(shown) == "clear"
+    assert canvas.evaluate("pad => getComputedStyle(pad).touchAction") == "none", "a finger draws, it doesn't scroll"
+    book.touch(canvas, [(0.5, 0.15), (0.5, 0.4), (0.5, 0.6), (0.5, 0.85)])
+    book.until(lambda: answer(shown).startswith("Answer: 1"))
+    assert book.tabs(shown)[:7] == [EXAMPLE, "previous", "next", "Image file", "Drawing pad", "undo", "clear"]
+
     Image.new("L", (40, 30), 0).save(tmp_path / "<b>black.png")
     shown.locator("input[type=file]").set_input_files(tmp_path / "<b>black.png")
     book.until(lambda: "<b>black.png" in answer(shown))
@@ -121,6 +134,7 @@ def test_a_text_is_typed_and_the_saved_notebook_holds_the_answer_but_no_widget(p
     book.shot("playground_text_dark_narrow")
     assert not violations(book.page, ".aitrain-playground")
     assert book.do(1).strip() == "My parcel <b>never</b> came"
+    assert book.tabs(shown)[:4] == ["Text", EXAMPLE, "previous", "next"]
     area.fill("")
     book.until(lambda: "Type a few words" in shown.locator(".aitrain-hint").inner_text())
     book.do(2)
@@ -141,9 +155,11 @@ def test_a_prompt_is_gone_on_with_and_stopped(playground):
     area.fill("The parcel")
     book.until(lambda: "What comes next" in answer(shown) and "'The parcel'" in answer(shown))
     for name, value in [("Temperature", "0.5"), ("Seed", "7"), ("Tokens", "300")]:
-        field = shown.locator(".aitrain-slider", has_text=name).locator("input[type=text]")
+        field = shown.get_by_role("textbox", name=name, exact=True)
         field.fill(value)
         field.press("Enter")
+    tabs = book.tabs(shown)
+    assert tabs[:14] == ["Prompt", EXAMPLE, "previous", "next", *SLIDERS, "write", "stop"]
     area.press("Control+Enter")
     pieces = shown.get_by_role("option")
     book.until(lambda: pieces.count() > 5)

@@ -71,6 +71,7 @@ def test_a_whole_step_of_each_task_is_walked_and_taken_back(open_book):
         for done, phase in enumerate(PHASES, 1):
             book.page.keyboard.press("Enter")  # by keyboard alone
             book.until(lambda: stepper.get_attribute("data-clicks") == str(done))  # noqa: B023
+            assert book.focused(stepper) == "next_phase"
             assert f"trainer.{phase}(" in stepper.locator(".aitrain-click pre").text_content()
             assert stepper.locator(".aitrain-view").inner_text()
         book.shot(f"stepper_dark_narrow_{task}")
@@ -79,6 +80,9 @@ def test_a_whole_step_of_each_task_is_walked_and_taken_back(open_book):
         book.page.keyboard.press("Enter")
         book.until(lambda: stepper.get_attribute("data-clicks") == "6")  # noqa: B023
         assert book.do(where).split() == ["0", "True"]
+    names = book.tabs(stepper)
+    assert names[:5] == ["next_phase", "next_step", "to_epoch_end", "back", "This click as code"]
+    assert names[-1] == "The whole walk as a cell"
     assert not violations(book.page, ".aitrain-stepper")
     book.page.wait_for_timeout(1500)
     book.save()

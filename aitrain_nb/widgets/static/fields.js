@@ -1,6 +1,7 @@
 // The fields of a form, made from what a config says of itself: one way to build, to show and to refuse a value.
 // Plain functions; Python joins this file with the module that uses it, so that no build step is needed.
 
+const SHORT_UNIT = 11; // letters of a unit that has room beside its field; a longer one stands in the help alone
 const FIELD_HAND = 600; // milliseconds in which a field that was moved listens to nobody else
 
 /** What a person typed, as the kernel takes it: empty is null, a number is a number; anything else goes as it is, to be refused in words. */
@@ -48,7 +49,7 @@ function typedField(about, change, id) {
   const list = make("datalist", { id: `${id}-list` });
   if (about.suggestions) input.setAttribute("list", list.id);
   input.addEventListener("change", () => change(typedValue(input.value, about.kind)));
-  const said = (value) => (typeof value === "number" ? plainOrPower(value, Number.isInteger(value) ? 15 : 6) : String(value));
+  const said = (value) => (typeof value === "number" ? asTyped(value) : String(value));
   return {
     input,
     list,
@@ -80,17 +81,18 @@ function makeField(about, send) {
   const field = about.slider ? sliderField(about, change) : (kinds[about.kind] || typedField)(about, change, id);
   if (field.input) field.input.disabled = Boolean(about.fixed);
   const wrong = make("span", { className: "aitrain-wrong", id: `${id}-wrong` }, { role: "alert" });
-  const row = make("div", { className: "aitrain-field" }, { "data-field": about.name, title: about.help });
+  const help = about.unit ? `${about.help} Unit: ${about.unit}.` : about.help;
+  const row = make("div", { className: "aitrain-field" }, { "data-field": about.name, title: help });
   if (field.input) {
     field.input.setAttribute("aria-describedby", `${id}-help ${wrong.id}`);
     const label = make("label", { htmlFor: id, textContent: about.label });
-    row.append(label, field.input, ...(field.list ? [field.list] : []), make("span", { className: "aitrain-unit", textContent: about.unit }));
-    row.append(make("span", { id: `${id}-help`, hidden: true, textContent: about.help }));
+    row.append(label, field.input, ...(field.list ? [field.list] : []), make("span", { className: "aitrain-unit", textContent: about.unit.length > SHORT_UNIT ? "" : about.unit }));
+    row.append(make("span", { id: `${id}-help`, hidden: true, textContent: help }));
   } else row.append(field.element);
   row.append(wrong);
   return {
     row,
-    help: about.help,
+    help,
     isFresh: () => Date.now() - state.moved < FIELD_HAND,
     set(value, automatic) {
       field.set(value, automatic);

@@ -2,6 +2,7 @@
 
 const FORM_EVERY = 60; // milliseconds between two messages of a field that is dragged
 const FORM_PARTS = `
+  <div class="aitrain-head"><b>A training run</b> <span>Choose, see what the run will be, then press Train. Nothing is trained before.</span></div>
   <div class="aitrain-columns">
     <div class="aitrain-fields" role="group" aria-label="Settings of the run"></div>
     <div class="aitrain-previewed" role="group" aria-label="What this run will be">
@@ -14,13 +15,14 @@ const FORM_PARTS = `
     <button type="button" data-does="train">Train</button>
     <span class="aitrain-word"></span><span class="aitrain-outcome"></span>
   </div>
+  <div class="aitrain-run"></div>
+  <div class="aitrain-more" role="group" aria-label="More settings"></div>
   <details class="aitrain-data"><summary>Data</summary><div></div></details>
   <details class="aitrain-code"><summary>The same as code</summary>
     <div><pre tabindex="0" aria-label="The same as code"></pre><button type="button" data-does="copy">Copy</button></div></details>
   <details class="aitrain-load"><summary>Load a config or a run</summary>
     <div><label>YAML file, or folder of a run <input type="text" autocomplete="off" spellcheck="false"></label>
-    <button type="button" data-does="load">Load</button><span class="aitrain-wrong" role="alert"></span></div></details>
-  <div class="aitrain-run"></div>`;
+    <button type="button" data-does="load">Load</button><span class="aitrain-wrong" role="alert"></span></div></details>`;
 
 /** Sends what fields were set to, the newest value of each, at most every FORM_EVERY ms; `flush` sends what waits. */
 function outbox(send) {
@@ -67,7 +69,7 @@ function drawSchedule(canvas, curve) {
     context.strokeRect(strip.left, strip.y(tick), strip.right - strip.left, 0);
     text(shortNumber(tick), strip.left - 6, strip.y(tick) + 4, "right");
   }
-  for (const tick of roundTicks(1, last, width / 90, 1)) text(Math.round(tick).toLocaleString("en"), x(tick), strip.bottom + 16, "center");
+  for (const tick of roundTicks(1, last, width / 50, 1)) text(Math.round(tick).toLocaleString("en"), x(tick), strip.bottom + 16, "center");
   text("learning rate", strip.left, 14, "left", colours.words);
   text("step", strip.right, strip.bottom + 31, "right", colours.words);
   Object.assign(context, { strokeStyle: colours.rate, fillStyle: colours.rate, lineWidth: 2, lineJoin: "round" });
@@ -80,23 +82,37 @@ function drawSchedule(canvas, curve) {
   context.fill();
 }
 
-/** All fields in their groups, the basic ones first. */
-function buildFields(place, model, put) {
+/** A place for fields, with a line below them that explains the one that had the focus last. */
+function fieldSet(hint = "") {
+  const help = make("div", { className: "aitrain-help", textContent: hint });
+  const rows = make("div", { className: "aitrain-rows" });
+  return {
+    parts: [rows, help],
+    add(field) {
+      field.row.addEventListener("focusin", () => (help.textContent = field.help));
+      rows.append(field.row);
+    },
+  };
+}
+
+/** All fields: the basic ones in their place, the others in folded groups. */
+function buildFields(basic, more, model, put) {
   const fields = new Map();
   const groups = new Map();
-  const help = make("div", { className: "aitrain-help" });
+  const sets = new Map([["", fieldSet("What a field means stands here when it has the focus.")]]);
+  basic.append(...sets.get("").parts);
   for (const about of model.get("fields")) {
     const [value, automatic] = ["values", "automatic"].map((what) => model.get("shown")[what][about.name]);
     const field = makeField({ ...about, value, automatic }, put);
-    field.row.addEventListener("focusin", () => (help.textContent = field.help));
     fields.set(about.name, field);
-    if (about.group && !groups.has(about.group)) {
-      const folded = make("details", { className: "aitrain-group" }, {}, make("summary", { textContent: about.group }));
-      groups.set(about.group, folded);
+    if (!sets.has(about.group)) {
+      sets.set(about.group, fieldSet());
+      const summary = make("summary", { textContent: about.group });
+      groups.set(about.group, make("details", { className: "aitrain-group" }, {}, summary, ...sets.get(about.group).parts));
     }
-    (groups.get(about.group) || place).append(field.row);
+    sets.get(about.group).add(field);
   }
-  place.append(help, ...groups.values());
+  more.append(...groups.values());
   return { fields, groups };
 }
 
@@ -119,7 +135,7 @@ function renderForm({ model, el }) {
   const find = (selector) => el.querySelector(selector);
   const rest = atRest(model);
   const box = outbox((message) => model.send(message));
-  const { fields, groups } = buildFields(find(".aitrain-fields"), model, (name, value) => {
+  const { fields, groups } = buildFields(find(".aitrain-fields"), find(".aitrain-more"), model, (name, value) => {
     box.put(name, value);
     rest();
   });
@@ -142,7 +158,7 @@ function renderForm({ model, el }) {
       ...Object.entries(facts).map(([name, value]) => make("div", {}, {}, make("dt", { textContent: name }), make("dd", { textContent: value }))),
     );
     find(".aitrain-previewed").setAttribute("aria-busy", String(busy));
-    find(".aitrain-words").textContent = busy ? "The data are being read. A cell that runs goes first." : words;
+    find(".aitrain-words").textContent = busy ? "This is being worked out. A cell that runs goes first." : words;
     find("canvas").setAttribute("aria-label", words);
     find("pre").textContent = code;
     drawSchedule(find("canvas"), curve);
@@ -154,7 +170,7 @@ function renderForm({ model, el }) {
   }
   function showState() {
     const { word, said } = model.get("state");
-    find("[data-does=train]").disabled = ["waiting", "training"].includes(word);
+    find("[data-does=train]").setAttribute("aria-disabled", String(["waiting", "training"].includes(word))); // so it keeps the focus
     find(".aitrain-go .aitrain-word").textContent = word;
     find(".aitrain-go .aitrain-word").dataset.word = word;
     find(".aitrain-outcome").textContent = said;
@@ -167,7 +183,8 @@ function renderForm({ model, el }) {
     model.send({ type: "load", value: find(".aitrain-load input").value });
     rest();
   }
-  find("[data-does=train]").addEventListener("click", () => {
+  find("[data-does=train]").addEventListener("click", (event) => {
+    if (event.currentTarget.getAttribute("aria-disabled") === "true") return;
     box.flush();
     model.send({ type: "train" });
   });

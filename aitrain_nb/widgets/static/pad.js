@@ -4,7 +4,8 @@
 const PEN_WIDTH = 0.1; // of the pad
 const PEN_STEP = 0.04; // of the pad, for an arrow key
 const PEN_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const PAD_HELP = "With the keyboard: arrow keys move the pen, Space puts it down and lifts it, Backspace takes the last stroke back, Delete clears.";
+const PAD_HELP =
+  "Draw with mouse, pen or finger. With the keyboard: arrow keys move the pen, Space puts it down and lifts it, Backspace takes the last stroke back, Delete clears, Escape leaves the pad.";
 
 /** Draw strokes on a square of so many pixels. */
 function drawStrokes(canvas, strokes, paper, ink) {
@@ -52,14 +53,16 @@ function drawByPointer(canvas, add) {
 }
 
 /** Strokes by arrow keys; gives where the pen is, or null while it isn't in use. */
-function drawByKeys(canvas, add, moved, { undo, clear }) {
+function drawByKeys(canvas, add, moved, { undo, clear, leave }) {
   const pen = { at: [0.5, 0.2], down: false, shown: false };
+  const lift = () => Object.assign(pen, { down: false, shown: false });
   canvas.addEventListener("keydown", (event) => {
     const way = PEN_KEYS[event.key];
     if (way) pen.at = pen.at.map((value, axis) => Math.min(1, Math.max(0, value + way[axis] * PEN_STEP)));
     else if (event.key === " ") pen.down = !pen.down;
     else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) undo();
     else if (event.key === "Delete") clear();
+    else if (event.key === "Escape") return void (lift(), leave());
     else return;
     event.preventDefault();
     pen.shown = true;
@@ -75,7 +78,7 @@ function drawByKeys(canvas, add, moved, { undo, clear }) {
   return {
     place: () => (pen.shown ? pen.at : null),
     isDown: () => pen.shown && pen.down,
-    lift: () => Object.assign(pen, { down: false, shown: false }),
+    lift,
   };
 }
 
@@ -118,7 +121,7 @@ function makePad({ pad, bright }, { drawn, emptied }) {
   }
   const undo = () => strokes.pop() && taken();
   const clear = () => strokes.splice(0).length && taken();
-  const keys = drawByKeys(canvas, add, show, { undo, clear });
+  const keys = drawByKeys(canvas, add, show, { undo, clear, leave: () => buttons.firstChild.focus() });
   const isPressed = drawByPointer(canvas, (points, begins) => {
     keys.lift();
     add(points, begins);

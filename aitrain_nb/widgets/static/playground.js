@@ -1,10 +1,16 @@
 // Try the model: what a person types, draws or chooses, and what the model says about it.
 
 const TYPED_AFTER = 200; // milliseconds without a key after which what was typed is asked
+const WHAT_TO_DO = {
+  text: "Change the text, or take an example: the answer follows as you type.",
+  image: "Draw on the pad, take an example, or choose a file: the answer follows.",
+  prompt: "Below stands what could come next, as the model sees it. Write lets the model go on from your words.",
+};
 const MOST_SENT = 1e6; // letters of a text that are sent; the kernel says how many of them it takes
 
 const PLAYGROUND = `
   <div class="aitrain-head"><b>Try the model</b> <span class="aitrain-title"></span></div>
+  <div class="aitrain-help"></div>
   <div class="aitrain-columns">
     <div class="aitrain-inputs" role="group" aria-label="What to try"></div>
     <div class="aitrain-outputs" role="group" aria-label="What the model says">
@@ -110,7 +116,13 @@ function promptInputs(facts, { ask, empty, stop, hasWritten }) {
   const isAsked = () => written === JSON.stringify(wish("write")); // a pause in typing that ends after Write is no new wish
   const area = textArea(3, () => isAsked() || look());
   const moved = settled(() => isAsked() || hasWritten() || look(), TYPED_AFTER); // what is written stays until it is written anew
-  const slider = (options) => makeSlider({ ...options, onInput: moved });
+  function slider(options) {
+    const made = makeSlider({ ...options, onInput: moved });
+    const help = make("span", { className: "aitrain-help", id: uniqueId(), textContent: options.help });
+    made.element.querySelector("input[type=range]").setAttribute("aria-describedby", help.id);
+    made.element.append(help);
+    return made;
+  }
   const sliders = {
     temperature: slider({ label: "Temperature", min: 0, max: 2, step: 0.05, value: 0.8, help: "below 1 safer, above 1 wilder, 0 always the most probable token" }),
     top_k: slider({ label: "Top k", min: 1, max: Math.max(2, facts.vocabulary), step: 1, log: true, zero: "all", value: 0, help: "choose among this many most probable tokens only" }),
@@ -158,6 +170,7 @@ function showPlayground({ model, el, shared }) {
   el.innerHTML = PLAYGROUND;
   const find = (selector) => el.querySelector(selector);
   find(".aitrain-title").textContent = facts.title;
+  find(".aitrain-help").textContent = WHAT_TO_DO[facts.kind];
   const words = makeWords();
   find(".aitrain-words").append(words.element);
   const rest = settled(() => (inputs.isHeld?.() ? rest() : model.send({ type: "at rest" })), REST_AFTER);

@@ -23,6 +23,11 @@ function plainOrPower(value, digits) {
   return power ? text.replace(/\.?0+e/, "e").replace("e+", "e") : text;
 }
 
+/** A number as it stands in a field: whole numbers with all their digits, others to six. */
+function asTyped(value) {
+  return Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : plainOrPower(value, 6);
+}
+
 /** Elements of a slider, with their names for a screen reader. */
 function sliderParts({ label, unit, help }) {
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
@@ -79,7 +84,7 @@ function makeSlider(options) {
   const scale = sliderScale({ min, max, step, log, zero });
   Object.assign(range, { min: scale.min, max: scale.max, step: scale.step });
   let { value: current, automatic } = options;
-  const said = (value) => (value === 0 && zero ? zero : plainOrPower(value, Number.isInteger(value) ? 15 : 6));
+  const said = (value) => (value === 0 && zero ? zero : asTyped(value));
   const inWords = (value) => `${said(value)}${unit && !(value === 0 && zero) ? ` ${unit}` : ""}`;
   function show() {
     const shown = current === null ? automatic : current;

@@ -5,8 +5,8 @@ const BUSY_AFTER = 300; // milliseconds without an answer after which a click is
 const STEPPER = `
   <div class="aitrain-head"><span class="aitrain-place"></span><span class="aitrain-next"></span></div>
   <div class="aitrain-controls" role="group" aria-label="Walk through the run">
-    <button type="button" data-does="next_phase">Next phase</button>
-    <button type="button" data-does="next_step">Next step</button>
+    <button type="button" data-does="next_phase" title="The box that is marked next">Next phase</button>
+    <button type="button" data-does="next_step" title="All five phases at once, or what is left of them">Next step</button>
     <button type="button" data-does="to_epoch_end">To the end of the epoch</button>
     <button type="button" data-does="back" title="To the beginning of this step; between two steps, to before the last one">Back</button>
     <button type="button" data-does="stop" title="After the step under way" hidden>Stop</button>
@@ -55,7 +55,10 @@ function showStepper({ model, el }) {
     const { can, busy } = model.get("told");
     for (const button of el.querySelectorAll(".aitrain-controls button")) {
       const does = button.dataset.does;
-      if (does === "stop") button.hidden = !busy;
+      if (does === "stop") {
+        if (!busy && document.activeElement === button) find("[data-does=to_epoch_end]").focus(); // it goes, the focus stays
+        button.hidden = !busy;
+      }
       else button.setAttribute("aria-disabled", String(Boolean(asked) || busy || !can.includes(does)));
     }
     el.dataset.busy = String(Boolean(asked) || busy);

@@ -4,8 +4,8 @@
 /** A share from 0 to 1 as a percentage, as the kernel writes it. */
 function asShare(value) {
   const percent = 100 * value;
-  if (percent === 0 || percent === 100) return `${percent} %`;
-  return `${percent.toFixed(percent >= 1 ? 1 : 2)} %`;
+  if (percent === 0 || percent === 100) return `${percent}\u00a0%`;
+  return `${percent.toFixed(percent >= 1 ? 1 : 2)}\u00a0%`;
 }
 
 /** A token as a place in the text. */
