@@ -61,6 +61,7 @@ def load_run(folder: str | Path) -> Trainer:
     elif "fingerprint" in facts:
         _take_weights(trainer, facts, folder)
         _take_rows(trainer, history)
+        trainer.ending = read_ending(facts.get("ending"))
     else:
         raise ConfigError(
             f"The run in {folder.name!r} has no weights yet.", " ".join(damaged) or "A checkpoint is written at the end of each epoch.",
@@ -164,7 +165,6 @@ def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None
         ) from error  # fmt: skip
     _check_weights(trainer, facts, folder)
     trainer.step, trainer.is_loaded = int(facts["step"]), True
-    trainer.ending = read_ending(facts.get("ending"))
 
 
 def _history(folder: Path) -> History:

@@ -8,8 +8,10 @@ from contextlib import suppress
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import aitrain_nb as ai
+from aitrain_nb import cli
 from aitrain_nb.records import Saved
 from aitrain_nb.run_folder import checkpoints as files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint, size_bytes
@@ -231,3 +233,12 @@ def test_another_model_is_refused(tmp_path):
     (tmp_path / "run" / "config.yaml").write_text(config.replace("small-cnn", "mlp"))
     with pytest.raises(ai.DataError, match="another model"):
         ai.load_run(tmp_path / "run")
+
+
+def test_the_command_goes_on_in_the_same_folder(tmp_path):
+    trainer = run_in(tmp_path / "run", max_steps=5)
+    result = CliRunner().invoke(cli.app, ["resume", str(tmp_path / "run"), "--max-steps", "9"])
+    assert result.exit_code == 0, result.output
+    assert "goes on from step 5 of 5" in result.output
+    trainer.fit(display="none", max_steps=9)
+    assert told(ai.load_run(tmp_path / "run")) == told(trainer)
