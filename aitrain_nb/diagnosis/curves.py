@@ -110,6 +110,11 @@ class Curve:
         return float(np.median(np.lib.stride_tricks.sliding_window_view(self.values, 3), axis=1).max())
 
     @cached_property
+    def level(self) -> float:
+        """The median of its sizes."""
+        return float(np.median(np.abs(self.values)))
+
+    @cached_property
     def noise(self) -> float:
         """Standard deviation of its jitter, from second differences, which a straight trend doesn't touch."""
         if len(self.values) < 6:

@@ -11,6 +11,7 @@ import numpy as np
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.diagnosis.curves import Curves
 from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_table, of_transformers_state
+from aitrain_nb.diagnosis.probe import Probe
 from aitrain_nb.diagnosis.rules import Case
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
@@ -102,7 +103,7 @@ def of_trainer(trainer: Trainer) -> Case:
         trainer.history, f"the run on {trainer.data.name}", classes=len(trainer.class_names),
         label_loss=known.get("label_loss"), majority=known.get("majority_accuracy"),
     )  # fmt: skip
-    return Case(curves, trainer.config, None)
+    return Case(curves, trainer.config, None if trainer.is_in_step else Probe(trainer))
 
 
 def _of_folder(folder: Path) -> Case:

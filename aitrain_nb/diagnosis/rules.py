@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from aitrain_nb.diagnosis.curves import Curves
     from aitrain_nb.diagnosis.finding import Observation
 
+LOSS_SYMPTOMS = (
+    "loss exploding", "loss increasing", "noisy loss", "plateau", "not learning", "underfitting", "learning rate too high",
+    "learning rate too low",
+)  # fmt: skip
+"""What a curve of losses shows when something else is wrong."""
+MODEL_SYMPTOMS = ("exploding gradients", "vanishing gradients", "dead units", "update/weight ratio")
+"""What a model shows then."""
+
 _LACKING: dict[str, tuple[str, Callable[[Case], bool]]] = {
+    "any": ("a loss", lambda case: bool(len(case.curves.losses) or len(case.curves.training))),
+    "rates": ("learning rates", lambda case: bool(np.isfinite(case.curves.rates).any())),
     "losses": ("three training losses", lambda case: len(case.curves.main) >= 3),
     "long": ("ten training losses", lambda case: len(case.curves.main) >= 10),
     "validation": ("three validation losses", lambda case: len(case.curves.checked) >= 3),
@@ -126,6 +136,6 @@ def _fold(found: list[tuple[Rule, Finding]]) -> list[Finding]:
     for one, finding in found:
         explained = any(finding.name in other.explains for other, _ in found if other is not one)
         if not explained:
-            seen = tuple(name for name in one.explains if name in names)
+            seen = tuple(name for name in one.explains if name in names and name != one.name)
             kept.append(replace(finding, explains=seen))
     return kept

@@ -190,6 +190,11 @@ class Inspector(Replay):
             yield agree("grad_norm = norm of fresh gradients", gradients.norm, total, tolerance(forward.logits, 1e-4))
         yield from self._weights_untouched(records)
 
+    def fresh_norm(self, records: StepRecords) -> float:
+        """L2 norm of the step's gradient, computed anew on a copy of the weights it began with, nats per weight unit."""
+        found = self._fresh_gradients(records, len(records.batch.parts))
+        return math.sqrt(sum(float((gradient.double() ** 2).sum()) for gradient in found.values()))
+
     def _fresh_gradients(self, records: StepRecords, done: int) -> dict[str, Tensor]:
         trained = {name for name, weight in self._trainer.model.named_parameters() if weight.requires_grad}
         weights = {
