@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aitrain_nb import plots, watchers
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
-    from aitrain_nb.diagnosis import diagnose
+    from aitrain_nb.diagnosis import check_before_training, diagnose
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
@@ -49,6 +49,7 @@ _HOMES = {
     "load_run": "loading",
     "follow": "followers",
     "diagnose": "diagnosis",
+    "check_before_training": "diagnosis",
     "find_learning_rate": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
@@ -90,6 +91,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "check_before_training",
     "diagnose",
     "find_learning_rate",
     "follow",

@@ -1,4 +1,4 @@
-"""What goes wrong in a run, why, and what to change: `diagnose`.
+"""What goes wrong in a run, why, and what to change: `diagnose`, and `check_before_training`.
 
 Each rule is one function (`rules.rule`); a case is what they look at; a rule that lacks what it needs is silent.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aitrain_nb.diagnosis import data_rules, health, loss_rules, model_rules, rate_rules, reading  # noqa: F401  their rules register themselves
+from aitrain_nb.diagnosis.beforehand import check_before_training
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings, Tick
 from aitrain_nb.diagnosis.rules import RULES, Case, judge
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
 
-__all__ = ["RULES", "Evidence", "Finding", "Findings", "Tick", "diagnose"]
+__all__ = ["RULES", "Evidence", "Finding", "Findings", "Tick", "check_before_training", "diagnose"]
 
 
 def diagnose(
@@ -56,7 +57,7 @@ def diagnose(
 
 def examine(case: Case) -> Findings:
     """Apply every rule to a case."""
-    found, missing = judge(case)
+    found, missing = judge(case, RULES)
     signs = health.ticks(case.curves)
     well = None if found else health.healthy(signs)
     return Findings(case.curves.name, found or ([well] if well else []), signs, _looked_at(case), missing)

@@ -65,7 +65,7 @@ def imbalanced_labels(case: Case) -> Observation | None:
         ),
         Evidence("share of the most frequent class", float(shares.max()), "what always naming it reaches"),
     )
-    fix = {} if case.config is None or case.config.class_weights == "balanced" else {"class_weights": "balanced"}
+    fix = {} if case.config is None else {"class_weights": "balanced"}
     what = f"The class {rare!r} has {float(occurring.min()):.2%} of the training labels, the most frequent one {float(shares.max()):.0%}."
     return Observation(what, evidence, "high", fix)
 

@@ -64,7 +64,8 @@ def not_a_number(case: Case) -> Observation | None:
     advice="Unfreeze the layers (requires_grad) before the trainer is made, or train all of the model.",
     how_to_read="The loss is a flat line: from evaluation to evaluation not a digit changes.",
     source="PyTorch, Autograd mechanics: locally disabling gradient computation",
-    explains=("plateau", "not learning", "underfitting", "learning rate too low", "vanishing gradients", "update/weight ratio",
+    explains=(
+        "inputs don't matter", "one batch can't be learned","plateau", "not learning", "underfitting", "learning rate too low", "vanishing gradients", "update/weight ratio",
               "noisy loss", "labels look shuffled", "odd loss at the start"),
 )  # fmt: skip
 def everything_frozen(case: Case) -> Observation | None:
@@ -253,6 +254,7 @@ def dead_units(case: Case) -> Observation | None:
     needs=("trainer",),
     could_also_be=("weights that began very small or very large",),
     refute="Train 50 steps with the rate changed by ten: if the loss behaves the same, the ratio doesn't matter here.",
+    explains=("inputs don't matter", "one batch can't be learned"),
     advice="Change the learning rate so that a step moves the weights by about a thousandth of their size.",
     how_to_read="update.ratio is the size of a step beside the size of the weights: about 0.001 is a guide, not a law.",
     source="Karpathy, CS231n: ratio of weights to updates",

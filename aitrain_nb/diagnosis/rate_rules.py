@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aitrain_nb.diagnosis.rules import Case
 
 _LARGE_STEP, _SMALL_STEP = 0.05, 1e-5
-_SLOW_DROP, _STRAIGHT = 0.3, 0.5
+_SLOW_DROP, _STRAIGHT = 0.15, 0.5
 _NOTHING = 0.02
 _LITTLE = 0.25
 _FLAT = 0.02

@@ -87,7 +87,7 @@ RULES: list[Rule] = []
 
 def rule(
     name: str, *, needs: tuple[str, ...], could_also_be: tuple[str, ...], refute: str, advice: str, how_to_read: str, source: str,
-    explains: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (), among: list[Rule] = RULES,
 ) -> Callable[[Callable[[Case], Observation | None]], Callable[[Case], Observation | None]]:  # fmt: skip
     """Register a function as the rule of this name; the texts are those of its findings.
 
@@ -100,6 +100,7 @@ def rule(
         how_to_read: how the curve or table shows it.
         source: where the rule comes from.
         explains: symptoms that this cause brings with it, and that are then no findings of their own.
+        among: the list of rules that it joins.
     """
     texts = {
         "could_also_be": could_also_be,
@@ -110,17 +111,17 @@ def rule(
     }
 
     def register(look: Callable[[Case], Observation | None]) -> Callable[[Case], Observation | None]:
-        RULES.append(Rule(name, look, needs, explains, texts))
+        among.append(Rule(name, look, needs, explains, texts))
         return look
 
     return register
 
 
-def judge(case: Case) -> tuple[list[Finding], dict[str, str]]:
-    """The findings of all rules, symptoms folded into the causes that explain them, and what the silent rules lacked."""
+def judge(case: Case, rules: Iterable[Rule]) -> tuple[list[Finding], dict[str, str]]:
+    """The findings of these rules, symptoms folded into the causes that explain them, and what the silent ones lacked."""
     found: list[tuple[Rule, Finding]] = []
     missing = {}
-    for one in RULES:
+    for one in rules:
         lack = case.lacks(one.needs)
         if lack:
             missing[one.name] = lack
