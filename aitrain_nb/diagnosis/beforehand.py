@@ -141,10 +141,8 @@ def _ticks(probe: Rehearsals, found: Iterable[Finding]) -> list[Tick]:
     ticks = []
     for name, against in _TICKS.items():
         spoken = [said[one] for one in against if one in said]
-        unsure = name.startswith("one batch") and half
-        ticks.append(
-            Tick(name, False if spoken else None if unsure else True, words[name] if not spoken else spoken[0])
-        )
+        holds = False if spoken else None if name in unsure else True
+        ticks.append(Tick(name, holds, spoken[0] if spoken else words[name]))
     return ticks
 
 

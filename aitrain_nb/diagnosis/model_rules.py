@@ -65,8 +65,9 @@ def not_a_number(case: Case) -> Observation | None:
     how_to_read="The loss is a flat line: from evaluation to evaluation not a digit changes.",
     source="PyTorch, Autograd mechanics: locally disabling gradient computation",
     explains=(
-        "inputs don't matter", "one batch can't be learned","plateau", "not learning", "underfitting", "learning rate too low", "vanishing gradients", "update/weight ratio",
-              "noisy loss", "labels look shuffled", "odd loss at the start"),
+        "plateau", "not learning", "underfitting", "learning rate too low", "vanishing gradients", "update/weight ratio", "noisy loss",
+        "labels look shuffled", "odd loss at the start", "inputs don't matter", "one batch can't be learned",
+    ),
 )  # fmt: skip
 def everything_frozen(case: Case) -> Observation | None:
     """A step that moves nothing, or random weights of which nearly none are trained."""

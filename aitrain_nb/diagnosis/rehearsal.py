@@ -27,8 +27,8 @@ _PLAIN: dict[str, Any] = {
 
 
 def rehearse(
-    trainer: Trainer, examples: Dataset, steps: int, seconds: float, rate: float, *, blank: bool = False
-) -> list[float]:
+    trainer: Trainer, examples: Dataset, steps: int, seconds: float, rate: float, *, blank: bool = False, until: float = 0.0,
+) -> list[float]:  # fmt: skip
     """Losses (nats) of a copy of the model that is trained on these prepared examples, all of them in each step.
 
     Args:
