@@ -247,6 +247,6 @@ def shuffled_hint(case: Case) -> Observation | None:
         "how often the most similar example has the same label", near.agreement, f"chance alone gives {near.chance:.3g}"
     )
     return Observation(
-        f"The most similar of {near.count} examples has the same label in {near.agreement:.1%} of cases, by chance in {near.chance:.1%}.",
+        f"The most similar of {near.asked} examples has the same label in {near.agreement:.1%} of cases, by chance in {near.chance:.1%}.",
         (evidence,), "low",
     )  # fmt: skip

@@ -35,17 +35,17 @@ class Neighbours(NamedTuple):
     Attributes:
         agreement: share from 0 to 1.
         chance: the same share where labels have nothing to do with the inputs: the sum of the squared label shares.
-        count: examples that were asked.
+        asked: examples whose nearest one was looked for.
     """
 
     agreement: float
     chance: float
-    count: int
+    asked: int
 
     @property
     def deviations(self) -> float:
         """How far the agreement lies above chance, in standard deviations of a share of so many examples."""
-        return (self.agreement - self.chance) / max(1e-9, (self.chance * (1 - self.chance) / max(1, self.count)) ** 0.5)
+        return (self.agreement - self.chance) / max(1e-9, (self.chance * (1 - self.chance) / max(1, self.asked)) ** 0.5)
 
 
 @dataclass(frozen=True, eq=False)
