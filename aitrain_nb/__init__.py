@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
+    from aitrain_nb.overfitting import OverfittingDetector
     from aitrain_nb.previewing import preview
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
@@ -58,6 +59,7 @@ _HOMES = {
     "read": "sources",
     "Dataset": "data",
     "Splits": "data",
+    "OverfittingDetector": "overfitting",
     "ConfigForm": "widgets.form",
     "Monitor": "widgets.monitor",
     "Playground": "widgets.playground",
@@ -80,6 +82,7 @@ __all__ = [
     "Loss",
     "ModelError",
     "Monitor",
+    "OverfittingDetector",
     "PhaseError",
     "Playground",
     "Slider",
