@@ -127,6 +127,11 @@ class Curve:
         return 1.25 * self.noise / float(np.sqrt(max(1, len(self.values) // 10)))
 
     @cached_property
+    def block_noise(self) -> float:
+        """The same for the median of a block."""
+        return 1.25 * self.noise / float(np.sqrt(max(1.0, len(self.values) / _BLOCKS)))
+
+    @cached_property
     def drop(self) -> float:
         """Share of its start that it lost by its end; negative where it rose."""
         return (self.start - self.end) / max(abs(self.start), 1e-12)

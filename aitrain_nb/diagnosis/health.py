@@ -25,7 +25,7 @@ def ticks(curves: Curves) -> list[Tick]:
     main, checked = curves.main, curves.checked
     if len(main) < 3:
         return []
-    diverges = overfitting.check(curves.training.tolist(), curves.validation.tolist()).overfitting
+    diverges = overfitting.check(curves.training.tolist(), curves.validation.tolist()).degree != "none"
     return [_falls(main), _follows(main, checked, diverges=diverges), _levels(main, checked)]
 
 

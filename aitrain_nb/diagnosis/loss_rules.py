@@ -19,8 +19,8 @@ _PEAK = 4.0
 """The same for its peak, if it ends hardly better than it began."""
 _HARDLY_BETTER = 0.7
 _MATERIAL = 0.05
-_LOST = 0.5
-"""Share of what was gained that a rising loss has lost again."""
+_TURNED, _LOST = 0.10, 0.15
+"""A loss rises whose end lies so far above its lowest, as a share of that, and of what had been gained until then."""
 _JUMPY = 1.0
 """Jitter as a share of what the whole curve moves."""
 _JUMPY_LEVEL = 0.15
@@ -44,10 +44,12 @@ def has_exploded(curve: Curve) -> bool:
 
 
 def is_rising(curve: Curve) -> bool:
-    """Whether a loss ends above its start, or has lost half of what it had gained."""
-    needed = max(_MATERIAL * abs(curve.start), 4 * curve.end_noise + 2 * curve.noise)
+    """Whether a loss ends above its start, or well above its lowest in comparison with all that it had gained."""
+    above = curve.end - curve.start > _MATERIAL * abs(curve.start) + 5 * curve.end_noise + 2 * curve.noise
     gained, lost = curve.start - curve.lowest, curve.end - curve.lowest
-    return bool(curve.end - curve.start > needed or (len(curve) >= 6 and lost > max(_LOST * gained, needed)))
+    hidden = 4 * curve.block_noise + 3 * curve.end_noise
+    turned = len(curve) >= 6 and lost > max(_TURNED * abs(curve.lowest), _LOST * gained, hidden)
+    return bool(above or turned)
 
 
 def is_jumpy(curve: Curve) -> bool:
@@ -99,13 +101,11 @@ def loss_exploding(case: Case) -> Observation | None:
     source=f"{SOURCE_TEXT}: loss increasing or exploding",
 )  # fmt: skip
 def loss_increasing(case: Case) -> Observation | None:
-    """A training loss that ends above its start, or has lost half of what it had gained."""
+    """A training loss that ends above its start, or well above its lowest."""
     curve = case.curves.main
     if not is_rising(curve):
         return None
-    low = Evidence(
-        "lowest level of the training loss", curve.lowest, f"the end may lie {_LOST:.0%} of what was gained above it"
-    )
+    low = Evidence("lowest level of the training loss", curve.lowest, f"the end may lie {_TURNED:.0%} above it")
     what = f"The training loss rises: {curve.start:.4g} at the start, {curve.lowest:.4g} at its lowest, {curve.end:.4g} at the end."
     return Observation(
         what, (*start_and_end(curve), low), "high" if curve.end > curve.start else "medium", smaller_rate(case)

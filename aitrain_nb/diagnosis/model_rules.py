@@ -10,6 +10,7 @@ from aitrain_nb.diagnosis.finding import Evidence, Observation
 from aitrain_nb.diagnosis.rules import LOSS_SYMPTOMS, MODEL_SYMPTOMS, rule
 
 if TYPE_CHECKING:
+    from aitrain_nb.diagnosis.curves import Curves
     from aitrain_nb.diagnosis.rules import Case
 
 _FROZEN = 0.05
@@ -35,25 +36,25 @@ _RATIO_HIGH, _RATIO_LOW = 0.1, 1e-6
 )  # fmt: skip
 def not_a_number(case: Case) -> Observation | None:
     """A loss or gradient norm that isn't finite."""
-    curves = case.curves
-    bad = ~np.isfinite(curves.losses)
-    of_evaluations = (
-        np.isinf(curves.training)
-        | np.isinf(curves.validation)
-        | (np.isnan(curves.validation) & (len(curves.losses) > 0))
-    )
-    if len(curves.losses) and bad.any() and np.isfinite(curves.losses).any() | bad.all():
-        place = f"at step {curves.steps[np.flatnonzero(bad)[0]]:.0f}"
-        count = int(bad.sum())
-    elif of_evaluations.any():
-        place, count = f"at evaluation {np.flatnonzero(of_evaluations)[0] + 1}", int(of_evaluations.sum())
-    else:
+    place, count = _first_bad(case.curves)
+    if not count:
         return None
     from aitrain_nb.diagnosis.loss_rules import smaller_rate
 
     fix = smaller_rate(case) | ({"max_grad_norm": 1.0} if case.config is not None else {})
     evidence = Evidence("losses that aren't finite", float(count), "none")
     return Observation(f"The loss is not a number, for the first time {place}.", (evidence,), "high", fix)
+
+
+def _first_bad(curves: Curves) -> tuple[str, int]:
+    """Where the first loss that isn't finite stands, and how many there are; a list with gaps is none of them, one that ends in NaN is."""
+    bad = ~np.isfinite(curves.losses)
+    if bad.any():
+        return f"at step {curves.steps[bad.argmax()]:.0f}", int(bad.sum())
+    bad = np.isinf(curves.training) | np.isinf(curves.validation)
+    if len(bad) and np.isnan(curves.training[-1]) and np.isnan(curves.validation[-1]):
+        bad |= np.isnan(curves.training) & np.isnan(curves.validation)
+    return (f"at evaluation {bad.argmax() + 1}", int(bad.sum())) if bad.any() else ("", 0)
 
 
 @rule(

@@ -92,7 +92,7 @@ def rate_too_low(case: Case) -> Observation | None:
 
 @rule(
     "not learning",
-    needs=("long",),
+    needs=("some",),
     could_also_be=("a learning rate far too low or too high", "frozen weights", "labels that have nothing to do with the inputs",
                    "inputs that are always the same"),
     refute="Train on one batch alone: if its loss goes to 0, the model can learn, and the data or the rate are the cause.",
@@ -105,7 +105,8 @@ def not_learning(case: Case) -> Observation | None:
     """A loss that ends where it began, or at what knowing only the label shares costs."""
     curve, baseline = case.curves.main, case.curves.baseline
     if baseline is None:
-        is_flat = abs(curve.drop) < _NOTHING and abs(curve.slope(0.0, 1.0)) < _NOTHING
+        hidden = max(_NOTHING, min(2.5 * _NOTHING, 3 * curve.noise / max(abs(curve.start), 1e-12)))
+        is_flat = abs(curve.drop) < hidden and abs(curve.slope(0.0, 1.0)) < hidden
     else:
         is_flat = abs(curve.end / baseline - 1) < 2 * _NOTHING and curve.slope(0.5, 1.0) > -2 * _NOTHING
     accuracies = case.curves.accuracies[np.isfinite(case.curves.accuracies)]

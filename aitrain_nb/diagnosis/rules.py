@@ -28,6 +28,7 @@ _LACKING: dict[str, tuple[str, Callable[[Case], bool]]] = {
     "any": ("a loss", lambda case: bool(len(case.curves.losses) or len(case.curves.training))),
     "rates": ("learning rates", lambda case: bool(np.isfinite(case.curves.rates).any())),
     "losses": ("three training losses", lambda case: len(case.curves.main) >= 3),
+    "some": ("six training losses", lambda case: len(case.curves.main) >= 6),
     "long": ("ten training losses", lambda case: len(case.curves.main) >= 10),
     "validation": ("three validation losses", lambda case: len(case.curves.checked) >= 3),
     "norms": ("gradient norms", lambda case: bool(np.isfinite(case.curves.norms).sum() >= 3)),
@@ -93,7 +94,7 @@ def rule(
 
     Args:
         name: in the field's own words.
-        needs: what it can't do without: "losses", "long", "validation", "norms", "classes", "accuracy", "trainer".
+        needs: what it can't do without: "losses", "some", "long", "validation", "norms", "classes", "accuracy", "trainer".
         could_also_be: other causes that look the same.
         refute: a test that would show the finding to be wrong.
         advice: the fix in words.
