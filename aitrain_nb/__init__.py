@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from aitrain_nb import plots, watchers
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
-    from aitrain_nb.diagnosis import check_before_training, diagnose
+    from aitrain_nb.diagnosis import diagnose
+    from aitrain_nb.diagnosis.beforehand import check_before_training
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
@@ -50,7 +51,7 @@ _HOMES = {
     "load_run": "loading",
     "follow": "followers",
     "diagnose": "diagnosis",
-    "check_before_training": "diagnosis",
+    "check_before_training": "diagnosis.beforehand",
     "find_learning_rate": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",

@@ -1,4 +1,4 @@
-"""What goes wrong in a run, why, and what to change: `diagnose`, and `check_before_training`.
+"""What goes wrong in a run, why, and what to change: `diagnose`; `beforehand.check_before_training` looks before the run.
 
 Each rule is one function (`rules.rule`); a case is what they look at; a rule that lacks what it needs is silent.
 """
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aitrain_nb.diagnosis import data_rules, health, loss_rules, model_rules, rate_rules, reading  # noqa: F401  their rules register themselves
-from aitrain_nb.diagnosis.beforehand import check_before_training
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings, Tick
 from aitrain_nb.diagnosis.rules import RULES, Case, judge
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
 
-__all__ = ["RULES", "Evidence", "Finding", "Findings", "Tick", "check_before_training", "diagnose"]
+__all__ = ["RULES", "Evidence", "Finding", "Findings", "Tick", "diagnose"]
 
 
 def diagnose(

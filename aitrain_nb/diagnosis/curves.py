@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aitrain_nb import overfitting
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from aitrain_nb.overfitting import Verdict
 
 _BLOCKS = 20
 _ENOUGH_STEPS = 12
@@ -58,6 +62,11 @@ class Curves:
     def checked(self) -> Curve:
         """The validation loss."""
         return Curve(self.validation[np.isfinite(self.validation)], "evaluation")
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Whether the two losses say that it overfits."""
+        return overfitting.check(self.training.tolist(), self.validation.tolist())
 
     @cached_property
     def baseline(self) -> float | None:

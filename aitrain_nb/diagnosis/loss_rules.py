@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import overfitting
 from aitrain_nb.diagnosis.finding import Evidence, Observation
 from aitrain_nb.diagnosis.rules import rule
 
 if TYPE_CHECKING:
     from aitrain_nb.diagnosis.curves import Curve
+    from aitrain_nb.diagnosis.finding import Confidence
     from aitrain_nb.diagnosis.rules import Case
 
 SOURCE_TEXT = "Common Training Patterns: warning signs of a loss curve"
@@ -124,7 +124,7 @@ def loss_increasing(case: Case) -> Observation | None:
 )  # fmt: skip
 def validation_rises(case: Case) -> Observation | None:
     """Validation rises while training falls, as `aitrain_nb.overfitting` judges it."""
-    verdict = overfitting.check(case.curves.training.tolist(), case.curves.validation.tolist())
+    verdict = case.curves.verdict
     if not verdict.overfitting:
         return None
     evidence = (
@@ -135,7 +135,8 @@ def validation_rises(case: Case) -> Observation | None:
     )
     since = f" from evaluation {verdict.onset_epoch} on" if verdict.onset_epoch else ""
     fix = {"early_stopping": "patience", "keep": "best"} if case.config is not None else {}
-    return Observation(f"Validation diverges{since}. {verdict.reason}", evidence, "high", fix)
+    confidence: Confidence = "high" if verdict.confidence > 0.9 else "medium" if verdict.confidence > 0.6 else "low"
+    return Observation(f"Validation diverges{since}. {verdict.reason}", evidence, confidence, fix)
 
 
 @rule(

@@ -11,7 +11,6 @@ import numpy as np
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.diagnosis.curves import Curves
 from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_table, of_transformers_state
-from aitrain_nb.diagnosis.probe import Probe
 from aitrain_nb.diagnosis.rules import Case
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
@@ -97,6 +96,8 @@ def _of_numbers(run: Any, validation: Any) -> Curves:
 
 def of_trainer(trainer: Trainer) -> Case:
     """The case of a trainer: its history, its config, and its model and data to look at."""
+    from aitrain_nb.diagnosis.probe import Probe  # torch, which a log needs no more than the history of one
+
     labels = trainer.prepared["train"].columns.get("labels")
     known = {} if labels is None else trainer.task.baseline(labels, trainer.class_names)
     curves = of_history(
