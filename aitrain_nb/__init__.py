@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
-    from aitrain_nb.tuning import find_learning_rate
+    from aitrain_nb.tuning import find_learning_rate, sweep
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.playground import Playground
@@ -53,6 +53,7 @@ _HOMES = {
     "diagnose": "diagnosis",
     "check_before_training": "diagnosis.beforehand",
     "find_learning_rate": "tuning",
+    "sweep": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -106,6 +107,7 @@ __all__ = [
     "quick_look",
     "read",
     "save_run",
+    "sweep",
     "watchers",
 ]
 
