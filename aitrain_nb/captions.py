@@ -143,7 +143,7 @@ def of_dials(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     weights = np.concatenate(list(new.values()))
     finite = weights[_finite(weights)]
     span = f", from {finite.min():.3g} to {finite.max():.3g}" if len(finite) else ""
-    sentences = [f"{len(weights)} weights in {len(new)} groups{span}."]
+    sentences = [f"{numerals.several(len(weights), 'weight')} in {numerals.several(len(new), 'group')}{span}."]
     lost = len(weights) - len(finite)
     if lost:
         sentences.append(f"{lost} {'is' if lost == 1 else 'are'} not a finite number.")

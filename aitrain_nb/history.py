@@ -242,7 +242,9 @@ class History:
             return "No step has been taken yet."
         first = self._rows[0]
         start, end = numerals.step_loss(first[2]), numerals.step_loss(last["loss"])
-        sentences = [f"{last['step']} steps, {last['epoch']:.3g} epochs: the loss went from {start} to {end} nats."]
+        sentences = [
+            f"{numerals.several(last['step'], 'step')}, {last['epoch']:.3g} epochs: the loss went from {start} to {end} nats."
+        ]
         if self.evaluations:
             best = min(self.evaluations, key=lambda row: (math.isnan(row["eval_loss"]), row["eval_loss"]))
             sentences.append(
@@ -269,7 +271,7 @@ class History:
         rows = self.evaluations or [self.last]
         names = [name for name in rows[-1] if name not in {"seconds", "targets"}]
         cells = [[f"{row[name]:.4g}" if name in row else "" for name in names] for row in rows[-20:]]
-        head = ("History", f"{self.last['step']} steps")
+        head = ("History", numerals.several(self.last["step"], "step"))
         if self.is_on_show:
             return html.section(*head, html.element("p", self.text()))
         picture = self.plot().to_html(self.text())

@@ -80,6 +80,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def several(number: int, one: str) -> str:
+    """A number of things: "1 step", "1,200 steps"."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def share(value: float) -> str:
     """A share from 0 to 1 as a percentage.
 

@@ -698,7 +698,7 @@ def test_dials_of_a_layer_itself_and_of_broken_ones_can_be_drawn():
     layer = torch.nn.Linear(2, 1).to(torch.bfloat16)
     assert "3 weights in 2 groups" in plots.dials(dict(layer.named_parameters())).description
     broken = {"weight": [1.0, float("nan"), float("inf")]}
-    assert plots.dials(broken).description == "3 weights in 1 groups, from 1 to 1. 2 are not a finite number."
+    assert plots.dials(broken).description == "3 weights in 1 group, from 1 to 1. 2 are not a finite number."
     moved = plots.dials({"weight": [0.5, 1.0, 1.0]}, broken).description
     assert moved.endswith("The one that moved most is in weight, by 0.5.")
     assert "from" not in plots.dials({"weight": [float("nan")]}).description

@@ -57,7 +57,7 @@ def bars(names: Sequence[str], values: Sequence[float], title: str, label: str, 
         axis.set_xscale("log")
     axis.margins(x=0.12)
     axis.set(title=plain(title), xlabel=plain(label))
-    figure.description = f"{title} ({label}): {len(names)} bars."
+    figure.description = f"{title} ({label}): {numerals.several(len(names), 'bar')}."
     if finite:
         low, high = min(finite, key=lambda place: values[place]), max(finite, key=lambda place: values[place])
         figure.description += f" Most: {names[high]}, {values[high]:.3g}. Least: {names[low]}, {values[low]:.3g}."

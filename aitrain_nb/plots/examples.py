@@ -48,7 +48,7 @@ def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Picture:
     if len(titles):
         size = "x".join(str(side) for side in pictures[0].shape[-2:])
         named = "; ".join(titles[:24]) + (" ..." if len(titles) > 24 else "")
-        figure.description = f"{len(titles)} pictures of {size} pixels: {named}."
+        figure.description = f"{numerals.several(len(titles), 'picture')} of {size} pixels: {named}."
     return figure
 
 
@@ -180,7 +180,9 @@ def _right_answers(frame: pd.DataFrame, title: str) -> Picture:
     figure, (axis,) = new_figure(width=8, height=3.6)
     groups = list(frame.groupby("example", sort=False))[:PANELS]
     ends = _apart([float(group["probability"].iloc[-1]) for _, group in groups], 0.062)
-    sentences = [f"{title}: {frame['example'].nunique()} examples at {frame['step'].nunique()} steps."]
+    sentences = [
+        f"{title}: {numerals.several(frame['example'].nunique(), 'example')} at {numerals.several(frame['step'].nunique(), 'step')}."
+    ]
     for place, ((example, group), height) in enumerate(zip(groups, ends, strict=True)):
         colour, style, marker = LINES[place % len(LINES)]
         first, last = group.iloc[0], group.iloc[-1]

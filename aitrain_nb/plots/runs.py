@@ -192,6 +192,17 @@ def _draw_loss(figure: Picture, axis: Axes, data: RunData, classes: int | None) 
     labels.curve(*thin(evaluated, validation, columns))
     if len(losses):
         labels.block(*labels.pixel(steps[-1], losses[-1]))
+    if len(data.loss) and not len(values):
+        axis.text(
+            0.5,
+            0.5,
+            "no loss is a finite number",
+            transform=axis.transAxes,
+            ha="center",
+            va="center",
+            fontsize=POINT_SIZE,
+        )
+        axis.set_yticks([])
     mark_lost(labels, data.evaluated[~known])
     say(labels, data.notes)
     if guess and classes:

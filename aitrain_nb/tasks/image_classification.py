@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from aitrain_nb import html, plots
+from aitrain_nb import html, numerals, plots
 from aitrain_nb.data import Dataset, check_two_classes, checked_labels
 from aitrain_nb.errors import DataError
 from aitrain_nb.models import images as image_models
@@ -177,7 +177,7 @@ class ImageClassification(Task):
     def batch_brief(self, batch: Batch) -> str:
         """How many pictures of how many numbers."""
         shape = self.first_module_input(batch.inputs).shape[1:]
-        return f"{batch.size} pictures, {' x '.join(map(str, shape))} numbers each"
+        return f"{numerals.several(batch.size, 'picture')}, {' x '.join(map(str, shape))} numbers each"
 
     def batch_text(self, batch: Batch) -> str:
         """How many numbers, their range, and how they were scaled."""

@@ -195,7 +195,7 @@ class TextClassification(Task):
         """How many texts, the longest, how much padding."""
         mask = batch.inputs["attention_mask"]
         padding = numerals.share(float((mask == 0).double().mean()))
-        return f"{batch.size} texts, the longest {mask.shape[1]} tokens; {padding} padding"
+        return f"{numerals.several(batch.size, 'text')}, the longest {numerals.several(mask.shape[1], 'token')}; {padding} padding"
 
     def batch_text(self, batch: Batch) -> str:
         """How many tokens, how much padding."""

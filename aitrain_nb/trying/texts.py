@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import chips, html
+from aitrain_nb import chips, html, numerals
 from aitrain_nb.errors import DataError
 from aitrain_nb.tokenizing import shown_tokens
 from aitrain_nb.trying.answers import Answer, classes_of, untrained
@@ -69,7 +69,11 @@ def shown_chips(tokens: list[Token]) -> html.Markup:
 def chips_text(tokens: list[Token]) -> str:
     """The same in words."""
     listed = " ".join(f"{token.text}({token.number})" for token in tokens[:MOST_CHIPS])
-    return f"{len(tokens):,} tokens: {listed}{' …' if len(tokens) > MOST_CHIPS else ''}" if tokens else ""
+    return (
+        f"{numerals.several(len(tokens), 'token')}: {listed}{' …' if len(tokens) > MOST_CHIPS else ''}"
+        if tokens
+        else ""
+    )
 
 
 def unknown_note(tokens: list[Token]) -> list[str]:
