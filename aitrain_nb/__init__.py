@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from aitrain_nb import plots, watchers
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.diagnosis import diagnose
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
+    from aitrain_nb.overfitting import OverfittingDetector
     from aitrain_nb.previewing import preview
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
@@ -47,6 +49,7 @@ _HOMES = {
     "save_run": "run_folder.saving",
     "load_run": "loading",
     "follow": "followers",
+    "diagnose": "diagnosis",
     "find_learning_rate": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
@@ -55,6 +58,7 @@ _HOMES = {
     "read": "sources",
     "Dataset": "data",
     "Splits": "data",
+    "OverfittingDetector": "overfitting",
     "ConfigForm": "widgets.form",
     "Monitor": "widgets.monitor",
     "Playground": "widgets.playground",
@@ -77,6 +81,7 @@ __all__ = [
     "Loss",
     "ModelError",
     "Monitor",
+    "OverfittingDetector",
     "PhaseError",
     "Playground",
     "Slider",
@@ -88,6 +93,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "diagnose",
     "find_learning_rate",
     "follow",
     "load_run",

@@ -64,8 +64,7 @@ def _verdict(history: History) -> Iterator[Annotation]:
         return
     rows = history.evaluations
     best, onset = rows[verdict.epoch], rows[verdict.onset_epoch - 1]
-    end = next(row for row in reversed(rows) if math.isfinite(row["eval_loss"]))
-    rise = f"+{end['eval_loss'] - best['eval_loss']:.2g} since epoch {numerals.epoch(best['epoch'])}"
+    rise = f"+{verdict.rise:.2g} since epoch {numerals.epoch(best['epoch'])}"
     text = f"validation diverges from epoch {numerals.epoch(onset['epoch'])} ({rise})"
     yield Annotation("overfitting", best["step"], rows[-1]["step"], None, text)
 

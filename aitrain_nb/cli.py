@@ -1,4 +1,4 @@
-"""The command line: aitrain-nb lab, look, train, predict, notebooks, doctor, demo."""
+"""The command line: aitrain-nb lab, look, train, diagnose, predict, notebooks, doctor, demo."""
 
 from __future__ import annotations
 
@@ -160,6 +160,22 @@ def follow(
     from aitrain_nb.followers import follow as follow_run
 
     if follow_run(folder, "text").word == "failed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def diagnose(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, a trainer_state.json of transformers, or a CSV log.")],
+    classes: Annotated[
+        int | None, typer.Option(min=2, help="How many classes there are, where the log doesn't say.")
+    ] = None,
+) -> None:
+    """What is wrong with a run, why, and what to change; exit code 1 where something is wrong."""
+    from aitrain_nb.diagnosis import diagnose as examine_run
+
+    findings = examine_run(run, classes=classes)
+    typer.echo(findings.text())
+    if findings.alarms:
         raise typer.Exit(1)
 
 

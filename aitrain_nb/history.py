@@ -55,7 +55,7 @@ class History:
         self._evaluations: dict[int, dict[str, float]] = {}
         self._gathered: list[dict[str, Any]] = []
         self._ungathered: list[int] = []
-        self._judge = overfitting.Judge()
+        self._judge = overfitting.OverfittingDetector()
         self.troubles: list[Trouble] = []
         self.changes: list[Change] = []
         self.cuts = 0
@@ -170,10 +170,10 @@ class History:
             else:
                 evaluation = self._evaluations[step]
                 self._gathered.append(dict(zip(COLUMNS, row, strict=True)) | evaluation)
-                self._judge.add(evaluation.get("train_loss", math.nan), evaluation.get("eval_loss", math.nan))
+                self._judge.update(evaluation.get("train_loss", math.nan), evaluation.get("eval_loss", math.nan))
 
     def _forget_gathered(self) -> None:
-        self._gathered, self._ungathered, self._judge = [], sorted(self._evaluations), overfitting.Judge()
+        self._gathered, self._ungathered, self._judge = [], sorted(self._evaluations), overfitting.OverfittingDetector()
 
     def _row_of(self, step: int) -> list[Any] | None:
         place = bisect_left(self._rows, step, key=lambda row: row[0])

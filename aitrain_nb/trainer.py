@@ -234,8 +234,8 @@ class Trainer(Phases):
         watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
         if output_dir is not None:
             watching.append(RunWriter(self, output_dir, overwrite=overwrite))
-        self._lengthen(changes)
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
+        self._lengthen(changes)
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
         try:

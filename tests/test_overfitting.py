@@ -19,7 +19,7 @@ def test_the_four_epochs_of_the_first_example_overfit_from_the_fourth():
     assert verdict.epoch == 2
     assert verdict.best_epoch == 3
     assert verdict.onset_epoch == 4
-    assert verdict.score == pytest.approx((1.5 - 1.3) / 1.3 / 0.05)
+    assert verdict.score == pytest.approx((1.5 - 1.3) / 1.3 / 0.09)
 
 
 def test_the_reason_carries_the_numbers():
@@ -33,7 +33,7 @@ def test_the_reason_carries_the_numbers():
 def test_a_falling_curve_is_none_and_its_best_is_the_last():
     verdict = overfitting.check([2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.1])
     assert (verdict.overfitting, verdict.degree, verdict.best_epoch, verdict.onset_epoch) == (False, "none", 4, None)
-    assert verdict.score == 0
+    assert verdict.score <= 0
 
 
 def test_both_losses_rising_is_rising_and_not_overfitting():
@@ -72,8 +72,8 @@ def test_a_clear_rise_is_found_through_noise(seed):
     assert verdict.onset_epoch > verdict.best_epoch
 
 
-@pytest.mark.parametrize(("end", "degree"), [(1.04, "none"), (1.06, "overfitting")])
-def test_a_rise_counts_from_five_percent(end, degree):
+@pytest.mark.parametrize(("end", "degree"), [(1.03, "none"), (1.06, "rising"), (1.1, "overfitting")])
+def test_one_evaluation_alone_must_rise_by_nine_percent(end, degree):
     assert overfitting.check([1.0, 0.9, 0.8], [1.2, 1.0, end]).degree == degree
 
 
@@ -122,7 +122,8 @@ def test_the_unit_of_the_loss_does_not_change_the_verdict(points, power):
 def test_a_verdict_agrees_with_itself(points):
     verdict = overfitting.check([t for t, _ in points], [v for _, v in points])
     assert verdict.overfitting == (verdict.degree == "overfitting")
-    assert (verdict.degree == "none") == (verdict.score <= 1)
+    assert not (verdict.overfitting and verdict.score <= 0.8)
+    assert 0 <= verdict.confidence <= 1
     assert (verdict.onset_epoch is None) == (verdict.degree == "none")
     if verdict.epoch is not None:
         assert verdict.best_epoch == verdict.epoch + 1

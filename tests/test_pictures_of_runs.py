@@ -207,8 +207,10 @@ def test_ends_of_epochs_are_found_where_steps_are_missing():
 
 def test_a_history_judges_as_a_whole_look_does_and_each_evaluation_once(monkeypatch):
     taken = []
-    add = overfitting.Judge.add
-    monkeypatch.setattr(overfitting.Judge, "add", lambda self, *losses: (taken.append(losses), add(self, *losses)))
+    add = overfitting.OverfittingDetector.update
+    monkeypatch.setattr(
+        overfitting.OverfittingDetector, "update", lambda self, *losses: (taken.append(losses), add(self, *losses))[1]
+    )
     history = run_of(0, 0)
     for number in range(1, 41):
         history.add_step([number, number, 1.0, 0.1, 1.0, 0.1, 8])

@@ -16,11 +16,11 @@ from transformers.utils.notebook import NotebookProgressCallback
 import aitrain_nb as ai
 from aitrain_nb.control import Change
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.transformers_logs import LogBook
 from aitrain_nb.widgets import monitor as monitors
 from aitrain_nb.widgets import transformers_monitor as there
 from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.rates import Rates
-from aitrain_nb.widgets.transformers_logs import LogBook
 from tests.notebook_page import Page
 
 pytest.importorskip("accelerate", reason="transformers' Trainer needs accelerate")

@@ -52,6 +52,7 @@ class TrainingState:
         task: what differs between tasks.
         data: the raw examples.
         processor: what makes numbers of them and isn't part of the model, such as a tokenizer.
+        prepared: "train", "validation" and "test", where the data have one -> the examples as model inputs.
         class_names: what the model chooses between.
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
@@ -77,7 +78,7 @@ class TrainingState:
         self.data, self.processor = data, processor
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
-        prepared = self._prepare(config)
+        self.prepared = prepared = self._prepare(config)
         self.order = DataOrder.of(config, len(prepared["train"]))
         self.config = device.resolve(config, model, self.order.steps_per_epoch)
         self.plan = Plan.of(self.config, self.order.steps_per_epoch)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from aitrain_nb.diagnosis import Finding, Findings
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
 
@@ -104,6 +105,14 @@ class ConfigForm(Placed, ValueWidget):
     def load(self, place: str | Path) -> None:
         """Fill the form in from a YAML file or the folder of a run; raises ConfigError or DataError where that can't be."""
         self.config = form_fields.read_config(place)
+
+    def apply(self, findings: Findings | Finding) -> None:
+        """Enter what a diagnosis suggests; raises ConfigError or DataError where that run can't be.
+
+        Args:
+            findings: of `ai.diagnose`, or one of them: the fields of its `fix` are changed.
+        """
+        self.config = self.value.replace(**findings.fix)
 
     def to_yaml(self) -> str:
         """The config as YAML: `TrainConfig.from_yaml` and `aitrain-nb train` read it."""

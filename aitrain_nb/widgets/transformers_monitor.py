@@ -18,10 +18,10 @@ from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending
+from aitrain_nb.transformers_logs import LogBook
 from aitrain_nb.widgets.monitor import Monitor, Subject
 from aitrain_nb.widgets.panel import CONTROLS
 from aitrain_nb.widgets.rates import Rates
-from aitrain_nb.widgets.transformers_logs import LogBook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

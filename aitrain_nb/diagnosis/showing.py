@@ -1,0 +1,135 @@
+"""How findings are shown: lines for a terminal, a page of HTML. Nothing is computed here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aitrain_nb import html
+from aitrain_nb.lettering import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aitrain_nb.diagnosis.finding import Finding
+    from aitrain_nb.diagnosis.findings import Findings, Tick
+    from aitrain_nb.html import Markup
+
+_MARKS = {True: "✓", False: "✗", None: "?"}
+_COLOURS = {"high": html.ORANGE, "medium": html.ORANGE, "low": html.GREY}
+_LETTERS = 600
+
+
+def lines(findings: Findings) -> Iterator[str]:
+    """The findings for a terminal, one after the other."""
+    yield f"{_safe(findings.about)}: {headline(findings)}"
+    for tick in findings.ticks:
+        yield f"  {_MARKS[tick.holds]} {tick.name}: {_safe(tick.words)}"
+    for finding in findings.alarms:
+        yield ""
+        yield from finding_lines(finding)
+    if findings.looked_at:
+        yield ""
+        yield f"Looked at: {'; '.join(_safe(part) for part in findings.looked_at)}."
+    if findings.missing:
+        yield f"Not looked at: {_missing(findings)}."
+
+
+def headline(findings: Findings) -> str:
+    """What came out, in a few words."""
+    names = [finding.name for finding in findings.alarms]
+    if names:
+        return f"{len(names)} finding{'s' * (len(names) > 1)}: {', '.join(names)}"
+    if findings.names:
+        return "nothing wrong was found"
+    return "no rule fired, but not every sign of a healthy run is there" if findings.ticks else "too little to judge"
+
+
+def _missing(findings: Findings) -> str:
+    """The rules that were silent for want of something, gathered by what they lacked."""
+    gathered: dict[str, list[str]] = {}
+    for name, lack in findings.missing.items():
+        gathered.setdefault(lack, []).append(name)
+    return "; ".join(f"{', '.join(names)} (needs {_safe(lack)})" for lack, names in gathered.items())
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """One finding for a terminal."""
+    mark = "!" if finding.is_alarm else _MARKS[True]
+    yield f"{mark} {finding.name} ({finding.confidence} confidence): {_safe(finding.what)}"
+    for entry in finding.evidence:
+        yield f"    {_safe(str(entry))}"
+    if finding.explains:
+        yield f"    It explains what was seen too: {', '.join(finding.explains)}."
+    if finding.could_also_be:
+        yield f"    Could also be: {'; '.join(finding.could_also_be)}."
+    for label, words in _words(finding):
+        yield f"    {label}: {words}"
+
+
+def _words(finding: Finding) -> Iterator[tuple[str, str]]:
+    named = (
+        ("What would refute it", finding.refute), ("Fix", finding.fix_text), ("How to read it", finding.how_to_read),
+        ("Source", finding.source),
+    )  # fmt: skip
+    return ((label, _safe(words)) for label, words in named if words)
+
+
+def page(findings: Findings) -> Markup:
+    """The findings as HTML; each opens to its evidence."""
+    parts: list[object] = [html.join(_tick(tick) for tick in findings.ticks)]
+    parts += [finding_page(finding, is_open=not place) for place, finding in enumerate(findings.alarms)]
+    if findings.fix:
+        code = "config = findings.apply(config)      # " + ", ".join(f"{k}={v!r}" for k, v in findings.fix.items())
+        parts.append(html.element("pre", code, style="white-space:pre-wrap"))
+    seen = "; ".join(_safe(part) for part in findings.looked_at)
+    note = html.element("div", f"Looked at: {seen}.") if seen else html.Markup("")
+    if findings.missing:
+        note += html.element("div", f"Not looked at: {_missing(findings)}.")
+    parts.append(html.details("What was looked at", note) if note else "")
+    return html.section(f"Diagnosis of {_safe(findings.about)}", headline(findings), *parts)
+
+
+def _tick(tick: Tick) -> Markup:
+    colour = {True: html.GREEN, False: html.ORANGE, None: html.GREY}[tick.holds]
+    mark = html.element(
+        "span", _MARKS[tick.holds], style=f"background-color:rgba({colour},0.25);border-radius:4px;padding:0 5px"
+    )
+    return html.element("div", mark, " ", html.element("b", tick.name), f": {_safe(tick.words)}", style="margin:2px 0")
+
+
+def finding_page(finding: Finding, *, is_open: bool = True) -> Markup:
+    """One finding as HTML: its sentence and fix at once, the rest behind a line."""
+    colour = _COLOURS[finding.confidence] if finding.is_alarm else html.GREEN
+    head = html.element(
+        "div", html.element("b", finding.name), " ", html.chip(f"{finding.confidence} confidence", colour),
+    )  # fmt: skip
+    rows = [
+        [entry.quantity, entry.value if isinstance(entry.value, str) else f"{entry.value:.4g}", entry.threshold]
+        for entry in finding.evidence
+    ]
+    more = html.table(["evidence", "value", "what counts"], rows) if rows else html.Markup("")
+    if finding.explains:
+        more += _line("It explains what was seen too", ", ".join(finding.explains))
+    if finding.could_also_be:
+        more += _line("Could also be", "; ".join(finding.could_also_be))
+    for label, words in _words(finding):
+        if label != "Fix":
+            more += _line(label, words)
+    parts = [head, html.element("div", finding.what), _line("Fix", finding.fix_text), _unfold(more, is_open=is_open)]
+    style = f"border-left:4px solid rgba({colour},0.8);padding:2px 10px;margin:8px 0"
+    return html.element("div", *parts, style=style)
+
+
+def _line(label: str, words: str) -> Markup:
+    return html.element("div", html.element("b", f"{label}: "), words, style="margin:2px 0")
+
+
+def _unfold(content: Markup, *, is_open: bool) -> Markup:
+    folded = html.details("evidence, and what else it could be", content)
+    return html.Markup(folded.replace("<details>", "<details open>", 1)) if is_open else folded
+
+
+def _safe(text: object) -> str:
+    """A text of any length and letters on one line, where nothing in it moves the cursor."""
+    shown = visible(" ".join(str(text).split()))
+    return shown if len(shown) <= _LETTERS else f"{shown[:_LETTERS]}…"

@@ -1,0 +1,37 @@
+"""The overfitting detector on curves whose truth is known. The half that is tested here was not used to tune it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
+import trained_curves
+from overfitting_table import chance_to_rank, confusion, detector, precision_and_recall
+from simulator import PATTERNS, curves, every_curve, trained
+
+
+def test_there_are_enough_curves_of_every_pattern_in_both_halves():
+    assert len(every_curve()) >= 400
+    for half in ("tuning", "testing"):
+        assert {curve.pattern for curve in curves(half)} == set(PATTERNS)
+    assert {len(curve.validation) < 10 for curve in every_curve()} == {True, False}
+    assert max(len(curve.validation) for curve in every_curve()) > 2000
+
+
+def test_nineteen_of_twenty_alarms_are_right_and_nineteen_of_twenty_overfitting_curves_found():
+    precision, recall = precision_and_recall(confusion(detector, curves("testing")))
+    assert precision >= 0.95
+    assert recall >= 0.95
+
+
+def test_the_score_ranks():
+    assert chance_to_rank(curves("testing")) >= 0.97
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_trained_curve_comes_out_again(seed):
+    again, kept = trained_curves.train(trained_curves.choices(seed)), trained()[seed]
+    assert again.kind == kept.kind
+    assert again.validation[:10] == pytest.approx(kept.validation[:10], rel=1e-3)
+    assert again.overfits == kept.overfits
