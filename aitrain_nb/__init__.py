@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
-    from aitrain_nb.tuning import find_learning_rate
+    from aitrain_nb.tuning import find_learning_rate, sweep
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.playground import Playground
@@ -51,6 +51,7 @@ _HOMES = {
     "follow": "followers",
     "diagnose": "diagnosis",
     "find_learning_rate": "tuning",
+    "sweep": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -103,6 +104,7 @@ __all__ = [
     "quick_look",
     "read",
     "save_run",
+    "sweep",
     "watchers",
 ]
 

@@ -88,6 +88,20 @@ class Slider(Placed, ValueWidget):
     def _between(self, proposal: Any) -> float:
         return _checked(proposal["value"], self.min, self.max, self.step)
 
+    @property
+    def code(self) -> str:
+        """Code that makes a slider that stands where this one stands."""
+        options = [
+            ("min", self.min),
+            ("max", self.max),
+            ("step", self.step),
+            ("log", self.log),
+            ("unit", self.unit),
+            ("help", self.help),
+        ]
+        given = "".join(f", {name}={value!r}" for name, value in options if value)
+        return f"ai.Slider({self.value!r}, {self.label!r}{given})"
+
     def twin(self) -> html.Markup:
         """Where it stands, in words."""
         return html.element("span", self.text())
