@@ -123,7 +123,7 @@ def _cell(axis: Axes, place: int, line: int, loss: float | None, finite: Sequenc
         axis.add_patch(
             Rectangle((place - 0.46, line - 0.46), 0.92, 0.92, fill=False, edgecolor=DARK_ORANGE, linewidth=2.5)
         )
-    words = "not run" if loss is None else numerals.epoch_loss(loss) if is_finite else "not finite"
+    words = "not run" if loss is None else numerals.epoch_loss(loss) if is_finite else "no loss"
     axis.text(place, line, words, ha="center", va="center", color="black" if is_finite else INK, fontsize=9,
               fontweight="bold" if is_best else "normal")  # fmt: skip
 
