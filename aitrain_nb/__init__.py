@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.diagnosis import diagnose
+    from aitrain_nb.diagnosis.beforehand import check_before_training
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
@@ -50,6 +51,7 @@ _HOMES = {
     "load_run": "loading",
     "follow": "followers",
     "diagnose": "diagnosis",
+    "check_before_training": "diagnosis.beforehand",
     "find_learning_rate": "tuning",
     "sweep": "tuning",
     "Trainer": "trainer",
@@ -94,6 +96,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "check_before_training",
     "diagnose",
     "find_learning_rate",
     "follow",

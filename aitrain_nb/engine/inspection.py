@@ -188,6 +188,11 @@ class Inspector(Replay):
             yield agree("grad_norm = norm of fresh gradients", gradients.norm, total, tolerance(forward.logits, 1e-4))
         yield from self._weights_untouched(records)
 
+    def fresh_norm(self, records: StepRecords) -> float:
+        """L2 norm of the step's gradient, computed anew on a copy of the weights it began with, nats per weight unit."""
+        found = self._fresh_gradients(records, len(records.batch.parts))
+        return math.sqrt(sum(float((gradient.double() ** 2).sum()) for gradient in found.values()))
+
     def noise_scale(self, records: StepRecords) -> NoiseScale:
         """The simple noise scale of the step's batch; see `Gradients.noise_scale`."""
         weights, task, batch = self._asking(records), self._trainer.task, records.batch
