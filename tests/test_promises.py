@@ -90,7 +90,7 @@ class TestPromise3AnInterruptIsANormalEnding:
         def send():
             began.wait()
             time.sleep(delay)
-            signal.raise_signal(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
 
         trainer.watchers[:] = [lambda _record: began.set()]
         sender = threading.Thread(target=send)
@@ -110,7 +110,7 @@ class TestPromise3AnInterruptIsANormalEnding:
             evaluating = not trainer.model.training
             if wanted and not fired and evaluating == (place == "evaluation"):
                 fired.append(place)
-                signal.raise_signal(signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
 
         if place in {"forward", "evaluation"}:
             trainer.model.hidden.register_forward_hook(once)
@@ -142,8 +142,8 @@ class TestPromise3AnInterruptIsANormalEnding:
         def twice(*_arguments):
             if trainer.step == 20 and not fired:
                 fired.append("twice")
-                signal.raise_signal(signal.SIGINT)
-                signal.raise_signal(signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
 
         trainer.model.hidden.register_forward_hook(twice)
         with pytest.raises(KeyboardInterrupt):
@@ -164,8 +164,8 @@ class TestPromise3AnInterruptIsANormalEnding:
         def twice(row):
             if row[0] == 20 and not fired:
                 fired.append("twice")
-                signal.raise_signal(signal.SIGINT)
-                signal.raise_signal(signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGINT)
             add(row)
 
         trainer.history.add_step = twice
@@ -247,7 +247,7 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
                 if kind == "watcher":
                     raise ai.StopTraining("a watcher")
                 if kind == "interrupt":
-                    signal.raise_signal(signal.SIGINT)
+                    os.kill(os.getpid(), signal.SIGINT)
                 if kind == "exception":
                     raise ValueError("a bug")
                 if kind == "out of memory":
