@@ -171,3 +171,17 @@ def test_one_class_only_is_found():
     trainer.prepared["train"].columns["labels"].fill_(3)
     trainer.fit(display="none")
     assert ai.diagnose(trainer).names == ["constant labels"]
+
+
+def test_a_class_named_like_markup_stays_inert():
+    data = digits(0)
+    hostile = "<img src=x onerror=alert(1)>\u202e"
+    columns = {name: data.train.columns[name] for name in ("image", "label")}
+    names = [hostile if number == 3 else str(number) for number in range(10)]
+    trainer = trainer_of(0, data=ai.Dataset(columns, names).split(0.3, seed=0, scale=1.0), epochs=1)
+    trainer.prepared["train"].columns["labels"].fill_(3)
+    findings = ai.diagnose(trainer)
+    assert "constant labels" in findings
+    assert "<img" not in findings._repr_html_()
+    assert "&lt;img" in findings._repr_html_()
+    assert "\u202e" not in findings.text()
