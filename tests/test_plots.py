@@ -66,6 +66,12 @@ DRAWN = {
     "run": lambda: plots.run(HISTORY, classes=10, notes=NOTES),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "sweep": lambda: plots.sweep(
+        {"learning_rate": [0.1, 0.01], "batch_size": [8, 16]},
+        {(0.1, 8): 1.5, (0.01, 8): 2.25, (0.1, 16): float("nan")},
+        "validation loss",
+        "3 runs, the lowest 1.5.",
+    ),
     "range_test": lambda: plots.range_test(
         [1e-4, 1e-3, 1e-2],
         [2.3, 1.9, 4.0],
@@ -108,6 +114,7 @@ LABELS = {
     "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "sweep": [("learning_rate", "batch_size")],
     "range_test": [("learning rate", "loss (nats)")],
     "dials": [("", "weight")],
     "images": [("", ""), ("", "")],
@@ -321,6 +328,7 @@ DESCRIPTIONS = {
         "(step 3)",
     ],
     "learning_rate": ["from 0.001 to 0", "between 1 and 4", "median 2.5"],
+    "sweep": ["3 runs, the lowest 1.5."],
     "range_test": ["Lowest at 0.001"],
     "schedule": ["4 steps", "highest at step 3 with 1", "ends at 0.5"],
     "dials": ["3 weights in 2 groups", "from -2.5 to 1.5", "in weight, by 0.5"],

@@ -209,7 +209,8 @@ class Update(Record):
         top = max([row["update_per_weight"] for row in self._rows]) or 1.0
         cells = [
             [html.dotted(row["name"]), f"{row['weight_norm_before']:.4g}", f"{row['update_norm']:.3g}", f"{row['weight_norm_after']:.4g}",
-             html.bar(row["update_per_weight"] / top, f"{row['update_per_weight']:.1e}", html.GREEN)]
+             html.bar(row["update_per_weight"] / top, f"{row['update_per_weight']:.1e}", html.GREEN)
+             if row["weight_norm_before"] else "from 0"]
             for row in self._rows
         ]  # fmt: skip
         dials = (
