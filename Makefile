@@ -41,6 +41,9 @@ bench: setup
 	$(BIN)/python tests/benchmarks/live_latency.py
 	$(BIN)/python tests/benchmarks/live_traffic.py
 	$(BIN)/python tests/benchmarks/static_twin.py
+	$(BIN)/python tests/benchmarks/diagnosis_table.py
+	$(BIN)/python tests/benchmarks/rate_finder.py
+	$(BIN)/python tests/benchmarks/form_preview.py
 	$(BIN)/python tests/benchmarks/overfitting_table.py
 
 clean:

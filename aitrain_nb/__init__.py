@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.diagnosis import diagnose
+    from aitrain_nb.diagnosis.beforehand import check_before_training
     from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
-    from aitrain_nb.tuning import find_learning_rate
+    from aitrain_nb.tuning import find_learning_rate, sweep
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.playground import Playground
@@ -50,7 +51,9 @@ _HOMES = {
     "load_run": "loading",
     "follow": "followers",
     "diagnose": "diagnosis",
+    "check_before_training": "diagnosis.beforehand",
     "find_learning_rate": "tuning",
+    "sweep": "tuning",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -93,6 +96,7 @@ __all__ = [
     "Trainer",
     "Update",
     "add_task",
+    "check_before_training",
     "diagnose",
     "find_learning_rate",
     "follow",
@@ -103,6 +107,7 @@ __all__ = [
     "quick_look",
     "read",
     "save_run",
+    "sweep",
     "watchers",
 ]
 

@@ -10,7 +10,7 @@ from aitrain_nb import numerals
 from aitrain_nb.spreads import with_a_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -128,6 +128,31 @@ def of_rates(data: RunData) -> str:
     lost = data.span - len(norms)
     if lost:
         sentences.append(f"At {lost:,} {'step the norm is' if lost == 1 else 'steps the norm is'} not a finite number.")
+    return " ".join(sentences)
+
+
+def of_dials(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """How many weights, their range, how many are lost (NaN), and the one that moved most.
+
+    Args:
+        old: name -> weights [n] as they were.
+        new: as they are; the same object where nothing moved.
+    """
+    import numpy as np
+
+    weights = np.concatenate(list(new.values()))
+    finite = weights[_finite(weights)]
+    span = f", from {finite.min():.3g} to {finite.max():.3g}" if len(finite) else ""
+    sentences = [f"{len(weights)} weights in {len(new)} groups{span}."]
+    lost = len(weights) - len(finite)
+    if lost:
+        sentences.append(f"{lost} {'is' if lost == 1 else 'are'} not a finite number.")
+    if new is not old:
+        ways = {name: np.abs(new[name] - old[name]) for name in old}
+        moved = {name: float(way[_finite(way)].max()) for name, way in ways.items() if _finite(way).any()}
+        if moved:
+            most = max(moved, key=lambda name: moved[name])
+            sentences.append(f"The one that moved most is in {most}, by {moved[most]:.3g}.")
     return " ".join(sentences)
 
 

@@ -153,6 +153,24 @@ def train(
 
 
 @app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run that was stopped, killed or finished.")],
+    epochs: Annotated[int | None, typer.Option(help="How many epochs in all, to go on with a finished run.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="How many steps in all, instead of epochs.")] = None,
+    task_file: Annotated[Path | None, OWN_TASK] = None,
+) -> None:
+    """Go on with a run where its newest checkpoint stands, in its own folder, as if it had never ended."""
+    from aitrain_nb.loading import load_run
+
+    _add_task(task_file)
+    trainer = load_run(folder)
+    typer.echo(f"goes on from step {trainer.step:,} of {trainer.total_steps:,}")
+    longer: dict[str, Any] = {"epochs": epochs, "max_steps": max_steps}
+    trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})
+    typer.echo(f"saved in {folder}")
+
+
+@app.command()
 def follow(
     folder: Annotated[Path, typer.Argument(help="The folder that another process trains into.")],
 ) -> None:

@@ -226,6 +226,14 @@ class TrainConfig(BaseModel):
         group="Length and evaluation",
     )
 
+    save_every: int | None = knob(
+        None, "Save every", "Steps between checkpoints in the run's folder, where it has one; empty: at the end of each epoch and of "
+        "the run; 0: never.", unit="steps", minimum=0, maximum=10**9, group="Records and machine",
+    )  # fmt: skip
+    keep_checkpoints: int = knob(
+        2, "Checkpoints kept", "How many of the newest checkpoints stay in the run's folder, besides the best weights.",
+        unit="checkpoints", minimum=1, maximum=10_000, group="Records and machine",
+    )  # fmt: skip
     log_every: int | None = knob(
         None, "Log every", "Steps between printed lines; empty: five lines an epoch. Every step is kept in the history.",
         unit="steps", minimum=1, maximum=10**9, group="Records and machine",

@@ -87,7 +87,14 @@ class Control:
         Raises:
             ConfigError: one of them is no change that a run knows.
         """
-        planned = [Change(*change) for change in replay if change[1] not in {"paused", "pace"}]
+        try:
+            given = [Change(*change) for change in replay]
+        except TypeError as error:
+            raise ConfigError(
+                "This can't be repeated.", f"replay takes the history of a run, or its changes, not {type(replay).__name__}.",
+                "fit(replay=history)",
+            ) from error  # fmt: skip
+        planned = [change for change in given if change.name not in {"paused", "pace"}]
         unknown = [change.name for change in planned if change.name != "learning_rate"]
         if unknown:
             raise ConfigError(

@@ -205,16 +205,18 @@ displays: dict[str, Callable[..., Display] | str] = {
 
 
 def pictures_of(plots: Any) -> Sequence[Any]:
-    """The functions that draw, of one or of several.
+    """The functions that draw, of one or of several; None is none.
 
     Raises:
         ConfigError: one of them is no function.
     """
+    if plots is None:
+        return []
     found = [plots] if callable(plots) else list(plots) if isinstance(plots, (list, tuple)) else [plots]
-    wrong = next((one for one in found if not callable(one)), None)
-    if wrong is not None:
+    wrong = [type(one).__name__ for one in found if not callable(one)]
+    if wrong:
         raise ConfigError(
-            f"plots takes functions, not {type(wrong).__name__}.", "Each gets the history and gives a matplotlib Figure.",
+            f"plots takes functions, not {wrong[0]}.", "Each gets the history and gives a matplotlib Figure.",
             "plots=[ai.plots.loss]",
         )  # fmt: skip
     return found

@@ -29,6 +29,8 @@ _MORE_FONTS = (
     "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Symbola",
 )  # fmt: skip
 """Fonts for letters that matplotlib's own font hasn't; those that are installed are asked in turn."""
+_COARSER = (96, 72, 54)
+"""Dots an inch of a picture that would be too large."""
 _DESCRIBED_AS = {"png": "Description", "svg": "Description", "pdf": "Subject"}
 """What a file of this kind calls the sentence about its picture."""
 
@@ -69,10 +71,23 @@ class Picture(Figure):
         with _all_letters(self):
             super().draw(renderer)
 
-    def to_html(self, description: str = "") -> html.Markup:
-        """The picture alone as HTML, with `description` (its own by default) as its text."""
+    def to_html(
+        self, description: str = "", *, always_white: bool = False, most_bytes: int | None = None
+    ) -> html.Markup:
+        """The picture alone as HTML.
+
+        Args:
+            description: its text; its own by default.
+            always_white: a drawing stays dark on white where the page is dark, and needs no style sheet.
+            most_bytes: of the file; a larger one is drawn coarser, as far as it stays readable.
+        """
         wide = round(self.get_figwidth() * 96)
-        return html.image(self.png(), description or self.description, wide, is_drawing=self.is_drawing)
+        is_drawing = self.is_drawing and not always_white
+        png = self.png()
+        for dpi in _COARSER:
+            if most_bytes is not None and len(png) > most_bytes:
+                png = self.png(dpi)
+        return html.image(png, description or self.description, wide, is_drawing=is_drawing)
 
     def _repr_html_(self) -> str:
         caption = html.element("figcaption", self.description, style="opacity:0.8;margin-top:2px")

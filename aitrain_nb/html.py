@@ -162,28 +162,3 @@ def section(title: str, note: str, *content: object) -> Markup:
 def heat(text: str, strength: float) -> Markup:
     """Text on a ground as strong as `strength`, 0 to 1."""
     return element("span", text, style=f"background-color:rgba({ORANGE},{0.55 * min(1.0, max(0.0, strength)):.2f})")
-
-
-def tokens(pieces: Iterable[tuple[str, int, str]], caption: str = "") -> Markup:
-    """Tokens as chips with their number underneath; special ones underlined, unknown ones orange, padding hatched.
-
-    Args:
-        pieces: text, id and kind of each token; kinds: "word", "special", "unknown", "padding".
-        caption: what the row is.
-    """
-    looks = {
-        "word": f"background-color:rgba({BLUE},0.16)",
-        "special": f"background-color:rgba({GREY},0.16);text-decoration:underline",
-        "unknown": f"background-color:rgba({ORANGE},0.30)",
-        "padding": "border:1px dashed rgba(128,128,128,0.6);opacity:0.6",
-    }
-    shape = "display:inline-block;text-align:center;border-radius:4px;padding:1px 5px;margin:1px 2px"
-    chips = [
-        element(
-            "span", element("span", text or "·"), Markup("<br>"), element("span", number, style="font-size:75%;opacity:0.75"),
-            style=f"{shape};{looks[kind]}",
-        )
-        for text, number, kind in pieces
-    ]  # fmt: skip
-    title = element("div", caption, style="opacity:0.8;margin-top:4px") if caption else Markup("")
-    return Markup(f'{title}<div style="line-height:1.25;margin:2px 0">{"".join(chips)}</div>')

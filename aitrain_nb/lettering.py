@@ -35,7 +35,7 @@ def plain(text: object, width: int | None = None, cut: Literal["start", "end"] =
     >>> plain("encoder.layer.0.weight", 10, cut="start")
     '….0.weight'
     """
-    return _escaped(_shortened(_one_line(text), width, cut))
+    return _escaped(shortened(_one_line(text), width, cut))
 
 
 def wrapped(text: object, width: int, lines: int) -> str:
@@ -47,7 +47,7 @@ def wrapped(text: object, width: int, lines: int) -> str:
     rows = list(_rows(_one_line(text), width))
     if len(rows) > lines:
         last = rows[lines - 1]
-        rows = [*rows[: lines - 1], f"{last}…" if letters_wide(last) < width else _shortened(last + "…", width, "end")]
+        rows = [*rows[: lines - 1], f"{last}…" if letters_wide(last) < width else shortened(last + "…", width, "end")]
     return "\n".join(_escaped(row) for row in rows)
 
 
@@ -93,7 +93,12 @@ def _escaped(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _shortened(text: str, width: int | None, cut: Literal["start", "end"]) -> str:
+def shortened(text: str, width: int | None, cut: Literal["start", "end"] = "end") -> str:
+    """A text at most so many letters wide; what is cut off becomes "…".
+
+    >>> shortened("a long name", 7), shortened("short", 7)
+    ('a long…', 'short')
+    """
     if width is None or letters_wide(text) <= width:
         return text
     kept, used = [], 1

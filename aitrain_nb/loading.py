@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
 from aitrain_nb.run import prepare
 from aitrain_nb.run_folder import files
+from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint
 from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, FORMAT, HISTORY, WEIGHTS
 from aitrain_nb.run_folder.saving import data_fingerprint
 from aitrain_nb.run_folder.state import read_ending, read_state
 
 if TYPE_CHECKING:
+    from aitrain_nb.engine.snapshots import State
+    from aitrain_nb.records import Ending
+    from aitrain_nb.run_folder.state import RunState
     from aitrain_nb.trainer import Trainer
 
 
@@ -23,41 +27,73 @@ _AS_THEY_WERE = "Bring the data back as they were, or train again."
 
 
 def load_run(folder: str | Path) -> Trainer:
-    """The trainer of a saved run with the weights it kept: it predicts and evaluates.
+    """The trainer of a run in its folder: it predicts and evaluates with the weights it kept, and `fit` goes on where it stood.
 
-    The data are read again as the config says, since the examples themselves are not in the folder.
+    It goes on from the newest checkpoint that is whole, as if it had never ended, to the last bit on a processor. The data are
+    read again as the config says, since the examples themselves are not in the folder.
+
+    Args:
+        folder: that `fit(output_dir=...)`, `save_run` or `aitrain-nb train` wrote, also of a run that was killed.
 
     Raises:
         ConfigError: the folder holds no run, or one of a newer version.
         DataError: the data or the weights are no longer what they were.
-    """
-    from safetensors.torch import load_model
 
+    Example:
+        trainer = load_run("runs/mine")
+        trainer.fit(output_dir="runs/mine", epochs=8)
+    """
     folder = Path(folder)
+    facts = _facts(folder)
+    trainer = prepare(TrainConfig.from_yaml(folder / CONFIG))
+    _check_data(trainer, facts)
+    history, state = _history(folder), read_state(folder)
+    checkpoint, damaged = _newest_whole(folder, len(history))
+    if checkpoint is not None:
+        _go_to(trainer, checkpoint, folder)
+        _take_rows(trainer, history)
+        trainer.run_id = state.run if state is not None else trainer.run_id
+        ending = _ending(facts, trainer, state)
+        trainer.end_as(ending)
+        if ending is not None:
+            _check_weights(trainer, facts, folder)
+        trainer.notes += damaged
+    elif "fingerprint" in facts:
+        _take_weights(trainer, facts, folder)
+        _take_rows(trainer, history)
+        trainer.ending = read_ending(facts.get("ending"))
+    else:
+        raise ConfigError(
+            f"The run in {folder.name!r} has no weights yet.", " ".join(damaged) or "A checkpoint is written at the end of each epoch.",
+            "Wait for one; if its process has gone, train again from its config.yaml.",
+        )  # fmt: skip
+    return trainer
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What run.json says; raises ConfigError where it is none."""
     if not folder.is_dir():
         raise ConfigError(
             f"There is no folder {str(folder)!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
             "Name the folder of a run; relative names begin where the program or notebook runs.",
         )  # fmt: skip
-    state = read_state(folder)
-    if state is not None and not state.is_over and not (folder / FACTS).is_file():
-        raise ConfigError(
-            f"The run in {folder.name!r} has no weights yet.", "They are written when it ends.",
-            "Wait for its end; if its process has gone, train again from its config.yaml.",
-        )  # fmt: skip
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        facts: Any = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"The folder {folder.name!r} holds no run.", "It has no run.json that can be read.",
             "Name a folder that `aitrain-nb train` or save_run(...) has written.",
         ) from error  # fmt: skip
-    if not isinstance(facts, dict) or facts.get("format", 0) > FORMAT:
+    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or facts["format"] > FORMAT:
         raise ConfigError(
             f"The run in {folder.name!r} was written by a newer version.",
             f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
         )  # fmt: skip
-    trainer = prepare(TrainConfig.from_yaml(folder / CONFIG))
+    return facts
+
+
+def _check_data(trainer: Trainer, facts: dict[str, Any]) -> None:
+    """Raise DataError where the data are not those that the run was trained on."""
     if list(trainer.data.label_names) != facts.get("labels"):
         raise DataError(
             "The data have other classes than when the run was made.",
@@ -69,36 +105,83 @@ def load_run(folder: str | Path) -> Trainer:
             "Examples were added, changed or moved to the other side, so its tokenizer and its test would no longer be what they were.",
             _AS_THEY_WERE,
         )
+
+
+def _newest_whole(folder: Path, rows: int) -> tuple[State | None, list[str]]:
+    """The newest checkpoint that can be read and whose rows are all there, and a sentence on each that was passed over."""
+    passed_over: list[str] = []
+    for place in checkpoints(folder):
+        if place.step > rows:
+            passed_over.append(f"The checkpoint of step {place.step} was passed over: {HISTORY} has only {rows} rows.")
+            continue
+        try:
+            return read_checkpoint(place), passed_over
+        except DataError as error:
+            passed_over.append(f"The checkpoint of step {place.step} was passed over: {error.what} {error.why}")
+    return None, passed_over
+
+
+def _go_to(trainer: Trainer, checkpoint: State, folder: Path) -> None:
+    try:
+        trainer.restore(checkpoint)
+    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise DataError(
+            f"The checkpoint of step {checkpoint.step} in {folder.name!r} is of another model or optimizer.",
+            str(error).split("\n", maxsplit=1)[0], f"Bring {CONFIG} and the model back as they were, or train again.",
+        ) from error  # fmt: skip
+
+
+def _check_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None:
+    if trainer.fingerprint() != facts.get("fingerprint"):
+        raise DataError(
+            f"The weights in {folder.name!r} are not those the run kept.", "Their fingerprint differs.", "Train again."
+        )
+
+
+def _take_rows(trainer: Trainer, history: History) -> None:
+    """Take the rows; those of after the state that the trainer holds were left by a process that was killed."""
+    history.about = trainer.history.about
+    trainer.history = history
+    if len(history) > trainer.step:
+        history.cut(trainer.step)
+
+
+def _ending(facts: dict[str, Any], trainer: Trainer, state: RunState | None) -> Ending | None:
+    """How the run ended, where it ended at the step that the trainer stands at; None where it was cut short."""
+    if facts.get("step") == trainer.step and state is not None and state.is_over:
+        return read_ending(facts.get("ending"))
+    return None
+
+
+def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None:
+    """Take the kept weights of a run that has no checkpoint: it can't go on."""
+    from safetensors.torch import load_model
+
     try:
         load_model(trainer.model, str(folder / WEIGHTS))
     except Exception as error:
         raise DataError(
             f"Can't load the weights of {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], _AS_THEY_WERE,
         ) from error  # fmt: skip
-    if trainer.fingerprint() != facts.get("fingerprint"):
-        raise DataError(
-            f"The weights in {folder.name!r} are not those the run kept.", "Their fingerprint differs.", "Train again."
-        )
-    about = trainer.history.about
-    trainer.history, trainer.step, trainer.is_loaded = _history(folder), int(facts["step"]), True
-    trainer.history.about = about
-    if (
-        len(trainer.history) > trainer.step
-    ):  # the process that went on has gone, and left rows of after the weights it kept
-        trainer.history.cut(trainer.step)
-    trainer.ending = read_ending(facts.get("ending"))
-    return trainer
+    _check_weights(trainer, facts, folder)
+    trainer.step, trainer.is_loaded = int(facts["step"]), True
 
 
 def _history(folder: Path) -> History:
     """The rows and live changes of a run; raises DataError where a file is damaged."""
     history, name = History(), HISTORY
     try:
-        files.read_rows((folder / HISTORY).read_bytes().splitlines(), history)
+        files.read_rows(_whole_lines(folder / HISTORY), history)
         name = CHANGES
         if (folder / CHANGES).is_file():
-            files.read_changes((folder / CHANGES).read_bytes().splitlines(), history)
+            files.read_changes(_whole_lines(folder / CHANGES), history)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"Can't read {name}.", f"{error}", "Train again.") from error
     history.flush()  # which finds the troubles
     return history
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file, without a last one that was cut short when its process was killed."""
+    text = path.read_bytes()
+    return text[: text.rfind(b"\n") + 1].splitlines()

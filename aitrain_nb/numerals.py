@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+_EXPLODED = 1e7
+"""From here on a loss is written with its power of ten."""
+
 
 def rate(value: float, digits: int = 3) -> str:
     """A learning rate, or a number at an axis, in its shortest form with at most so many significant digits.
@@ -21,22 +24,26 @@ def rate(value: float, digits: int = 3) -> str:
 
 
 def step_loss(value: float) -> str:
-    """The loss of one step: three decimals, or three significant digits below 0.01.
+    """The loss of one step: three decimals, or three significant digits below 0.01; of one that has exploded the power of ten.
 
-    >>> step_loss(2.3412), step_loss(0.00123456), step_loss(0.0), step_loss(float("nan"))
-    ('2.341', '0.00123', '0.000', 'nan')
+    >>> step_loss(2.3412), step_loss(0.00123456), step_loss(0.0), step_loss(float("nan")), step_loss(1.5e30)
+    ('2.341', '0.00123', '0.000', 'nan', '1.5e30')
     """
+    if _EXPLODED <= abs(value) < math.inf:
+        return rate(value)
     return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
 
 
 def epoch_loss(value: float) -> str:
     """The loss of an epoch: up to four significant digits without trailing zeros.
 
-    >>> epoch_loss(0.8), epoch_loss(0.02341), epoch_loss(2.30258), epoch_loss(12345.6)
-    ('0.8', '0.02341', '2.303', '12346')
+    >>> epoch_loss(0.8), epoch_loss(0.02341), epoch_loss(2.30258), epoch_loss(12345.6), epoch_loss(1.5e30)
+    ('0.8', '0.02341', '2.303', '12346', '1.5e30')
     """
     if not math.isfinite(value):
         return f"{value}"
+    if abs(value) >= _EXPLODED:
+        return rate(value)
     text = f"{value:.4g}"
     return f"{value:.0f}" if "e+" in text else text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from aitrain_nb.chips import Token
 from aitrain_nb.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -101,11 +102,19 @@ def load_tokenizer(place: str) -> Any:
     return tokenizer
 
 
-def chips(tokenizer: Any, ids: Sequence[int]) -> list[tuple[str, int, str]]:
-    """Text, number and kind of each token, as `html.tokens` takes them."""
+def shown_tokens(tokenizer: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]] | None = None) -> list[Token]:
+    """Tokens as `aitrain_nb.chips` shows them.
+
+    Args:
+        tokenizer: whose they are.
+        ids: their numbers.
+        spans: the letters of the raw text that each was cut from, where they are known; one behind the last is padding.
+    """
     special = set(tokenizer.all_special_ids)
     kinds = [
         "padding" if number == tokenizer.pad_token_id else "unknown" if number == tokenizer.unk_token_id
         else "special" if number in special else "word" for number in ids
     ]  # fmt: skip
-    return list(zip(tokenizer.convert_ids_to_tokens(ids), ids, kinds, strict=True))
+    cut = [span if span[0] < span[1] else None for span in spans or ()][: len(ids)]
+    cut += [None] * (len(ids) - len(cut))
+    return [Token(*one) for one in zip(tokenizer.convert_ids_to_tokens(ids), ids, kinds, cut, strict=True)]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from aitrain_nb.displays import Display
     from aitrain_nb.engine.capture import Seen
     from aitrain_nb.figures import Picture
-    from aitrain_nb.records import Record
+    from aitrain_nb.records import Record, Saved
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
@@ -94,6 +94,7 @@ class Trainer(Phases):
         super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
         self._running, self._stop_reason = False, ""
+        self._writer: RunWriter | None = None  # of the call of fit that is going on
 
     def phases(self) -> Iterator[Record]:
         """One optimizer step, phase by phase. `run` repeats this; nothing else trains."""
@@ -110,7 +111,7 @@ class Trainer(Phases):
             yield gradients
         yield self.update(gradients)
 
-    def run(self) -> Generator[Record]:
+    def run(self) -> Generator[Record | Saved]:
         """Steps and evaluations to the end of the run, each phase's record in turn; watchers are told of each.
 
         A step that was left unfinished is dropped and begun again. However the run ends, also when whoever drives it lets
@@ -145,12 +146,12 @@ class Trainer(Phases):
         """
         if self.is_loaded:
             raise ConfigError(
-                "A loaded run can't go on.", "Its folder holds the weights that were kept, not the optimizer and the place in the data.",
-                "Train again: ai.prepare(trainer.config).fit().",
+                "This loaded run can't go on.", "Its folder holds the weights that were kept and no checkpoint (save_every=0).",
+                "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
             )  # fmt: skip
         self._check_trained_weights()
 
-    def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
+    def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record | Saved]:
         while not self._stop_reason:
             if self.owes_evaluation:
                 evaluation = self.evaluate_and_keep(lambda: bool(self._stop_reason))
@@ -158,6 +159,10 @@ class Trainer(Phases):
                     return
                 self._announce(evaluation, watchers)
                 yield evaluation
+            elif self.owes_checkpoint and self._writer is not None:
+                saved = self._writer.save()
+                self._announce(saved, watchers)
+                yield saved
             elif self.step < self.total_steps:
                 if not self._obey():
                     return
@@ -233,9 +238,10 @@ class Trainer(Phases):
         self.check_can_train()
         watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
         if output_dir is not None:
-            watching.append(RunWriter(self, output_dir, overwrite=overwrite))
-        self._lengthen(changes)
+            self._writer = RunWriter(self, output_dir, overwrite=overwrite)
+            watching.append(self._writer)
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
+        self._lengthen(changes)
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
         try:
@@ -252,6 +258,7 @@ class Trainer(Phases):
                     raise_second()
         finally:
             self.watchers, self._keeps_records, self._running = before, True, False
+            self._writer = None
             self._say_the_end(watching)
         return self.history
 
@@ -279,6 +286,15 @@ class Trainer(Phases):
         """The step whose weights the run keeps, as it stands; 0 before the first evaluation, and with `keep="last"`."""
         return self._keeper.best.step if self._keeper.best is not None else 0
 
+    def end_as(self, ending: Ending | None) -> None:
+        """Stand as at the end of a run that was brought back: the best weights are in the model.
+
+        Args:
+            ending: how it ended; None: it was cut short.
+        """
+        self._finish("stopped", f"cut short, goes on from step {self.step}")
+        self.ending = ending or self.ending
+
     def _finish(self, state: str, reason: str) -> None:
         """The one exit of every run: best weights shown, ending said."""
         last = self.history.last.get("eval_loss") if self.step else None
@@ -299,7 +315,7 @@ class Trainer(Phases):
             return [stop_at_overfitting(self.history)]
         return []
 
-    def _announce(self, record: Record, watchers: list[Callable[[Any], None]]) -> None:
+    def _announce(self, record: Record | Saved, watchers: list[Callable[[Any], None]]) -> None:
         for watch in watchers:
             try:
                 watch(record)
@@ -314,6 +330,16 @@ class Trainer(Phases):
         every = self.config.evaluate_every
         if not self._evaluator.can_validate or every == 0 or self.step == 0 or self.history.evaluated(self.step):
             return False
+        return self._is_due(every)
+
+    @property
+    def owes_checkpoint(self) -> bool:
+        """Whether the run owes its folder a checkpoint of the state as it is."""
+        writer, every = self._writer, self.config.save_every
+        return writer is not None and every != 0 and 0 < self.step != writer.saved_step and self._is_due(every)
+
+    def _is_due(self, every: int | None) -> bool:
+        """Whether something that happens every so many steps, or at the end of each epoch, happens after this one; at the end it does."""
         if self.step >= self.total_steps:
             return True
         return self.order.cursor.position == 0 if every is None else self.step % every == 0

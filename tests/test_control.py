@@ -145,6 +145,15 @@ def test_an_unknown_change_is_refused():
         run().fit(display="none", replay=[(3, "momentum", 0.5)])
 
 
+@pytest.mark.parametrize("replay", [3, [3], "changes", [(3,)]])
+def test_what_is_no_history_is_not_repeated_and_the_run_stays_as_long_as_it_was(replay):
+    trainer = run()
+    steps = trainer.total_steps
+    with pytest.raises(ai.ConfigError, match="replay takes the history"):
+        trainer.fit(display="none", replay=replay, max_steps=steps + 5)
+    assert trainer.total_steps == steps
+
+
 def test_planned_changes_are_taken_in_order():
     control = Control()
     control.begin(0.0, [Change(4, "learning_rate", 0.3), Change(2, "learning_rate", 0.2), Change(2, "paused", 1.0)])

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import aitrain_nb as ai
 from aitrain_nb import cli
 from aitrain_nb.diagnosis import RULES
+from aitrain_nb.diagnosis.beforehand import BEFORE
 
 FALLING = [2.5, 1.8, 1.2, 0.9, 0.75, 0.68, 0.65, 0.64]
 FOLLOWING = [2.6, 1.9, 1.3, 1.0, 0.86, 0.80, 0.78, 0.77]
@@ -82,6 +83,7 @@ def test_a_finding_has_everything_and_can_be_taken_apart():
 def test_every_rule_has_its_own_name_and_explains_only_what_there_is():
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
+    names += [rule.name for rule in BEFORE]
     assert {name for rule in RULES for name in rule.explains} <= set(names)
 
 

@@ -226,3 +226,15 @@ def test_following_in_a_terminal_loads_no_torch(saved):
     code = "import sys, aitrain_nb as ai; ai.follow(sys.argv[1]); print([name in sys.modules for name in ('torch', 'anywidget')])"
     done = subprocess.run([sys.executable, "-c", code, str(saved)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[False, False]"
+
+
+def test_a_followed_run_offers_no_look_inside(page, tmp_path, start, soon):
+    """Its phases happen in the other process; so no lever is offered, while it runs and when it is over."""
+    folder = tmp_path / "mine"
+    soon(lambda: page.handles, lambda: start(folder, pace=200))
+    ai.follow(folder)
+    (shown,) = page.panels
+    assert shown.facts["controls"] == []
+    shown.take({"type": "look"})
+    shown.take({"type": "next_phase"})
+    assert not any("inside" in message.values() for message, _ in page.sent)

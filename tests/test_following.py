@@ -336,7 +336,7 @@ def test_the_command_writes_a_run_that_is_followed_from_its_start_to_its_end(tmp
 
 def test_a_writer_that_is_killed_is_noticed_and_its_rows_are_kept(tmp_path):
     folder = tmp_path / "run"
-    code = "import sys, aitrain_nb as ai; ai.prepare(model='mlp', max_steps=10**7).fit('none', output_dir=sys.argv[1])"
+    code = "import sys, aitrain_nb as ai; ai.prepare(model='mlp', max_steps=10**7, save_every=0).fit('none', output_dir=sys.argv[1])"
     process = start("-c", code, folder)
     try:
         run = follow_history(folder)

@@ -75,6 +75,7 @@ def test_the_button_trains_what_is_shown(form, monkeypatch):
 
 def test_without_a_kernel_the_button_says_what_to_run_instead():
     form = ai.ConfigForm("digits", model="mlp", max_steps=5)
+    form._loop = None  # a browser test in the same process has one
     form._hear(None, {"type": "train"}, [])
     assert "form.train()" in form.state["said"]
     assert form.train(display="none").last["step"] == 5
@@ -119,3 +120,12 @@ def test_a_message_that_is_not_understood_is_left_alone(form, message):
     before = form.config
     form._hear(None, message, [])
     assert form.config == before
+
+
+def test_it_takes_what_a_range_test_or_a_sweep_suggests(form):
+    found = ai.find_learning_rate(form.prepare())
+    form.apply(found)
+    assert form.config.learning_rate == found.learning_rate
+    swept = ai.sweep(form.config, batch_size=[16, 64])
+    form.apply(swept)
+    assert form.config == swept.best_config

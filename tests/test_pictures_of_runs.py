@@ -75,6 +75,21 @@ def test_words_never_lie_on_each_other_nor_on_the_ends_of_curves(name, width):
     assert all(box.inside(whole) for box in words)
 
 
+@pytest.mark.parametrize("width", [360, 900])
+@pytest.mark.parametrize(("rate", "most"), [(0.003, 1.0), (0.0006, 12_000.0), (2.5e-5, 1e-3), (12.0, 1.5e12)])
+def test_names_at_the_left_stand_clear_of_the_numbers(rate, most, width):
+    frame = RUNS["changes"].frame().assign(lr=rate, grad_norm=np.linspace(most / 1e4, most, 120))
+    picture = plots.run(frame, width=width)
+    picture.draw_without_rendering()
+    for axis in picture.axes:
+        name = Box(*axis.yaxis.label.get_window_extent().extents)
+        low, high = axis.get_ylim()
+        shown = [tick.label1 for tick in axis.yaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        assert shown
+        assert name.left >= 0
+        assert not [one.get_text() for one in shown if name.overlaps(Box(*one.get_window_extent().extents))]
+
+
 def test_what_finds_no_room_is_in_the_caption():
     picture = plots.run(
         run_of(changes=[(step, "learning_rate", step / 1e4) for step in (20, 25, 30, 35, 40)]), width=320

@@ -66,6 +66,14 @@ DRAWN = {
     "run": lambda: plots.run(HISTORY, classes=10, notes=NOTES),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "range_test": lambda: plots.range_test(
+        [1e-4, 1e-3, 1e-2],
+        [2.3, 1.9, 4.0],
+        [2.3, 2.1, 3.0],
+        {"steepest": 1e-3},
+        "steepest",
+        "Lowest at 0.001, loss 2.1.",
+    ),
     "dials": lambda: plots.dials(OLD, NEW),
     "images": lambda: plots.images(np.arange(128.0).reshape(2, 1, 8, 8), ["3", "5"]),
     "surprise": lambda: plots.surprise([0.9, 0.1], [0.105, 2.303]),
@@ -81,6 +89,7 @@ NO_STEP = HISTORY.iloc[:0]
 EMPTY = {
     "no rates": lambda: plots.learning_rate(NO_STEP),
     "no schedule": lambda: plots.schedule([]),
+    "no range test": lambda: plots.range_test([], [], [], {}, description="0 steps."),
     "no dials": lambda: plots.dials({}),
     "no pictures": lambda: plots.images(np.zeros((0, 1, 4, 4)), []),
     "no answers": lambda: plots.surprise([], []),
@@ -99,6 +108,7 @@ LABELS = {
     "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "range_test": [("learning rate", "loss (nats)")],
     "dials": [("", "weight")],
     "images": [("", ""), ("", "")],
     "surprise": [("probability given to the right answer", "loss (nats)")],
@@ -311,6 +321,7 @@ DESCRIPTIONS = {
         "(step 3)",
     ],
     "learning_rate": ["from 0.001 to 0", "between 1 and 4", "median 2.5"],
+    "range_test": ["Lowest at 0.001"],
     "schedule": ["4 steps", "highest at step 3 with 1", "ends at 0.5"],
     "dials": ["3 weights in 2 groups", "from -2.5 to 1.5", "in weight, by 0.5"],
     "images": ["2 pictures of 8x8 pixels: 3; 5"],
@@ -667,3 +678,40 @@ def test_of_many_samples_the_first_and_the_last_are_among_those_drawn():
     steps = [text.get_text() for text in figure.axes[0].texts if text.get_text().startswith("step")]
     assert (steps[0], steps[-1], len(steps)) == ("step 0", "step 99", 8)
     assert "8 of them are drawn." in figure.description
+
+
+# what people hand over
+
+
+def test_classes_may_be_named_by_numbers_and_one_count_can_be_read():
+    picture = plots.confusion([[3]], [7])
+    (shown,) = picture.axes[0].images
+    assert shown.norm(3) == 1.0, "white on dark"
+    assert "3 of 3" in picture.description
+
+
+def test_a_schedule_of_one_step_has_a_point():
+    assert plots.schedule([0.1]).axes[0].lines[0].get_marker() == "o"
+
+
+def test_dials_of_a_layer_itself_and_of_broken_ones_can_be_drawn():
+    layer = torch.nn.Linear(2, 1).to(torch.bfloat16)
+    assert "3 weights in 2 groups" in plots.dials(dict(layer.named_parameters())).description
+    broken = {"weight": [1.0, float("nan"), float("inf")]}
+    assert plots.dials(broken).description == "3 weights in 1 groups, from 1 to 1. 2 are not a finite number."
+    moved = plots.dials({"weight": [0.5, 1.0, 1.0]}, broken).description
+    assert moved.endswith("The one that moved most is in weight, by 0.5.")
+    assert "from" not in plots.dials({"weight": [float("nan")]}).description
+    assert plots.dials(broken).png(dpi=30)
+
+
+def test_a_probability_that_is_lost_is_not_the_surest():
+    nan = float("nan")
+    assert "b with 75.0 %" in plots.probabilities([[nan, 0.75], [nan, nan]], ["a", "b"], ["r", "s"]).description
+    assert "surest" not in plots.probabilities([[nan]], ["a"], ["r"]).description
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (1, 1, 8, 8)])
+def test_pictures_of_another_shape_or_number_are_refused(shape):
+    with pytest.raises(DataError, match="2 titles"):
+        plots.images(np.zeros(shape), ["a", "b"])

@@ -114,9 +114,12 @@ def test_an_ending_by_a_score_comes_back(tmp_path):
 
 def test_no_draft_and_no_machine_path_is_left(tmp_path):
     saved(tmp_path / "run")
-    files = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert files == ["config.yaml", "history.jsonl", "model.safetensors", "run.json", "state.json"]
-    assert not any(str(tmp_path).encode() in path.read_bytes() for path in (tmp_path / "run").iterdir())
+    files = sorted(path for path in (tmp_path / "run").rglob("*") if path.is_file())
+    assert [path.name for path in files] == [
+        "best-00000012.safetensors", "step-00000012.safetensors", "config.yaml", "history.jsonl", "model.safetensors", "run.json",
+        "state.json",
+    ]  # fmt: skip
+    assert not any(str(tmp_path).encode() in path.read_bytes() for path in files)
 
 
 def test_saving_again_replaces_the_run(tmp_path):
@@ -145,7 +148,11 @@ def swap(run):
         (lambda run: (run / "model.safetensors").write_bytes(b"spoilt"), ai.DataError, "Can't load the weights"),
         (lambda run: (run / "model.safetensors").unlink(), ai.DataError, "Can't load the weights"),
         (relabel, ai.DataError, "other classes"),
-        (lambda run: saved(run.parent / "other", seed=1) and swap(run), ai.DataError, "fingerprint differs"),
+        (
+            lambda run: saved(run.parent / "other", seed=1, save_every=0) and swap(run),
+            ai.DataError,
+            "fingerprint differs",
+        ),
     ],
     ids=[
         "no facts",
@@ -160,11 +167,18 @@ def swap(run):
     ],
 )
 def test_a_folder_that_is_not_whole_gets_its_sentence(tmp_path, spoil, kind, says):
-    saved(tmp_path / "run")
+    saved(tmp_path / "run", save_every=0)
     spoil(tmp_path / "run")
     with pytest.raises(kind) as caught:
         ai.load_run(tmp_path / "run")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(b"spoilt")])
+def test_the_kept_weights_are_in_a_checkpoint_too(tmp_path, spoil):
+    trainer = saved(tmp_path / "run")
+    spoil(tmp_path / "run" / "model.safetensors")
+    assert ai.load_run(tmp_path / "run").fingerprint() == trainer.fingerprint()
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
@@ -279,7 +293,7 @@ def test_a_folder_with_other_things_is_refused_before_the_training(tmp_path):
 
 
 def test_a_loaded_run_brings_its_history_and_says_why_it_cannot_go_on(tmp_path):
-    trainer = ai.prepare(data="digits", model="mlp", epochs=2)
+    trainer = ai.prepare(data="digits", model="mlp", epochs=2, save_every=0)
     trainer.fit(display="none")
     loaded = ai.load_run(ai.save_run(trainer, tmp_path / "run"))
     assert loaded.history.frame().equals(trainer.history.frame())

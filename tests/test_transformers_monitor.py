@@ -646,3 +646,14 @@ def test_what_makes_no_sense_is_refused_by_name(given, named):
 def test_what_takes_no_callback_is_refused():
     with pytest.raises(ConfigError, match="A int can't take a callback"):
         ai.Monitor.for_transformers(3)
+
+
+def test_no_look_inside_is_offered(trainer_of, notebook):
+    """The phases of that trainer can't be told apart; what a page asks all the same changes nothing."""
+    monitor = ai.Monitor.for_transformers()
+    asked = At(_2=lambda: [click(notebook, kind) for kind in ("look", "next_phase")])
+    trainer = trainer_of(monitor, asked, max_steps=4)
+    trainer.train()
+    assert {"pause", "stop"} <= set(notebook.panels[0].facts["controls"])
+    assert "look" not in notebook.panels[0].facts["controls"]
+    assert trainer.state.global_step == 4

@@ -177,11 +177,11 @@ class TestTheFinding:
     def test_apply_gives_the_config_of_the_run_to_come(self, found):
         assert found.apply().learning_rate == found.learning_rate == found.fix["learning_rate"]
         assert found.apply().model == "mlp"
-        assert found.apply(ai.TrainConfig(epochs=9), "minimum") == ai.TrainConfig(
-            epochs=9, learning_rate=found.suggestions["minimum"]
+        assert found.apply(ai.TrainConfig(epochs=9), rule="valley") == ai.TrainConfig(
+            epochs=9, learning_rate=found.suggestions["valley"]
         )
-        with pytest.raises(ai.ConfigError, match="minimum"):
-            found.apply(rule="minimun")
+        with pytest.raises(ai.ConfigError, match="valley"):
+            found.apply(rule="valey")
 
     def test_table_and_picture_say_the_same(self, found):
         frame = found.table()

@@ -419,6 +419,26 @@ def test_a_picture_of_ones_own_is_drawn_and_one_that_fails_is_only_said(page):
     assert len(second.shown) == 2, "asked once, then left alone"
 
 
+def test_a_picture_made_with_pyplot_is_not_kept_there(page, monkeypatch):
+    from matplotlib import pyplot as plt
+
+    monkeypatch.setattr(Budget, "is_due", lambda self, now: True)
+
+    def own(history):
+        figure, axis = plt.subplots()
+        axis.plot(history.frame()["loss"])
+        return figure
+
+    prepare(max_steps=5).fit(plots=own)
+    assert "data:image/png" in page.handles[1].shown[-1]["text/html"]
+    assert plt.get_fignums() == []
+
+
+def test_plots_may_be_none(page):
+    prepare(max_steps=3).fit(plots=None)
+    assert len(page.handles) == 1
+
+
 def test_a_picture_alone_for_front_ends_without_widgets(page, monkeypatch):
     monkeypatch.setattr(Budget, "is_due", lambda self, now: True)
     trainer = prepare(max_steps=5)
@@ -545,6 +565,12 @@ def test_a_slider_is_one_of_ipywidgets_values():
     assert shown.kwargs_widgets == [rate]
 
 
+def test_a_slider_takes_numbers_of_numpy():
+    rate = Slider(np.float32(0.5))
+    rate.value = np.int64(1)
+    assert (rate.value, type(rate.value)) == (1.0, float)
+
+
 def test_the_ends_of_a_slider_stay_around_its_value():
     rate = Slider(0.9)
     for name, value in (("max", 0.5), ("min", 0.95)):
@@ -566,7 +592,9 @@ def test_a_run_that_is_made_longer_shows_its_new_length(page):
     assert trainer.total_steps == 135
 
 
-@pytest.mark.parametrize(("plots", "says"), [(3, "not int"), ([ai.plots.loss, "loss"], "not str")])
+@pytest.mark.parametrize(
+    ("plots", "says"), [(3, "not int"), ([ai.plots.loss, "loss"], "not str"), ([None], "not NoneType")]
+)
 def test_plots_that_are_no_functions_are_refused(page, plots, says):
     with pytest.raises(ai.ConfigError, match=says):
         prepare().fit(plots=plots)

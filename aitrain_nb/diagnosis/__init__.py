@@ -1,4 +1,4 @@
-"""What goes wrong in a run, why, and what to change: `diagnose`.
+"""What goes wrong in a run, why, and what to change: `diagnose`; `beforehand.check_before_training` looks before the run.
 
 Each rule is one function (`rules.rule`); a case is what they look at; a rule that lacks what it needs is silent.
 """
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aitrain_nb.diagnosis import health, reading
-from aitrain_nb.diagnosis import loss_rules as _  # noqa: F401  its rules register themselves
+from aitrain_nb.diagnosis import data_rules, health, loss_rules, model_rules, rate_rules, reading  # noqa: F401  their rules register themselves
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings, Tick
 from aitrain_nb.diagnosis.rules import RULES, Case, judge
@@ -57,7 +56,7 @@ def diagnose(
 
 def examine(case: Case) -> Findings:
     """Apply every rule to a case."""
-    found, missing = judge(case)
+    found, missing = judge(case, RULES)
     signs = health.ticks(case.curves)
     well = None if found else health.healthy(signs)
     return Findings(case.curves.name, found or ([well] if well else []), signs, _looked_at(case), missing)
@@ -71,5 +70,7 @@ def _looked_at(case: Case) -> Iterator[str]:
         "gradient norms": int(np.isfinite(curves.norms).sum()), "learning rates": int(np.isfinite(curves.rates).sum()),
     }  # fmt: skip
     yield from (f"{number:,} {what}" for what, number in counted.items() if number)
+    if case.probe is not None:
+        yield f"the model, one step of it, and {len(case.probe.sample):,} training examples"
     if curves.baseline is not None:
         yield f"what knowing nothing costs, {curves.baseline:.4g} nats"

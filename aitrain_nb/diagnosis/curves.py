@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aitrain_nb import overfitting
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from aitrain_nb.overfitting import Verdict
 
 _BLOCKS = 20
 _ENOUGH_STEPS = 12
@@ -58,6 +62,11 @@ class Curves:
     def checked(self) -> Curve:
         """The validation loss."""
         return Curve(self.validation[np.isfinite(self.validation)], "evaluation")
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Whether the two losses say that it overfits."""
+        return overfitting.check(self.training.tolist(), self.validation.tolist())
 
     @cached_property
     def baseline(self) -> float | None:
@@ -110,6 +119,11 @@ class Curve:
         return float(np.median(np.lib.stride_tricks.sliding_window_view(self.values, 3), axis=1).max())
 
     @cached_property
+    def level(self) -> float:
+        """The median of its sizes."""
+        return float(np.median(np.abs(self.values)))
+
+    @cached_property
     def noise(self) -> float:
         """Standard deviation of its jitter, from second differences, which a straight trend doesn't touch."""
         if len(self.values) < 6:
@@ -120,6 +134,11 @@ class Curve:
     def end_noise(self) -> float:
         """The same for `end`, a median of several values."""
         return 1.25 * self.noise / float(np.sqrt(max(1, len(self.values) // 10)))
+
+    @cached_property
+    def block_noise(self) -> float:
+        """The same for the median of a block."""
+        return 1.25 * self.noise / float(np.sqrt(max(1.0, len(self.values) / _BLOCKS)))
 
     @cached_property
     def drop(self) -> float:

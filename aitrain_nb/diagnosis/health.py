@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aitrain_nb import overfitting
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Tick
 
@@ -25,7 +24,7 @@ def ticks(curves: Curves) -> list[Tick]:
     main, checked = curves.main, curves.checked
     if len(main) < 3:
         return []
-    diverges = overfitting.check(curves.training.tolist(), curves.validation.tolist()).overfitting
+    diverges = curves.verdict.degree != "none"
     return [_falls(main), _follows(main, checked, diverges=diverges), _levels(main, checked)]
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from aitrain_nb import overfitting
 from aitrain_nb.diagnosis.finding import Evidence, Observation
 from aitrain_nb.diagnosis.rules import rule
 
 if TYPE_CHECKING:
     from aitrain_nb.diagnosis.curves import Curve
+    from aitrain_nb.diagnosis.finding import Confidence
     from aitrain_nb.diagnosis.rules import Case
 
 SOURCE_TEXT = "Common Training Patterns: warning signs of a loss curve"
@@ -21,8 +19,8 @@ _PEAK = 4.0
 """The same for its peak, if it ends hardly better than it began."""
 _HARDLY_BETTER = 0.7
 _MATERIAL = 0.05
-_LOST = 0.5
-"""Share of what was gained that a rising loss has lost again."""
+_TURNED, _LOST = 0.10, 0.15
+"""A loss rises whose end lies so far above its lowest, as a share of that, and of what had been gained until then."""
 _JUMPY = 1.0
 """Jitter as a share of what the whole curve moves."""
 _JUMPY_LEVEL = 0.15
@@ -43,6 +41,20 @@ def has_exploded(curve: Curve) -> bool:
     start = max(abs(curve.start), 1e-12)
     never_back = curve.peak > _PEAK * start and curve.end > _HARDLY_BETTER * start
     return curve.start > 0 and bool(curve.end > _EXPLODED * start or never_back)
+
+
+def is_rising(curve: Curve) -> bool:
+    """Whether a loss ends above its start, or well above its lowest in comparison with all that it had gained."""
+    above = curve.end - curve.start > _MATERIAL * abs(curve.start) + 5 * curve.end_noise + 2 * curve.noise
+    gained, lost = curve.start - curve.lowest, curve.end - curve.lowest
+    hidden = 4 * curve.block_noise + 3 * curve.end_noise
+    turned = len(curve) >= 6 and lost > max(_TURNED * abs(curve.lowest), _LOST * gained, hidden)
+    return bool(above or turned)
+
+
+def is_jumpy(curve: Curve) -> bool:
+    """Whether a loss jumps from one value to the next by more than it has moved in all."""
+    return bool(curve.noise > max(_JUMPY * abs(curve.start - curve.end), _JUMPY_LEVEL * curve.level, 1e-12))
 
 
 def start_and_end(curve: Curve) -> tuple[Evidence, Evidence]:
@@ -89,19 +101,15 @@ def loss_exploding(case: Case) -> Observation | None:
     source=f"{SOURCE_TEXT}: loss increasing or exploding",
 )  # fmt: skip
 def loss_increasing(case: Case) -> Observation | None:
-    """A training loss that ends above its start, or has lost half of what it had gained."""
+    """A training loss that ends above its start, or well above its lowest."""
     curve = case.curves.main
-    needed = max(_MATERIAL * abs(curve.start), 4 * curve.end_noise + 2 * curve.noise)
-    above = curve.end - curve.start > needed
-    gained, lost = curve.start - curve.lowest, curve.end - curve.lowest
-    turned = len(curve) >= 6 and lost > max(_LOST * gained, needed)
-    if not (above or turned):
+    if not is_rising(curve):
         return None
-    low = Evidence(
-        "lowest level of the training loss", curve.lowest, f"the end may lie {_LOST:.0%} of what was gained above it"
-    )
+    low = Evidence("lowest level of the training loss", curve.lowest, f"the end may lie {_TURNED:.0%} above it")
     what = f"The training loss rises: {curve.start:.4g} at the start, {curve.lowest:.4g} at its lowest, {curve.end:.4g} at the end."
-    return Observation(what, (*start_and_end(curve), low), "high" if above else "medium", smaller_rate(case))
+    return Observation(
+        what, (*start_and_end(curve), low), "high" if curve.end > curve.start else "medium", smaller_rate(case)
+    )
 
 
 @rule(
@@ -116,7 +124,7 @@ def loss_increasing(case: Case) -> Observation | None:
 )  # fmt: skip
 def validation_rises(case: Case) -> Observation | None:
     """Validation rises while training falls, as `aitrain_nb.overfitting` judges it."""
-    verdict = overfitting.check(case.curves.training.tolist(), case.curves.validation.tolist())
+    verdict = case.curves.verdict
     if not verdict.overfitting:
         return None
     evidence = (
@@ -127,7 +135,8 @@ def validation_rises(case: Case) -> Observation | None:
     )
     since = f" from evaluation {verdict.onset_epoch} on" if verdict.onset_epoch else ""
     fix = {"early_stopping": "patience", "keep": "best"} if case.config is not None else {}
-    return Observation(f"Validation diverges{since}. {verdict.reason}", evidence, "high", fix)
+    confidence: Confidence = "high" if verdict.confidence > 0.9 else "medium" if verdict.confidence > 0.6 else "low"
+    return Observation(f"Validation diverges{since}. {verdict.reason}", evidence, confidence, fix)
 
 
 @rule(
@@ -142,16 +151,15 @@ def validation_rises(case: Case) -> Observation | None:
 def noisy_loss(case: Case) -> Observation | None:
     """Jitter that is larger than all that the smoothed curve moves."""
     curve = case.curves.main
-    level = float(np.median(np.abs(curve.values)))
-    moved = abs(curve.start - curve.end) + 1e-12
-    if curve.noise <= max(_JUMPY * moved, _JUMPY_LEVEL * level):
+    if not is_jumpy(curve):
         return None
+    moved = abs(curve.start - curve.end)
     evidence = (
         Evidence(
             "jitter from one value to the next", curve.noise, f"above {_JUMPY:g} times the change from start to end"
         ),
         Evidence("change from start to end", moved, "what was learned"),
-        Evidence("jitter as a share of the loss", curve.noise / max(level, 1e-12), f"above {_JUMPY_LEVEL:g}"),
+        Evidence("jitter as a share of the loss", curve.noise / max(curve.level, 1e-12), f"above {_JUMPY_LEVEL:g}"),
     )
     what = f"The training loss jumps by about {curve.noise:.3g} from {curve.unit} to {curve.unit}, and moved by {moved:.3g} in all."
     fix: dict[str, Any] = {}

@@ -96,13 +96,15 @@ def _of_numbers(run: Any, validation: Any) -> Curves:
 
 def of_trainer(trainer: Trainer) -> Case:
     """The case of a trainer: its history, its config, and its model and data to look at."""
+    from aitrain_nb.diagnosis.probe import Probe  # torch, which a log needs no more than the history of one
+
     labels = trainer.prepared["train"].columns.get("labels")
     known = {} if labels is None else trainer.task.baseline(labels, trainer.class_names)
     curves = of_history(
         trainer.history, f"the run on {trainer.data.name}", classes=len(trainer.class_names),
         label_loss=known.get("label_loss"), majority=known.get("majority_accuracy"),
     )  # fmt: skip
-    return Case(curves, trainer.config, None)
+    return Case(curves, trainer.config, None if trainer.is_in_step else Probe(trainer))
 
 
 def _of_folder(folder: Path) -> Case:

@@ -16,8 +16,19 @@ if TYPE_CHECKING:
     from aitrain_nb.diagnosis.curves import Curves
     from aitrain_nb.diagnosis.finding import Observation
 
+LOSS_SYMPTOMS = (
+    "loss exploding", "loss increasing", "noisy loss", "plateau", "not learning", "underfitting", "learning rate too high",
+    "learning rate too low",
+)  # fmt: skip
+"""What a curve of losses shows when something else is wrong."""
+MODEL_SYMPTOMS = ("exploding gradients", "vanishing gradients", "dead units", "update/weight ratio")
+"""What a model shows then."""
+
 _LACKING: dict[str, tuple[str, Callable[[Case], bool]]] = {
+    "any": ("a loss", lambda case: bool(len(case.curves.losses) or len(case.curves.training))),
+    "rates": ("learning rates", lambda case: bool(np.isfinite(case.curves.rates).any())),
     "losses": ("three training losses", lambda case: len(case.curves.main) >= 3),
+    "some": ("six training losses", lambda case: len(case.curves.main) >= 6),
     "long": ("ten training losses", lambda case: len(case.curves.main) >= 10),
     "validation": ("three validation losses", lambda case: len(case.curves.checked) >= 3),
     "norms": ("gradient norms", lambda case: bool(np.isfinite(case.curves.norms).sum() >= 3)),
@@ -77,19 +88,20 @@ RULES: list[Rule] = []
 
 def rule(
     name: str, *, needs: tuple[str, ...], could_also_be: tuple[str, ...], refute: str, advice: str, how_to_read: str, source: str,
-    explains: tuple[str, ...] = (),
+    explains: tuple[str, ...] = (), among: list[Rule] = RULES,
 ) -> Callable[[Callable[[Case], Observation | None]], Callable[[Case], Observation | None]]:  # fmt: skip
     """Register a function as the rule of this name; the texts are those of its findings.
 
     Args:
         name: in the field's own words.
-        needs: what it can't do without: "losses", "long", "validation", "norms", "classes", "accuracy", "trainer".
+        needs: what it can't do without: "losses", "some", "long", "validation", "norms", "classes", "accuracy", "trainer".
         could_also_be: other causes that look the same.
         refute: a test that would show the finding to be wrong.
         advice: the fix in words.
         how_to_read: how the curve or table shows it.
         source: where the rule comes from.
         explains: symptoms that this cause brings with it, and that are then no findings of their own.
+        among: the list of rules that it joins.
     """
     texts = {
         "could_also_be": could_also_be,
@@ -100,17 +112,17 @@ def rule(
     }
 
     def register(look: Callable[[Case], Observation | None]) -> Callable[[Case], Observation | None]:
-        RULES.append(Rule(name, look, needs, explains, texts))
+        among.append(Rule(name, look, needs, explains, texts))
         return look
 
     return register
 
 
-def judge(case: Case) -> tuple[list[Finding], dict[str, str]]:
-    """The findings of all rules, symptoms folded into the causes that explain them, and what the silent rules lacked."""
+def judge(case: Case, rules: Iterable[Rule]) -> tuple[list[Finding], dict[str, str]]:
+    """The findings of these rules, symptoms folded into the causes that explain them, and what the silent ones lacked."""
     found: list[tuple[Rule, Finding]] = []
     missing = {}
-    for one in RULES:
+    for one in rules:
         lack = case.lacks(one.needs)
         if lack:
             missing[one.name] = lack
@@ -126,6 +138,6 @@ def _fold(found: list[tuple[Rule, Finding]]) -> list[Finding]:
     for one, finding in found:
         explained = any(finding.name in other.explains for other, _ in found if other is not one)
         if not explained:
-            seen = tuple(name for name in one.explains if name in names)
+            seen = tuple(name for name in one.explains if name in names and name != one.name)
             kept.append(replace(finding, explains=seen))
     return kept

@@ -40,7 +40,7 @@ def headline(findings: Findings) -> str:
     if names:
         return f"{len(names)} finding{'s' * (len(names) > 1)}: {', '.join(names)}"
     if findings.names:
-        return "nothing wrong was found"
+        return "healthy; nothing wrong was found"
     return "no rule fired, but not every sign of a healthy run is there" if findings.ticks else "too little to judge"
 
 

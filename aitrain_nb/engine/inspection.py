@@ -15,7 +15,8 @@ import torch
 from aitrain_nb.engine import formulas, snapshots
 from aitrain_nb.engine.attention import attention_of
 from aitrain_nb.engine.capture import capture, leaves
-from aitrain_nb.engine.replaying import Replay
+from aitrain_nb.engine.noise import noise_scale
+from aitrain_nb.engine.replaying import Replay, norm_of
 from aitrain_nb.errors import DataError, ModelError, PhaseError, unknown_name
 from aitrain_nb.records.base import Check, agree, fingerprint, tolerance
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from aitrain_nb.records import Forward, Gradients, StepRecords, Update
+    from aitrain_nb.records.noise import NoiseScale
 
 
 class Inspector(Replay):
@@ -99,11 +101,7 @@ class Inspector(Replay):
         with (
             torch.enable_grad()
         ):  # some kernels differ in the last bit without, or where the weights ask for no gradient
-            trained = dict(self._trainer.model.named_parameters())
-            asking = {
-                name: weight.detach().requires_grad_(trained[name].requires_grad) for name, weight in weights.items()
-            }
-            again = self.replay(records, number, asking).detach()
+            again = self.replay(records, number, self.asking(records)).detach()
         yield Check(
             "the same forward again gives the same scores",
             torch.equal(again, forward.logits),
@@ -173,9 +171,9 @@ class Inspector(Replay):
             error <= tolerance(forward.logits, 1e-6),
             f"largest difference {error:.1e}",
         )
-        fresh = self._fresh_gradients(records, gradients.number + 1)
+        fresh = self.fresh_gradients(records, gradients.number + 1)
         scale = gradients.coefficient if gradients.final else 1.0
-        total = math.sqrt(sum(float((gradient.double() ** 2).sum()) for gradient in fresh.values()))
+        total = norm_of(fresh)
         worst = 0.0
         for name, weight in trainer.model.named_parameters():
             if weight.grad is not None and name in fresh:
@@ -190,17 +188,15 @@ class Inspector(Replay):
             yield agree("grad_norm = norm of fresh gradients", gradients.norm, total, tolerance(forward.logits, 1e-4))
         yield from self._weights_untouched(records)
 
-    def _fresh_gradients(self, records: StepRecords, done: int) -> dict[str, Tensor]:
-        trained = {name for name, weight in self._trainer.model.named_parameters() if weight.requires_grad}
-        weights = {
-            name: weight.detach().clone().requires_grad_(name in trained)
-            for name, weight in self.weights_before(records).items()
-        }
-        names = [name for name in weights if name in trained]
-        found = torch.autograd.grad(
-            self.objective(records, weights, done=done), [weights[name] for name in names], allow_unused=True
+    def noise_scale(self, records: StepRecords) -> NoiseScale:
+        """The simple noise scale of the step's batch; see `Gradients.noise_scale`."""
+        weights, task, batch = self.asking(records), self._trainer.task, records.batch
+        losses = (
+            task.loss(self.replay(records, part.number, weights), part.inputs, self._trainer.loss_options)
+            for part in batch.parts
         )
-        return {name: gradient for name, gradient in zip(names, found, strict=True) if gradient is not None}
+        trained = [weight for weight in weights.values() if weight.requires_grad]
+        return noise_scale(losses, trained, sum(len(part.inputs["labels"]) for part in batch.parts), batch.counted)
 
     def _weights_untouched(self, records: StepRecords) -> Iterator[Check]:
         if records.before is None or records.update is not None:

@@ -66,6 +66,13 @@ class Keeper:
             snapshots.load_tensors(self._model, self.best.weights, self.best.buffers)
         return self.best
 
+    @property
+    def last(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The weights and buffers that training goes on from: those set aside, or the model's own; not copied."""
+        if self.aside is not None:
+            return self.aside
+        return snapshots.own_weights(self._model), snapshots.own_buffers(self._model)
+
     def show_last(self) -> None:
         """Put the weights that were set aside back, so that training goes on where it ended."""
         if self.aside is not None:

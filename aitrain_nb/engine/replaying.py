@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -90,3 +91,29 @@ class Replay:
             total = contribution if total is None else total + contribution
         assert total is not None
         return total
+
+    def fresh_norm(self, records: StepRecords) -> float:
+        """L2 norm of the step's gradient, computed anew on a copy of the weights it began with, nats per weight unit."""
+        return norm_of(self.fresh_gradients(records, len(records.batch.parts)))
+
+    def fresh_gradients(self, records: StepRecords, done: int) -> dict[str, Tensor]:
+        """The gradient of each trained weight over the step's first `done` micro-batches, computed anew on a copy of the weights."""
+        weights = self.asking(records)
+        names = [name for name, weight in weights.items() if weight.requires_grad]
+        found = torch.autograd.grad(
+            self.objective(records, weights, done=done), [weights[name] for name in names], allow_unused=True
+        )
+        return {name: gradient for name, gradient in zip(names, found, strict=True) if gradient is not None}
+
+    def asking(self, records: StepRecords) -> dict[str, Tensor]:
+        """Copies of the weights before the step; those that are trained ask for a gradient."""
+        trained = {name for name, weight in self._trainer.model.named_parameters() if weight.requires_grad}
+        return {
+            name: weight.detach().clone().requires_grad_(name in trained)
+            for name, weight in self.weights_before(records).items()
+        }
+
+
+def norm_of(tensors: dict[str, Tensor]) -> float:
+    """L2 norm over all of them."""
+    return math.sqrt(sum(float((tensor.double() ** 2).sum()) for tensor in tensors.values()))

@@ -44,14 +44,24 @@ class State:
         return sum(tensor.nbytes for tensor in held)
 
 
+def own_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter, by name, not copied."""
+    return {name: weight.detach() for name, weight in model.named_parameters()}
+
+
+def own_buffers(model: nn.Module) -> dict[str, Tensor]:
+    """Every buffer, by name, not copied."""
+    return {name: buffer.detach() for name, buffer in model.named_buffers()}
+
+
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
     """A copy of every parameter, by name."""
-    return {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    return {name: weight.clone() for name, weight in own_weights(model).items()}
 
 
 def copy_buffers(model: nn.Module) -> dict[str, Tensor]:
     """A copy of every buffer, by name."""
-    return {name: buffer.detach().clone() for name, buffer in model.named_buffers()}
+    return {name: buffer.clone() for name, buffer in own_buffers(model).items()}
 
 
 @torch.no_grad()
@@ -75,8 +85,17 @@ def load(state: State, model: nn.Module, optimizer: torch.optim.Optimizer, rando
     """Put weights, buffers, optimizer and random numbers back, bit for bit; gradients are dropped."""
     load_tensors(model, state.weights, state.buffers)
     optimizer.load_state_dict(_copied(state.optimizer))
+    _lay_out(optimizer)
     optimizer.zero_grad(set_to_none=True)
     random.state = state.random
+
+
+def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+    """Lay the optimizer's tensors out in memory as their weights are: a fused step walks both in the order in which they lie there."""
+    for weight, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape and value.stride() != weight.stride():
+                values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _copied(value: Any) -> Any:

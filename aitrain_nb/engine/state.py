@@ -268,6 +268,29 @@ class TrainingState:
         self.snapshots.add(state)
         return state
 
+    def training_state(self) -> snapshots.State:
+        """What training goes on from, at the edge of the last whole step; nothing is copied, so it holds only until something moves."""
+        weights, buffers = self._keeper.last
+        cursor, random = self.order.cursor, self.random.state
+        if self._start is not None and self._turn.batch is not None:  # a step is under way; it isn't part of it
+            cursor, random, buffers = self._start.cursor, self._start.random, self._start.buffers or buffers
+        return snapshots.State(
+            self.step, cursor, weights, buffers, self.optimizer.state_dict(), random, self._keeper.best
+        )
+
+    def restore(self, state: snapshots.State) -> None:
+        """Go to this state, bit for bit; rows of later steps leave the history.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: it is the state of another model or optimizer.
+        """
+        self.resume()
+        snapshots.load(state, self.model, self.optimizer, self.random)
+        self.step, self.order.cursor, self._keeper.best = state.step, state.cursor, state.kept
+        self.history.cut(state.step)
+        self.records = None
+        self._turn.between_steps()
+
     def undo(self) -> None:
         """Go back to before the last step, or to the start of the one under way: exactly, bit for bit.
 
@@ -288,12 +311,7 @@ class TrainingState:
                 "Steps by hand keep one while they fit into snapshot_memory_bytes; fit does so with snapshot_every=1.",
                 "Set snapshot_every=1, or raise snapshot_memory_bytes.",
             )
-        self.resume()
-        snapshots.load(state, self.model, self.optimizer, self.random)
-        self.step, self.order.cursor, self._keeper.best = state.step, state.cursor, state.kept
-        self.history.cut(state.step)
-        self.records = None
-        self._turn.between_steps()
+        self.restore(state)
 
 
 def _checked(model: Any, data: Any, config: Any) -> TrainConfig:

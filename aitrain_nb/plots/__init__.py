@@ -8,7 +8,7 @@ from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE
 from aitrain_nb.plots.examples import images, samples, worst
 from aitrain_nb.plots.rates import learning_rate, schedule
 from aitrain_nb.plots.runs import loss, run
-from aitrain_nb.plots.searches import range_test
+from aitrain_nb.plots.searches import range_test, sweep
 from aitrain_nb.plots.tensors import attention, dials, histograms
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "samples",
     "schedule",
     "surprise",
+    "sweep",
     "worst",
 ]

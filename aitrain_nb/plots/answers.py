@@ -71,11 +71,12 @@ def probabilities(table: Sequence[Sequence[float]], classes: Sequence[str], rows
     """Probabilities as a heat map: one row an example, one column a class, values 0 to 1; the highest of each row in percent."""
     figure, (axis,) = new_figure(height=max(2.0, 0.26 * len(rows) + 1.2) + _upright(classes, 5.0))
     axis.grid(visible=False)
-    strongest = max([max(row) for row in table] or [1.0])
+    strongest = max((value for row in table for value in row if math.isfinite(value)), default=1.0)
     picture = axis.imshow(table if len(table) else [[0.0]], cmap="Blues", vmin=0, vmax=strongest, aspect="auto")
     for row, values in enumerate(table):
-        best = max(range(len(values)), key=lambda place: values[place])
-        if math.isfinite(values[best]):
+        finite = [place for place in range(len(values)) if math.isfinite(values[place])]
+        if finite:
+            best = max(finite, key=lambda place: values[place])
             axis.text(best, row, f"{100 * values[best]:.0f}", ha="center", va="center", fontsize=7,
                       color="white" if values[best] > 0.55 * strongest else "black")  # fmt: skip
     _name_ticks(axis, "x", classes, 5.0)
@@ -84,21 +85,25 @@ def probabilities(table: Sequence[Sequence[float]], classes: Sequence[str], rows
     figure.colorbar(picture, ax=axis, label="probability")
     figure.description = f"{len(rows)} examples, {len(classes)} classes."
     if len(rows):
-        surest = max(range(len(rows)), key=lambda row: max(table[row]))
-        best = max(range(len(classes)), key=lambda place: table[surest][place])
-        sure = numerals.share(table[surest][best])
-        figure.description += f" The surest answer is {classes[best]} with {sure}, for example {rows[surest]}."
+        known = [(table[row][place], row, place) for row in range(len(rows)) for place in range(len(classes))]
+        known = [one for one in known if math.isfinite(one[0])]
+        if known:
+            sure, row, place = max(known, key=lambda one: one[0])
+            figure.description += (
+                f" The surest answer is {classes[place]} with {numerals.share(sure)}, for example {rows[row]}."
+            )
     return figure
 
 
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Picture:
     """How often each class (row) was taken for each other (column): counts."""
+    classes = [str(name) for name in classes]
     side = max(3.6, 0.27 * len(classes))
     wide = 0.65 * _name_size(classes, side) / 72 * max([min(24, letters_wide(name)) for name in classes] or [0])
     figure, (axis,) = new_figure(width=side + 1.2 + wide, height=side + 1.0 + _upright(classes, side))
     axis.grid(visible=False)
-    axis.imshow(matrix if len(matrix) else [[0]], cmap="Blues")
     strongest = max((max(row) for row in matrix), default=1) or 1
+    axis.imshow(matrix if len(matrix) else [[0]], cmap="Blues", vmin=0, vmax=strongest)
     size = max(4.0, min(8.0, 72 * side / max(1, len(classes)) / (0.7 * len(str(strongest)))))
     for row, counts in enumerate(matrix):
         for column, count in enumerate(counts):

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import captions, numerals
+from aitrain_nb.errors import DataError
 from aitrain_nb.lettering import plain, wrapped
 from aitrain_nb.plots.base import GREY, LINES, ORANGE, PANELS, new_figure
 from aitrain_nb.spreads import as_array
@@ -26,12 +27,18 @@ def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Picture:
         pictures: [n, channels, height, width], any range, 1 or 3 channels.
         titles: one short text a picture.
         columns: pictures in a row.
-    """
-    import numpy as np
 
+    Raises:
+        DataError: the pictures have another shape, or there are fewer of them than titles.
+    """
     from aitrain_nb.figures import Picture
 
-    pictures = np.asarray(pictures)
+    pictures = as_array(pictures)
+    if len(titles) and (pictures.ndim != 4 or len(pictures) < len(titles)):
+        raise DataError(
+            "These pictures can't be drawn.", f"Their shape is {list(pictures.shape)}, and there are {len(titles)} titles.",
+            f"Give [{len(titles)}, channels, height, width].",
+        )  # fmt: skip
     rows = max(1, math.ceil(len(titles) / columns))
     figure = Picture(figsize=(columns * 0.9, rows * 1.15), layout="constrained")
     for position, title in enumerate(titles):

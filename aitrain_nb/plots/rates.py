@@ -88,7 +88,7 @@ def schedule(rates: Sequence[float], title: str = "Schedule", steps: Sequence[in
     steps = range(1, len(rates) + 1) if steps is None else steps
     figure, (axis,) = new_figure(height=2.4)
     figure.is_drawing = True
-    axis.plot(steps, rates, color=GREEN)
+    axis.plot(steps, rates, color=GREEN, marker="o" if len(rates) == 1 else None, markersize=4)
     axis.set(title=plain(title), xlabel="step", ylabel="learning rate", ylim=(0, None))
     figure.description = captions.schedule(steps, rates)
     return figure

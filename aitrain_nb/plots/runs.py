@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
 
 _NARROWEST, _LOWEST = 320, 240
-_LEFT, _RIGHT, _ROW, _BELOW = 92, 14, 19, 40
+_LEFT, _RIGHT, _ROW, _BELOW = 110, 14, 19, 40
 _STRIP, _BETWEEN = 34, 14
 _FEW = 3
 """Rows that make no line yet: their points are drawn."""

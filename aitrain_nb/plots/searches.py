@@ -1,17 +1,20 @@
-"""What was tried, and what came of it: learning rates one after the other."""
+"""What was tried, and what came of it: learning rates one after the other, values of two fields."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aitrain_nb import numerals
+from aitrain_nb.lettering import plain
 from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREY, INK, LINES, new_figure
 from aitrain_nb.plots.labels import PIXELS_PER_INCH, Labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from aitrain_nb.figures import Picture
 
@@ -70,3 +73,60 @@ def _heights(mean: np.ndarray) -> tuple[float, float]:
     low, start = float(mean.min()), float(mean[0])
     high = max(start, low) + 0.6 * max(start - low, 0.05 * abs(start), 1e-6)
     return low - 0.15 * (high - low), high
+
+
+def sweep(
+    fields: Mapping[str, Sequence[Any]], losses: Mapping[tuple[Any, ...], float], what: str, description: str = ""
+) -> Picture:
+    """Losses of the runs of a sweep: over two fields a grid of cells, each with its number, over one a row of them.
+
+    Args:
+        fields: one or two fields of a config with the values tried.
+        losses: values of the fields -> loss in nats; what is missing was not tried, what isn't finite says so.
+        what: which loss it is.
+        description: what the picture says.
+    """
+    (across, columns), (down, rows) = [*fields.items(), ("", [""])][:2]
+    figure, (axis,) = new_figure(width=max(5.0, 1.6 + 0.95 * len(columns)), height=max(2.2, 1.3 + 0.55 * len(rows)))
+    figure.is_drawing, figure.description = False, description
+    axis.grid(visible=False)
+    finite = sorted(loss for loss in losses.values() if np.isfinite(loss))
+    for place, column in enumerate(columns):
+        for line, row in enumerate(rows):
+            point = (column, row) if down else (column,)
+            _cell(axis, place, line, losses.get(point), finite)
+    axis.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5), xlabel=plain(across), ylabel=plain(down))
+    axis.set_title(f"{what.capitalize()} (nats); the lowest is framed")
+    axis.set_xticks(range(len(columns)), [_written(value) for value in columns])
+    axis.set_yticks(range(len(rows)), [_written(value) for value in rows])
+    return figure
+
+
+def _cell(axis: Axes, place: int, line: int, loss: float | None, finite: Sequence[float]) -> None:
+    """One cell: the darker the lower its rank, with its number; the lowest in a frame."""
+    from matplotlib.patches import Rectangle
+
+    is_finite = loss is not None and bool(np.isfinite(loss))
+    rank = finite.index(loss) / max(1, len(finite) - 1) if is_finite else 1.0
+    is_best = is_finite and loss == finite[0]
+    axis.add_patch(
+        Rectangle(
+            (place - 0.5, line - 0.5),
+            1,
+            1,
+            facecolor=BLUE,
+            alpha=0.55 * (1 - rank) if is_finite else 0,
+            edgecolor="none",
+        )
+    )
+    if is_best:
+        axis.add_patch(
+            Rectangle((place - 0.46, line - 0.46), 0.92, 0.92, fill=False, edgecolor=DARK_ORANGE, linewidth=2.5)
+        )
+    words = "not run" if loss is None else numerals.epoch_loss(loss) if is_finite else "no loss"
+    axis.text(place, line, words, ha="center", va="center", color="black" if is_finite else INK, fontsize=9,
+              fontweight="bold" if is_best else "normal")  # fmt: skip
+
+
+def _written(value: object) -> str:
+    return numerals.rate(value) if isinstance(value, float) else plain(str(value), 14)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> Picture:
     """Every weight of a small model as a bar; with `after`, its new value, and a line where it stood before.
 
+    A weight that isn't finite has no bar; the description counts them.
+
     Args:
         before: tensor name -> weights, as `model.state_dict()` gives them.
         after: the same later.
@@ -32,8 +34,8 @@ def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> 
     figure, (axis,) = new_figure(width=9, height=2.8)
     figure.is_drawing = True
     axis.axhline(0, color=GREY, linewidth=0.8)
-    old = {name: np.asarray(values, dtype=float).ravel() for name, values in before.items()}
-    new = {name: np.asarray(after[name], dtype=float).ravel() for name in before} if after is not None else old
+    old = {name: _finite(values) for name, values in before.items()}
+    new = {name: _finite(after[name]) for name in before} if after is not None else old
     edges, position = [0], 0
     for number, name in enumerate(old):
         places = np.arange(position, position + len(old[name]))
@@ -56,14 +58,16 @@ def dials(before: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> 
     if not position:
         figure.description = "0 weights: there is nothing to draw."
         return figure
-    lowest, highest = (pick(pick(values) for values in new.values() if len(values)) for pick in (min, max))
-    sentences = [f"{position} weights in {len(old)} groups, from {lowest:.3g} to {highest:.3g}."]
-    if after is not None:
-        moved = {name: float(np.abs(new[name] - old[name]).max()) for name in old if len(old[name])}
-        most = max(moved, key=lambda name: moved[name])
-        sentences.append(f"The one that moved most is in {most}, by {moved[most]:.3g}.")
-    figure.description = " ".join(sentences)
+    figure.description = captions.of_dials(old, new)
     return figure
+
+
+def _finite(values: Any) -> Any:
+    """The weights in a row, NaN for those that are not finite."""
+    import numpy as np
+
+    flat = as_array(values).ravel().astype(float)
+    return np.where(np.isfinite(flat), flat, np.nan)
 
 
 def histograms(tensors: Mapping[str, Any], title: str = "Weights", label: str = "weight") -> Picture:

@@ -7,6 +7,7 @@ from aitrain_nb.records.evaluation import Evaluation
 from aitrain_nb.records.forward import Forward
 from aitrain_nb.records.gradients import Gradients
 from aitrain_nb.records.loss import Loss
+from aitrain_nb.records.saved import Saved
 from aitrain_nb.records.update import Update
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Loss",
     "MicroBatch",
     "Record",
+    "Saved",
     "StepRecords",
     "Update",
 ]

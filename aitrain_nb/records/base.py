@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from aitrain_nb import html, numerals
 from aitrain_nb.errors import PhaseError
+from aitrain_nb.reading import as_text
 
 if TYPE_CHECKING:
     import weakref
@@ -172,11 +173,7 @@ class Record:
                 "weights_changed": self.weights_changed, "facts": facts}  # fmt: skip
 
     def __repr__(self) -> str:
-        try:
-            lines = [f"  {name}: {fact}" for name, fact in self.facts().items()]
-        except PhaseError as error:
-            lines = [f"  {error.what}"]
-        return "\n".join([f"{self.title} | {self._header(' | ')}", *lines])  # plain letters: any terminal can show them
+        return as_text(self._repr_html_())
 
     def _repr_html_(self) -> str:
         explain = html.element("div", self.explain, style="margin:2px 0 6px 0")
@@ -186,10 +183,10 @@ class Record:
         except PhaseError as error:
             return html.section(self.title, self._header(), explain, error.what)
 
-    def _header(self, between: str = " · ") -> str:
+    def _header(self) -> str:
         changed = "yes" if self.weights_changed else "no"
         parts = [f"step {self.step}", f"epoch {self.epoch:.3g}", self.phase, numerals.duration(self.seconds)]
-        return between.join([*parts, f"weights changed: {changed}"])
+        return " · ".join([*parts, f"weights changed: {changed}"])
 
     # the trainer and the other records of the step
 

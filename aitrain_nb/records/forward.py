@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
+from aitrain_nb.lettering import shortened
 from aitrain_nb.records.base import Check, Fact, Record, agree
 from aitrain_nb.records.targets import Targets
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from aitrain_nb.figures import Picture
+
+
+_FEW = 8
+"""Answers that a view shows."""
 
 
 class Forward(Record):
@@ -188,14 +193,43 @@ class Forward(Record):
     def _view(self) -> html.Markup:
         if not self._current:
             return html.Markup("")
-        rows = []
-        for i, row in self.table().head(8).iterrows():
+        return self._answers_view() + self._layers_view()
+
+    def _answers_view(self) -> html.Markup:
+        """The first answers: the most probable class with a bar, and those that come next."""
+        names, rows = self.trainer.class_names, []
+        for (i, row), values, places in zip(self.table().head(_FEW).iterrows(), *self._first_guesses(), strict=True):
             mark = "" if row["true"] == "unknown" else ("✓" if row["true"] == row["predicted"] else "✗")
-            sure = html.bar(row["confidence"], numerals.share(row["confidence"]))
+            guesses = [
+                f"{shortened(names[place], 40)} {numerals.share(value)}"
+                for value, place in zip(values, places, strict=True)
+            ]
             where = i if "position" not in row else f"{row['example']}, {row['position']}"
-            rows.append([where, row["true"], f"{row['predicted']} {mark}", sure])
+            rows.append([where, shortened(row["true"], 40), f"{shortened(names[places[0]], 40)} {mark}",
+                         html.bar(values[0], numerals.share(values[0])), ", ".join(guesses[1:])])  # fmt: skip
         first = "example" if self.outputs.ndim == 2 else "example, position"
-        return html.table([first, "true", "predicted", "probability of the prediction"], rows)
+        return html.table([first, "true", "predicted", "its probability", "then"], rows, "What the model says")
+
+    def _first_guesses(self) -> tuple[list[list[float]], list[list[int]]]:
+        """Probabilities and classes of the three best guesses for each of the first targets."""
+        places = self._targets.places()[:_FEW]
+        probabilities = self.probabilities[tuple(places.T)]
+        values, classes = probabilities.topk(min(3, probabilities.shape[-1]))
+        return values.tolist(), classes.tolist()
+
+    def _layers_view(self) -> html.Markup:
+        """What each layer gave."""
+        cells = [
+            [html.dotted(row["name"]), row["kind"], row["output"], f"{row['weights']:,}", f"{row['mean']:.2g} ± {row['std']:.2g}",
+             html.bar(row["zeros"], numerals.share(row["zeros"]), html.GREY, 60)]
+            for _, row in self.layers.iterrows()
+        ]  # fmt: skip
+        if not cells:
+            return html.Markup("")
+        heading = html.element("div", "What each layer gives, from the input to the output", style="margin-top:6px")
+        return heading + html.folded_table(
+            ["layer", "kind", "shape", "weights", "mean ± deviation", "exactly 0"], cells, 8
+        )
 
     def _checks(self) -> Iterator[Check]:
         trainer, records = self.trainer, self._records

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from aitrain_nb.figures import Picture
+    from aitrain_nb.records.noise import NoiseScale
 
 
 class Gradients(Record):
@@ -140,6 +141,19 @@ class Gradients(Record):
     def predict_drop(self, lr: float) -> float:
         """How far the loss would fall if every weight moved by -lr x gradient: lr x norm², nats, for small lr."""
         return lr * self.norm**2
+
+    def noise_scale(self) -> NoiseScale:
+        """The simple noise scale of this step's batch, and what it says of the batch size; the gradient of each example is computed.
+
+        Raises:
+            PhaseError: the step is over, more micro-batches follow, or the batch has one example.
+
+        Source: McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", appendix A.1, with batches of 1 and B.
+        """
+        if not self.final:
+            self.norm  # noqa: B018  raises
+        found: NoiseScale = self.trainer.inspector.noise_scale(self._records)
+        return found
 
     @property
     def dloss_dlogits(self) -> Tensor:

@@ -6,8 +6,9 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import html, numerals, plots
+from aitrain_nb import chips, html, numerals, plots
 from aitrain_nb.errors import PhaseError
+from aitrain_nb.lettering import shortened
 from aitrain_nb.records.base import Check, Fact, Record, agree, tolerance
 from aitrain_nb.records.targets import Targets
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from aitrain_nb.figures import Picture
+
+
+_MOST_ROWS = 32
+"""Targets that a view lists."""
+_MOST_CHIPS = 64
+"""Targets of one example that it shows with their loss."""
 
 
 class Loss(Record):
@@ -226,18 +233,38 @@ class Loss(Record):
     def _view(self) -> html.Markup:
         if not self._current:
             return html.Markup("")
-        rows = self.worst(6)
-        top = max(1e-12, float(rows["loss"].max()))
+        rows = self.worst(_MOST_ROWS)
+        if not len(rows):
+            return html.Markup("")
+        heat = self._heat_view(int(rows["example"].iloc[0])) if self._targets.many else html.Markup("")
+        return heat + self._ledger_view(rows) + self.plot().to_html(always_white=True)
+
+    def _ledger_view(self, rows: pd.DataFrame) -> html.Markup:
+        """Who is how much to blame for the loss, the most surprising first."""
+        top = max(1e-12, float(rows["loss"].iloc[0]))
         cells = [
-            [i if "position" not in row else f"{row['example']}, {row['position']}", row["true"],
-             f"{row['predicted']} ({numerals.share(row['p_predicted'])})", numerals.share(row["p_true"]),
-             html.bar(row["loss"] / top, f"{numerals.step_loss(row['loss'])} nats", html.ORANGE)]
+            [i if "position" not in row else f"{row['example']}, {row['position']}", shortened(row["true"], 40),
+             f"{shortened(row['predicted'], 40)} ({numerals.share(row['p_predicted'])})", numerals.share(row["p_true"]),
+             html.bar(row["loss"] / top, f"{numerals.step_loss(row['loss'])} nats", html.ORANGE), numerals.share(row["share"])]
             for i, row in rows.iterrows()
         ]  # fmt: skip
-        first = "example" if "position" not in rows else "example, position"
-        return html.table(
-            [first, "true", "predicted", "given to the truth", "loss"], cells, "the most surprising of this batch"
+        where = "example" if "position" not in rows else "example, position"
+        which = (
+            "targets" if len(rows) == self.counted else f"targets, the {len(rows)} most surprising of {self.counted:,}"
         )
+        heading = html.element("div", f"{which}, sorted by loss".capitalize(), style="opacity:0.85;margin-top:6px")
+        return heading + html.folded_table(
+            [where, "true", "predicted", "given to the truth", "loss", "share of all"], cells, 6
+        )
+
+    def _heat_view(self, example: int) -> html.Markup:
+        """Each target of one example with its loss."""
+        names, labels, losses = self.trainer.class_names, self._targets.labels[example], self.per_target
+        counted = labels != -100
+        found = zip(labels[counted].tolist(), losses[example][counted].tolist(), strict=True)
+        pieces = [(names[label], loss) for label, loss in found][:_MOST_CHIPS]
+        caption = f"The right answers of example {example} with their loss (nats): the more of it, the thicker the line below."
+        return chips.heat(pieces, float(losses.max()), caption)
 
     def _checks(self) -> Iterator[Check]:
         import torch

@@ -215,7 +215,7 @@ class Update(Record):
         dials = (
             sum(weight.numel() for weight in self.before.values()) <= _FEW_WEIGHTS and self.trainer.step == self.step
         )
-        picture = self.plot().to_html(self.text()) if dials else html.Markup("")
+        picture = self.plot().to_html(self.text(), always_white=True) if dials else html.Markup("")
         return picture + html.folded_table(
             ["weights", "norm before", "norm of the change", "norm after", "change / weights"], cells
         )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Number of the folder's format; a newer one is refused with a sentence."""
 CONFIG, HISTORY, CHANGES, WEIGHTS = "config.yaml", "history.jsonl", "changes.jsonl", "model.safetensors"
-FACTS, STATE = "run.json", "state.json"
-NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE})
+FACTS, STATE, CHECKPOINTS, LOCK = "run.json", "state.json", "checkpoints", ".lock"
+NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE, CHECKPOINTS})
 
 _ROW = "{" + ", ".join(f'"{name}": %r' for name in COLUMNS) + "}\n"
 _ODD = ("nan", "inf", "(")

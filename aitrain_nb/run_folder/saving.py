@@ -8,16 +8,30 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
-from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, HISTORY, STATE, WEIGHTS, replace_file, replace_text
+from aitrain_nb.run_folder.checkpoints import drop_after, write_checkpoint
+from aitrain_nb.run_folder.files import (
+    CHANGES,
+    CONFIG,
+    FACTS,
+    HISTORY,
+    LOCK,
+    STATE,
+    WEIGHTS,
+    plain,
+    replace_file,
+    replace_text,
+)
 from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from filelock import FileLock
 
     from aitrain_nb.trainer import Trainer
 
@@ -43,6 +57,10 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
     with said(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_history(trainer, folder)
+        if trainer.step and trainer.config.save_every != 0 and not trainer.is_loaded:
+            write_checkpoint(folder, trainer.training_state(), 1, anew=True)
+        else:
+            drop_after(folder, -1)
         write_result(trainer, folder)
         RunState.of(trainer, ending.state, time.time(), ending).write(folder)
     return folder
@@ -64,14 +82,19 @@ def write_result(trainer: Trainer, folder: Path) -> None:
     from safetensors.torch import save_model
 
     ending = trainer.ending
-    facts = {
-        "format": files.FORMAT, "step": trainer.step, "kept": ending.kept if ending else "the last weights",
-        "ending": ending._asdict() if ending else None,
-        "labels": list(trainer.data.label_names), "fingerprint": trainer.fingerprint(), "data": data_fingerprint(trainer),
-    }  # fmt: skip
-    replace_text(folder / CONFIG, trainer.config.to_yaml())
     replace_file(folder / WEIGHTS, lambda path: save_model(trainer.model, str(path)))
-    replace_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    result = {
+        "step": trainer.step, "kept": ending.kept if ending else "the last weights", "ending": plain(ending._asdict()) if ending else None,
+        "fingerprint": trainer.fingerprint(),
+    }  # fmt: skip
+    write_beginning(trainer, folder, result)
+
+
+def write_beginning(trainer: Trainer, folder: Path, result: dict[str, Any] | None = None) -> None:
+    """Put the config, and what a later reader must find again, into the folder; raises OSError where that fails."""
+    replace_text(folder / CONFIG, trainer.config.to_yaml())
+    facts = {"format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data_fingerprint(trainer)}
+    replace_text(folder / FACTS, json.dumps(facts | (result or {}), indent=1) + "\n")
 
 
 @contextmanager
@@ -106,6 +129,30 @@ def check_folder(folder: Path, *, overwrite: bool, run: str = "") -> None:
         raise DataError(
             f"Can't write the run to {str(folder)!r}.", f"{parent.name!r} can't be written to.", "Name another folder."
         )
+
+
+def locked(folder: Path) -> FileLock | None:
+    """A lock on a run's folder that the system takes back when the process ends, however it ends.
+
+    Returns:
+        The lock, or None where this file system has none.
+
+    Raises:
+        DataError: somebody else writes there.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DataError(
+            f"Another run is being written to {folder.name!r}.", "Two writers would spoil each other's files.",
+            "Name another folder, or wait for its end.",
+        ) from None  # fmt: skip
+    except (OSError, NotImplementedError):
+        return None
+    return lock
 
 
 def _check_other_run(folder: Path, *, overwrite: bool, run: str) -> None:

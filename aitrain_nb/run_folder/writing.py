@@ -7,13 +7,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.records import Evaluation
+from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
-from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.checkpoints import checkpoints, drop_after, size_bytes, write_checkpoint
+from aitrain_nb.run_folder.files import CHANGES, FACTS, HISTORY, WEIGHTS
 from aitrain_nb.run_folder.state import RunState, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from filelock import FileLock
 
     from aitrain_nb.records import Ending
     from aitrain_nb.trainer import Trainer
@@ -38,6 +41,9 @@ class RunWriter:
         folder: where to; the folder that this run was written to before is gone on with.
         overwrite: another run that lies there may be lost.
 
+    Attributes:
+        saved_step: the step of the newest checkpoint that was written or tried; 0 before the first.
+
     Raises:
         DataError: the folder can't be written, holds another run or something else, or another process writes to it.
     """
@@ -48,8 +54,11 @@ class RunWriter:
         self._began = 0.0  # seconds since 1970; 0 before it begins
         self._due = self._beat_due = math.inf
         self._rows = self._last_step = self._changes = self._cuts = 0
+        self.saved_step = 0
+        self._has_failed = False  # the newest checkpoint
         self._is_whole = False  # what the folder holds is what these four say
         self._word = "running"
+        self._lock: FileLock | None = None
         self._waiting_before: Callable[..., None] | None = None
 
     def begin(self) -> None:
@@ -57,13 +66,17 @@ class RunWriter:
         trainer, folder = self._trainer, self._folder
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            self._lock = saving.locked(folder)
             before = read_state(folder)
             if before is None or before.run != trainer.run_id:
                 for name in (FACTS, WEIGHTS):
                     (folder / name).unlink(missing_ok=True)
+                drop_after(folder, -1)
+            drop_after(folder, trainer.step)
+            self.saved_step = max((place.step for place in checkpoints(folder)), default=0)
             self._began = time.time()
             RunState.of(trainer, self._word, self._began).write(folder)
-            files.replace_text(folder / CONFIG, trainer.config.to_yaml())
+            saving.write_beginning(trainer, folder)
             self._write_all()
         self._due = self._beat_due = time.monotonic()
         self._waiting_before, trainer.control.while_waiting = trainer.control.while_waiting, self._wait
@@ -75,16 +88,45 @@ class RunWriter:
         if time.monotonic() >= self._due:
             self._write(record.step)
 
+    def save(self) -> Saved:
+        """Write a checkpoint of the state as it is, after the rows that lead to it; what fails is said and tried again at the next one."""
+        trainer, began = self._trainer, time.monotonic()
+        trouble = ""
+        try:
+            self._save()
+        except OSError as error:
+            trouble = error.strerror or str(error)
+        self.saved_step, self._has_failed = trainer.step, bool(trouble)
+        return Saved(
+            trainer.step, trainer.order.epochs_completed, size_bytes(self._folder), time.monotonic() - began, trouble
+        )
+
+    def _save(self) -> None:
+        self._write_rows(math.inf)
+        write_checkpoint(self._folder, self._trainer.training_state(), self._trainer.config.keep_checkpoints)
+
     def end(self, ending: Ending) -> None:
         """Write the rest; raises DataError where that fails."""
-        if not self._began:
-            return
+        try:
+            if self._began:
+                self._end(ending)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _end(self, ending: Ending) -> None:
         trainer, folder = self._trainer, self._folder
         if trainer.control.while_waiting == self._wait:
             trainer.control.while_waiting = self._waiting_before
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._write_rows(math.inf)
+            if (
+                trainer.config.save_every != 0
+                and trainer.step
+                and (self._has_failed or self.saved_step != trainer.step)
+            ):
+                self._save()
             saving.write_result(trainer, folder)
             RunState.of(trainer, ending.state, self._began, ending).write(folder)
 

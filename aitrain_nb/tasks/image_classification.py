@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from aitrain_nb.figures import Picture
     from aitrain_nb.records import Batch
 
+_MOST_BYTES = 56_000
+"""Of the pictures in the view of a batch: a third more as text in the page."""
+
 
 class ImageClassification(Task):
     """One of C classes for a picture [Cin, h, w]; cross-entropy in nats."""
@@ -205,10 +208,11 @@ class ImageClassification(Task):
     def batch_view(self, batch: Batch) -> html.Markup:
         """The pictures, and the first one as numbers where it is small."""
         raw = batch.raw.get("image")
-        parts = [self.batch_picture(batch).to_html(batch.text())]
+        most = _MOST_BYTES // (2 if _is_augmented(batch) else 1)
+        parts = [self.batch_picture(batch).to_html(batch.text(), most_bytes=most)]
         if raw is not None and _is_augmented(batch):
             before = plots.images(raw[:24].float().numpy(), batch.targets[:24])
-            shown = before.to_html("The same pictures before they were changed.")
+            shown = before.to_html("The same pictures before they were changed.", most_bytes=most)
             parts.append(html.details("the same pictures before they were changed at random", shown))
         if raw is not None and max(raw.shape[-2:]) <= 16:
             caption = f"the first picture as the numbers it is made of: a {batch.targets[0]}"

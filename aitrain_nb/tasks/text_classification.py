@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from aitrain_nb import html, numerals, plots
+from aitrain_nb import chips, html, numerals, plots
 from aitrain_nb.data import Dataset, check_two_classes, checked_labels
 from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.lettering import shortened
 from aitrain_nb.models import texts as text_models
 from aitrain_nb.models.pretrained import PACKAGED, find_pretrained
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.records.base import Check, Fact
 from aitrain_nb.tasks.base import Task, label_numbers, own_texts
-from aitrain_nb.tokenizing import chips, load_tokenizer, train_tokenizer
+from aitrain_nb.tokenizing import load_tokenizer, shown_tokens, train_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LONGEST = 512
 """Positions of a small encoder, and the most tokens of a text where nothing else is said."""
+_MOST_CHIPS = 60
+"""Tokens that are shown of a text."""
 
 
 class TextClassification(Task):
@@ -185,7 +188,7 @@ class TextClassification(Task):
     def batch_picture(self, batch: Batch) -> Picture:
         """How many tokens each text has; what is left of each row is padding."""
         lengths = batch.inputs["attention_mask"].sum(-1).tolist()
-        names = [f"{i}: {_short(text, 24)}" for i, text in enumerate(batch.raw["text"])]
+        names = [f"{i}: {shortened(text, 24)}" for i, text in enumerate(batch.raw["text"])]
         return plots.bars(names[:16], lengths[:16], f"Tokens of each text, padded to {max(lengths)}", "tokens")
 
     def batch_brief(self, batch: Batch) -> str:
@@ -213,12 +216,22 @@ class TextClassification(Task):
         )
 
     def batch_view(self, batch: Batch) -> html.Markup:
-        """The first three texts as tokens with their numbers."""
-        parts, ids = [], batch.inputs["input_ids"][:3].tolist()
-        for i, text in enumerate(batch.raw["text"][:3]):
-            caption = f"{batch.targets[i]}: {_short(text, 160)}"
-            parts.append(html.tokens(chips(batch.trainer.processor, ids[i][:60]), caption))
-        return html.join(parts)
+        """The first three texts as tokens, each with its number and the letters it was cut from."""
+        trainer = batch.trainer
+        ids, mask = (batch.inputs[name][:3].tolist() for name in ("input_ids", "attention_mask"))
+        first = {name: list(column[:3]) for name, column in batch.raw.items()}
+        spans = _spans(trainer.processor, first, self._limit(trainer.processor, trainer.config))
+        parts = []
+        for i, text in enumerate(first["text"]):
+            tokens = shown_tokens(trainer.processor, ids[i], spans[i] if spans else None)
+            shown, real = (
+                [token for place, token in enumerate(tokens) if place < _MOST_CHIPS or not mask[i][place]],
+                sum(mask[i]),
+            )
+            more = f" (the first {_MOST_CHIPS} of {real:,} tokens)" if real > _MOST_CHIPS else ""
+            parts.append(chips.row(shown, f"{shortened(batch.targets[i], 40)}: {shortened(text, 160)}{more}"))
+        said = "Under each token its number, and from which to before which letter of the text it was cut."
+        return html.join([*parts, html.element("div", said, style="opacity:0.85;font-size:90%")] if spans else parts)
 
     def batch_checks(self, batch: Batch) -> Iterator[Check]:
         """Ids are those of the raw texts, lie in the vocabulary, and the mask hides exactly the padding."""
@@ -272,8 +285,15 @@ def _encode(processor: Any, columns: dict[str, Any], limit: int | None) -> dict[
     return {name: encoded[name] for name in names if name in encoded}
 
 
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+def _spans(processor: Any, columns: dict[str, Any], limit: int) -> list[list[tuple[int, int]]]:
+    """From which to before which letter of its text each token was cut; nothing where the tokenizer doesn't know."""
+    if not getattr(processor, "is_fast", False):
+        return []
+    encoded = processor(
+        columns["text"], columns.get("text_pair"), truncation=True, max_length=limit, return_offsets_mapping=True, verbose=False
+    )  # fmt: skip
+    spans: list[list[tuple[int, int]]] = encoded["offset_mapping"]
+    return spans
 
 
 TASK = TextClassification()

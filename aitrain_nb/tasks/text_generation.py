@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from aitrain_nb import html, numerals, plots
+from aitrain_nb import chips, numerals, plots
 from aitrain_nb.data import Dataset
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.models import texts as text_models
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor, nn
 
+    from aitrain_nb import html
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Splits
     from aitrain_nb.figures import Picture
     from aitrain_nb.records import Batch
 
+_MOST_CHIPS = 32
+"""Positions that are shown of a block."""
 _BETWEEN = "\n\n"
 """Stands between two documents where the tokenizer has no end mark."""
 CONTEXT, SMALL_CONTEXT = 128, 64
@@ -218,17 +221,15 @@ class TextGeneration(Task):
         )
 
     def batch_view(self, batch: Batch) -> html.Markup:
-        """The first block: input above, target below, one token apart."""
-        names, length = batch.trainer.class_names, 24
-        ids, labels = (batch.inputs[name][0, :length].tolist() for name in ("input_ids", "labels"))
-        return html.join(
-            [
-                html.tokens([(names[i], i, "word") for i in ids], f"goes in (the first {length} tokens of the first block)"),
-                html.tokens(
-                    [(names[i], i, "word") if i >= 0 else ("", i, "padding") for i in labels], "should come out, one token ahead"
-                ),
-            ]
-        )  # fmt: skip
+        """The beginning of the first block: what goes in above what should come out, which is one token ahead."""
+        names = batch.trainer.class_names
+        ids, labels = (batch.inputs[name][0, :_MOST_CHIPS].tolist() for name in ("input_ids", "labels"))
+        caption = (
+            f"Above what goes in, below what should come out: the next token. The first {len(ids)} positions of the first block, "
+            "each token with its number."
+        )
+        targets = [chips.Token(names[label], label) if label >= 0 else None for label in labels]
+        return chips.shifted([chips.Token(names[i], i) for i in ids], targets, caption)
 
     def batch_checks(self, batch: Batch) -> Iterator[Check]:
         """Target t is input t + 1; ids lie in the vocabulary; decoding and encoding again gives the same ids."""

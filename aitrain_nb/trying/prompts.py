@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb.engine.generating import pieces
 from aitrain_nb.tasks.text_generation import visible
-from aitrain_nb.tokenizing import chips
+from aitrain_nb.tokenizing import shown_tokens
 from aitrain_nb.trying.answers import Answer, Written, untrained
 from aitrain_nb.trying.texts import chips_text, cut_letters, shown_chips, unknown_note
 
@@ -63,7 +63,7 @@ class Writing(NamedTuple):
         ids = tokenizer(self.prompt, add_special_tokens=False, verbose=False)["input_ids"]
         own = task.own_examples(self.prompt, None, trainer.data)
         seen = task.prepare_own(own, trainer.data, tokenizer, trainer.config).columns["input_ids"].shape[1]
-        tokens = [(visible(text), number, kind) for text, number, kind in chips(tokenizer, ids[-seen:])]
+        tokens = [token._replace(text=visible(token.text)) for token in shown_tokens(tokenizer, ids[-seen:])]
         cut = [f"The prompt has {len(ids):,} tokens; the model sees the last {seen:,}."] if seen < len(ids) else []
         notes = (*cut, *unknown_note(tokens), *untrained(trainer))
         return Answer(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb import html
+from aitrain_nb import chips, html
 from aitrain_nb.errors import DataError
-from aitrain_nb.tokenizing import chips
+from aitrain_nb.tokenizing import shown_tokens
 from aitrain_nb.trying.answers import Answer, classes_of, untrained
 
 if TYPE_CHECKING:
+    from aitrain_nb.chips import Token
     from aitrain_nb.trainer import Trainer
 
 MOST_LETTERS = 20_000
@@ -56,35 +57,35 @@ def cut_letters(texts: list[str]) -> tuple[list[str], list[str]]:
     return [text[:MOST_LETTERS] for text in texts], [note] if longest > MOST_LETTERS else []
 
 
-def shown_chips(tokens: list[tuple[str, int, str]]) -> html.Markup:
+def shown_chips(tokens: list[Token]) -> html.Markup:
     """Tokens with their numbers, the first of many."""
     if not tokens:
         return html.Markup("")
     more = f", the first {MOST_CHIPS}" if len(tokens) > MOST_CHIPS else ""
     caption = f"as the model sees it: {len(tokens):,} token{'' if len(tokens) == 1 else 's'} with their numbers{more}"
-    return html.element("div", html.tokens(tokens[:MOST_CHIPS], caption), style="max-width:720px")
+    return html.element("div", chips.row(tokens[:MOST_CHIPS], caption), style="max-width:720px")
 
 
-def chips_text(tokens: list[tuple[str, int, str]]) -> str:
+def chips_text(tokens: list[Token]) -> str:
     """The same in words."""
-    listed = " ".join(f"{text}({number})" for text, number, _ in tokens[:MOST_CHIPS])
+    listed = " ".join(f"{token.text}({token.number})" for token in tokens[:MOST_CHIPS])
     return f"{len(tokens):,} tokens: {listed}{' …' if len(tokens) > MOST_CHIPS else ''}" if tokens else ""
 
 
-def unknown_note(tokens: list[tuple[str, int, str]]) -> list[str]:
+def unknown_note(tokens: list[Token]) -> list[str]:
     """A sentence where tokens are not in the vocabulary."""
-    unknown = sum(kind == "unknown" for _, _, kind in tokens)
+    unknown = sum(token.kind == "unknown" for token in tokens)
     return [f"{unknown:,} token{' is' if unknown == 1 else 's are'} not in the model's vocabulary."] if unknown else []
 
 
-def _tokens(trainer: Trainer, example: Any) -> tuple[list[tuple[str, int, str]], list[str]]:
+def _tokens(trainer: Trainer, example: Any) -> tuple[list[Token], list[str]]:
     """Text, number and kind of each token the model sees, and what to know: how much was cut, what is unknown."""
     task, tokenizer = trainer.task, trainer.processor
     own = task.own_examples([example], None, trainer.data)
     ids = task.prepare_own(own, trainer.data, tokenizer, trainer.config).columns.get("input_ids")
     if ids is None or not hasattr(tokenizer, "convert_ids_to_tokens"):
         return [], []
-    tokens, notes = chips(tokenizer, list(ids[0])), []
+    tokens, notes = shown_tokens(tokenizer, list(ids[0])), []
     pair = (example,) if isinstance(example, str) else example
     whole = len(tokenizer(*pair, verbose=False)["input_ids"])
     if whole > len(tokens):

@@ -2,5 +2,7 @@
 
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.range_test import find_learning_rate
+from aitrain_nb.tuning.sweeping import sweep
+from aitrain_nb.tuning.swept import Sweep
 
-__all__ = ["RateFinding", "find_learning_rate"]
+__all__ = ["RateFinding", "Sweep", "find_learning_rate", "sweep"]

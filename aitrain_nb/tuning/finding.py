@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.figures import Picture
 
-RECOMMENDED = "valley"
+RECOMMENDED = "minimum/10"
 """The rule that comes nearest to the best rate of a grid, by measurement (`tests/benchmarks/rate_finder.py`)."""
 _MEANS = {
     "valley": "half way down the longest valley",
     "slide": "just before the loss bends upwards",
-    "minimum": "a tenth of the rate with the lowest loss",
+    "minimum/10": "a tenth of the rate with the lowest loss",
     "steepest": "where the loss fell fastest",
 }
 _ENDS = {
@@ -62,14 +62,8 @@ class RateFinding:
 
     @cached_property
     def suggestions(self) -> dict[str, float]:
-        """Rule -> learning rate, with two digits; a rule that the curve says nothing to is left out."""
-        losses = np.array(self.smoothed)
-        finite = np.isfinite(losses)
-        rates, losses = np.array(self.learning_rates)[finite], losses[finite]
-        if len(losses) < rules.FEWEST_STEPS or losses.min() >= losses[0]:
-            return {}
-        found = {name: rule(rates, losses) for name, rule in rules.RULES.items()}
-        return {name: float(f"{rate:.2g}") for name, rate in found.items() if rate is not None}
+        """Rule -> learning rate, with two digits; a rule to which the curve says nothing is left out."""
+        return rules.suggestions(self.learning_rates, self.smoothed)
 
     @property
     def recommended(self) -> str | None:
@@ -86,7 +80,7 @@ class RateFinding:
         """Fields of a config that follow the recommendation; empty where there is none."""
         return {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
 
-    def apply(self, config: TrainConfig | None = None, rule: str | None = None) -> TrainConfig:
+    def apply(self, config: TrainConfig | None = None, *, rule: str | None = None) -> TrainConfig:
         """A config with the suggested rate.
 
         Args:

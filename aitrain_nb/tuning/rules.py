@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FEWEST_STEPS = 20
 """Without which there is no curve."""
-SMOOTHING = 0.9
+SMOOTHING = 0.7
 """Weight of what came before in the moving average that the rules look at."""
 _SLIDE_WIDTH, _SLIDE_BEND = 15, 0.005
 
@@ -49,7 +49,11 @@ def minimum(rates: Losses, losses: Losses) -> float | None:
 
 
 def steepest(rates: Losses, losses: Losses) -> float | None:
-    """The rate at which the loss fell fastest over the logarithm of the rate."""
+    """The rate at which the loss fell fastest over the logarithm of the rate, on its way to the lowest."""
+    end = int(losses.argmin()) + 1
+    rates, losses = rates[:end], losses[:end]
+    if end < 3:
+        return None
     slopes = np.diff(losses) / np.diff(np.log(rates))
     place = int(slopes.argmin())
     return float(rates[place]) if slopes[place] < 0 else None
@@ -80,7 +84,28 @@ def slide(rates: Losses, losses: Losses) -> float | None:
     return float(rates[found])
 
 
+def suggestions(rates: Sequence[float], smoothed: Sequence[float]) -> dict[str, float]:
+    """Rule -> learning rate with two digits; a rule to which the curve says nothing is left out.
+
+    Args:
+        rates: of each step, rising.
+        smoothed: losses, nats. The first tenth, where the average has yet to settle, and the last two, where it
+            explodes, are not looked at.
+    """
+    losses = np.array(smoothed)
+    finite = np.isfinite(losses)
+    tried, losses = np.array(rates)[finite], losses[finite]
+    if len(losses) < FEWEST_STEPS:
+        return {}
+    first = max(1, len(losses) // 10)
+    tried, losses = tried[first:-2], losses[first:-2]
+    if losses.argmin() == 0:
+        return {}
+    found = {name: rule(tried, losses) for name, rule in RULES.items()}
+    return {name: float(f"{rate:.2g}") for name, rate in found.items() if rate is not None}
+
+
 RULES: dict[str, Callable[[Losses, Losses], float | None]] = {
-    "valley": valley, "slide": slide, "minimum": minimum, "steepest": steepest,
+    "valley": valley, "slide": slide, "minimum/10": minimum, "steepest": steepest,
 }  # fmt: skip
 """Name -> rule."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aitrain_nb.diagnosis import Finding, Findings
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
+    from aitrain_nb.tuning import RateFinding, Sweep
 
 _BUSY = {"waiting", "training"}
 _NOT_HERE = "Nothing here can start it. In a cell: history = form.train()"
@@ -106,11 +107,11 @@ class ConfigForm(Placed, ValueWidget):
         """Fill the form in from a YAML file or the folder of a run; raises ConfigError or DataError where that can't be."""
         self.config = form_fields.read_config(place)
 
-    def apply(self, findings: Findings | Finding) -> None:
-        """Enter what a diagnosis suggests; raises ConfigError or DataError where that run can't be.
+    def apply(self, findings: Findings | Finding | RateFinding | Sweep) -> None:
+        """Enter what a diagnosis, a range test or a sweep suggests; raises ConfigError or DataError where that run can't be.
 
         Args:
-            findings: of `ai.diagnose`, or one of them: the fields of its `fix` are changed.
+            findings: of `ai.diagnose`, or one of them, of `ai.find_learning_rate` or `ai.sweep`: the fields of its `fix` are changed.
         """
         self.config = self.value.replace(**findings.fix)
 

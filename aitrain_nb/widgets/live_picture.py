@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,9 @@ class LivePicture:
             return
         began = time.perf_counter()
         try:
-            bundle = _picture_bundle(self._plot(self._history))
+            figure = self._plot(self._history)
+            bundle = _picture_bundle(figure)
+            _let_go(figure)
         except Exception as error:  # noqa: BLE001  the person's own code, and the run must not end for a picture
             self._is_broken = True
             name = getattr(self._plot, "__name__", "this plot")
@@ -68,6 +71,13 @@ class LivePicture:
             began if self._was_drawn else ended, ended
         )  # the first one also loads matplotlib and its fonts
         self._was_drawn = True
+
+
+def _let_go(figure: Any) -> None:
+    """Close a figure that the person made with pyplot: it would keep every drawing, and a notebook would show them all once more."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None and hasattr(figure, "number"):
+        pyplot.close(figure)
 
 
 def _picture_bundle(figure: Any) -> dict[str, str]:

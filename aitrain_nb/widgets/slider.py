@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import traitlets
@@ -87,6 +88,20 @@ class Slider(Placed, ValueWidget):
     def _between(self, proposal: Any) -> float:
         return _checked(proposal["value"], self.min, self.max, self.step)
 
+    @property
+    def code(self) -> str:
+        """Code that makes a slider that stands where this one stands."""
+        options = [
+            ("min", self.min),
+            ("max", self.max),
+            ("step", self.step),
+            ("log", self.log),
+            ("unit", self.unit),
+            ("help", self.help),
+        ]
+        given = "".join(f", {name}={value!r}" for name, value in options if value)
+        return f"ai.Slider({self.value!r}, {self.label!r}{given})"
+
     def twin(self) -> html.Markup:
         """Where it stands, in words."""
         return html.element("span", self.text())
@@ -100,9 +115,10 @@ class Slider(Placed, ValueWidget):
 
 def _checked(value: Any, low: float, high: float, step: float) -> float:
     """The number; a whole one where the slider goes in whole steps."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
-        whole = step > 0 and float(step).is_integer() and float(low).is_integer() and float(value).is_integer()
-        return int(value) if whole else float(value)
+    is_number = isinstance(value, Real) and not isinstance(value, bool)  # numpy's numbers too
+    if is_number and low <= (number := float(value)) <= high:
+        whole = step > 0 and float(step).is_integer() and float(low).is_integer() and number.is_integer()
+        return int(number) if whole else number
     raise ConfigError(
         f"A slider can't stand at {value!r}.", f"It goes from {low:g} to {high:g}.", "Name a number in between."
     )

@@ -188,9 +188,12 @@ class Book:
         self.page.locator('[data-command="notebook:interrupt-kernel"]').first.click()
 
     def save(self):
+        """Save the notebook, and wait until the file is written."""
+        before = self.path.stat().st_mtime_ns
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
-        self.page.wait_for_timeout(1200)
+        self.until(lambda: self.path.stat().st_mtime_ns != before)
+        self.page.wait_for_timeout(200)
 
     def shot(self, name, place=None):
         if SHOTS:

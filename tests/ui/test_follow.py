@@ -5,7 +5,7 @@ import sys
 
 PROCESS = """
 import sys, aitrain_nb as ai
-trainer = ai.prepare(model="mlp", epochs=8, threads=1, learning_rate=0.01)
+trainer = ai.prepare(model="mlp", epochs=int(sys.argv[3]), threads=1, learning_rate=0.01)
 trainer.fit("none", pace=float(sys.argv[2]), output_dir=sys.argv[1])
 """
 
@@ -18,7 +18,7 @@ def test_another_process_is_watched(open_book, tmp_path):
     book.run(0)
     book.until(lambda: "waiting: the folder 'mine' isn't there yet" in book.output(0).inner_text(), 60)
     book.shot("follow_waiting")
-    process = subprocess.Popen([sys.executable, "-c", PROCESS, str(folder), "40"])
+    process = subprocess.Popen([sys.executable, "-c", PROCESS, str(folder), "40", "80"])
     try:
         panel = book.panel(0)
         panel.wait_for(timeout=60_000)
@@ -48,7 +48,7 @@ def test_another_process_is_watched(open_book, tmp_path):
         process.kill()
         process.wait()
     again = subprocess.Popen(
-        [sys.executable, "-c", PROCESS.replace("output_dir", "overwrite=True, output_dir"), str(folder), "0"]
+        [sys.executable, "-c", PROCESS.replace("output_dir", "overwrite=True, output_dir"), str(folder), "0", "8"]
     )
     assert again.wait(60) == 0
     said = book.do(0)

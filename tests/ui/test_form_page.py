@@ -37,6 +37,7 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     size.focus()
     for _ in range(3):
         book.page.keyboard.press("ArrowRight")
+    assert book.focused(form) == "Batch size", "the notebook takes no arrow key of a slider"
     book.until(lambda: fact(form, "steps in all") != "90")
     box = form.locator('[data-field="learning_rate"] input[type=range]').bounding_box()
     book.page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)

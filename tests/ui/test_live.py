@@ -292,6 +292,8 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     keys.press("Tab")
     assert focused() == "stop"
     keys.press("Tab")
+    assert focused() == "look"
+    keys.press("Tab")
     keys.press("PageUp")
     raised = float(rate.get_attribute("aria-valuetext"))
     assert raised > 0.003

@@ -30,6 +30,7 @@ function makeBoxes() {
   const view = Object.assign(document.createElement("div"), { className: "aitrain-view" });
   view.id = `aitrain-view-${Math.random().toString(36).slice(2)}`;
   view.setAttribute("role", "region");
+  view.tabIndex = 0; // where it is wider than the page, arrow keys move it
   element.append(list, view);
   let made = [];
   let boxes = [];

@@ -1,0 +1,204 @@
+"""Every view of the package with hostile texts, labels and file names: nothing of them becomes an element or an attribute."""
+
+import importlib
+import inspect
+import pkgutil
+import unicodedata
+
+import pandas as pd
+import pytest
+import torch
+
+import aitrain_nb as ai
+from aitrain_nb import html
+from aitrain_nb.diagnosis.finding import Evidence, Finding
+from aitrain_nb.diagnosis.findings import Findings
+from aitrain_nb.records import Ending, Record
+from aitrain_nb.stories import Story
+from aitrain_nb.tuning.finding import RateFinding
+from aitrain_nb.widgets.panel import Panel
+from aitrain_nb.widgets.placed import Placed
+from aitrain_nb.widgets.stepper import Stepper
+from aitrain_nb.widgets.twin import static_twin
+from tests.test_html import Page
+
+HOSTILE = [
+    "<script>evil=1</script>",
+    "<img src=x onerror=evil()>",
+    '"><b id=evil onclick=evil()>',
+    "'><i style='background:url(evil)'>",
+    "</td></tr></table></div><svg onload=evil()>",
+    "&lt;evil&gt; &#60;u&#62;",
+    "\u202eevil\u2066 right to left",
+    "evil\x00 nul \x1b[31m",
+    "\u0301\u20dd\u0489 marks alone",
+    "verylong" * 300,
+]
+TAGS = {
+    "b", "br", "caption", "code", "details", "div", "figcaption", "figure", "img", "li", "ol", "p", "pre", "span", "style", "summary",
+    "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
+}  # fmt: skip
+ATTRIBUTES = {"style", "scope", "src", "alt", "width", "class", "open", "data-aitrain-place"}
+MOST_BYTES = 100_000
+
+
+def five(trainer):
+    """The records of a step, and an evaluation after it."""
+    batch = trainer.tokenize()
+    forward = trainer.forward(batch)
+    loss = trainer.loss(forward)
+    gradients = trainer.backward(loss)
+    found = [batch, forward, loss, gradients, trainer.update(gradients), trainer.evaluate()]
+    stepper = Stepper(trainer)
+    return [*found, stepper, trainer.history, found[-1].plot_worst(3), *(record.plot() for record in found)]
+
+
+def rows():
+    return pd.DataFrame(
+        {"text": [f"{HOSTILE[i % 10]} number {i}" for i in range(80)], "label": [f"{HOSTILE[i % 10]} é" for i in range(80)]}
+    )  # fmt: skip
+
+
+def of_texts(folder):
+    del folder
+    trainer = ai.prepare(data=rows(), vocabulary_size=300, max_steps=4, batch_size=8)
+    playground = ai.Playground(trainer)
+    asked = [playground.ask(text) for text in HOSTILE]
+    form = ai.ConfigForm(rows(), vocabulary_size=300)
+    form._hear(None, {"type": "set", "name": "model", "value": HOSTILE[1]}, [])
+    return [*five(trainer), trainer.data.guess, playground, *asked, form, form.preview]
+
+
+def of_images(folder):
+    from PIL import Image
+
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 17, (60, 1, 8, 8), generator=generator)
+    data = ai.Dataset({"image": images, "label": torch.arange(60) % 10}, HOSTILE)
+    trainer = ai.prepare(data=data.split(0.2, name=HOSTILE[1]), model="mlp", max_steps=4, batch_size=16)
+    named = folder / '"><img src=x onerror=evil()>\u202e.png'
+    Image.new("L", (8, 8), 128).save(named)
+    playground = ai.Playground(trainer, named)
+    wish = {"type": "file", "name": HOSTILE[1], "bytes": b"no picture"}
+    playground.take(wish)
+    return [*five(trainer), playground, playground.value]
+
+
+def of_prompts(folder):
+    del folder
+    frame = pd.DataFrame({"text": rows()["text"]})
+    trainer = ai.prepare(
+        data=frame, task="text-generation", model="small-gpt", max_length=16, max_steps=4, batch_size=8
+    )
+    playground = ai.Playground(trainer)
+    return [*five(trainer), playground, *(playground.ask(text, tokens=5) for text in HOSTILE[:3])]
+
+
+def of_pairs(folder):
+    del folder
+    frame = rows().rename(columns={"text": "text_a"})
+    frame.insert(1, "text_b", list(reversed(frame["text_a"])))
+    return five(ai.prepare(data=frame, vocabulary_size=300, max_steps=4, batch_size=8))
+
+
+def of_files(folder):
+    named = folder / "<img src=x onerror=evil()>.csv"
+    rows().replace("\x00", "", regex=True).to_csv(named, index=False)  # a file of texts that holds a NUL isn't read
+    found = ai.quick_look(named, seconds=5)
+    return [found, found.plot(), ai.prepare(data=named, vocabulary_size=300, max_steps=2).data.guess]
+
+
+def of_the_run(folder):
+    del folder
+    trainer = ai.prepare(data="digits", model="mlp", max_steps=2)
+    trainer.fit("none")
+    ending = Ending("failed", HOSTILE[1], 2, 1.0, 2, 1.0)
+    panel = Panel({"steps": 2}, None, lambda: None)
+    panel.leave(html.Markup(static_twin(trainer.history, ending, notes=tuple(HOSTILE))["text/html"]))
+    slider = ai.Slider(0.5, HOSTILE[1], unit=HOSTILE[2], help=HOSTILE[0])
+    tried = RateFinding([0.1, 0.2], [2.0, 1.0], 2, 1.0, "", 0, trainer.config)
+    proof = Evidence(HOSTILE[0], HOSTILE[1], HOSTILE[2])
+    finding = Finding(
+        HOSTILE[0], HOSTILE[1], (proof,), "high", tuple(HOSTILE), HOSTILE[2], {"model": HOSTILE[3]}, HOSTILE[4], HOSTILE[5], HOSTILE[6],
+        tuple(HOSTILE[7:]),
+    )  # fmt: skip
+    findings = Findings(HOSTILE[1], [finding], looked_at=HOSTILE, missing={HOSTILE[0]: HOSTILE[1]})
+    return [panel, slider, trainer.history, tried, finding, findings, Story(*HOSTILE[:5]), trainer.history.story()]
+
+
+GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run)}
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """shown(group): its views, made once."""
+    made = {}
+
+    def views(group):
+        if group not in made:
+            made[group] = GROUPS[group](tmp_path_factory.mktemp("hostile"))
+        return made[group]
+
+    return views
+
+
+def page_and_text(view):
+    """What a notebook keeps of it."""
+    if isinstance(view, Placed):
+        bundle = view.bundle()
+        return bundle["text/html"], bundle["text/plain"]
+    return str(view._repr_html_()), repr(view)
+
+
+def check_inert(source):
+    page = Page(source.replace("<br>", "").replace("<wbr>", ""))
+    assert page.open == []
+    assert page.other == []
+    assert set(page.tags) <= TAGS
+    assert {name for name, _ in page.attributes} <= ATTRIBUTES
+    for name, value in page.attributes:
+        if name == "src":
+            assert value.startswith("data:image/png;base64,")
+        elif name != "alt":
+            assert "evil" not in (value or "")
+    hidden = {letter for letter in source if unicodedata.category(letter) in {"Cc", "Cf", "Cs"}} - {"\n", "\t"}
+    assert not hidden
+    return page
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_nothing_hostile_becomes_an_element_or_an_attribute(shown, group):
+    for view in shown(group):
+        page, text = page_and_text(view)
+        check_inert(page)
+        assert text.strip(), type(view)
+        if isinstance(view, Record):
+            assert len(page) < MOST_BYTES, f"{type(view).__name__}: {len(page):,} bytes"
+            assert "<style" not in page
+            assert "var(" not in page
+            assert not any(letter in text for letter in "\x00\x1b\u202e")
+
+
+def test_hostile_words_are_there_as_text(shown):
+    said = " ".join(check_inert(page_and_text(view)[0]).text for view in shown("of_texts"))
+    for text in HOSTILE[:6]:
+        assert text in said
+
+
+def classes_with_a_view():
+    """Every class of the package that a notebook shows as HTML."""
+    found = set()
+    for module in pkgutil.walk_packages(ai.__path__, "aitrain_nb."):
+        if module.name.endswith("__main__"):
+            continue
+        for one in vars(importlib.import_module(module.name)).values():
+            if inspect.isclass(one) and one.__module__.startswith("aitrain_nb"):
+                found |= {one} if hasattr(one, "_repr_html_") or issubclass(one, Placed) else set()
+    return found - {Record, Placed}
+
+
+def test_no_view_is_left_out(shown):
+    tried = {
+        one for group in GROUPS for view in shown(group) for one in type(view).__mro__
+    }  # a widget has a class of its own
+    assert classes_with_a_view() <= tried

@@ -1,0 +1,244 @@
+"""A run that was cut short goes on from its folder as if nothing had been: after a stop, after a kill, after a kill in mid-write."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import aitrain_nb as ai
+from aitrain_nb import cli
+from aitrain_nb.records import Saved
+from aitrain_nb.run_folder import checkpoints as files
+from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint, size_bytes
+
+DIGITS = {"data": "digits", "model": "small-cnn", "batch_size": 256, "epochs": 2, "learning_rate": 0.01}  # 12 steps
+TICKETS = {
+    "data": "tickets", "model": "small-encoder", "vocabulary_size": 300, "max_length": 12, "batch_size": 16, "max_steps": 6,
+    "evaluate_every": 3, "evaluation_examples": 32,
+}  # fmt: skip
+LANGUAGE = {
+    "data": "tickets", "task": "text-generation", "model": "small-gpt", "vocabulary_size": 300, "max_length": 16, "batch_size": 8,
+    "max_steps": 6, "evaluate_every": 3, "evaluation_examples": 8,
+}  # fmt: skip
+TASKS = pytest.mark.parametrize("fields", [DIGITS, TICKETS, LANGUAGE], ids=["images", "texts", "language"])
+
+
+def prepared(fields, **more):
+    return ai.prepare(**{"threads": 1, "log_every": 100} | fields | more)
+
+
+def told(trainer):
+    """What must be the same, to the last bit."""
+    columns = [name for name in trainer.history.frame().columns if name != "seconds"]
+    ending = trainer.ending
+    trainer.resume()
+    return trainer.fingerprint(), trainer.history.frame()[columns].to_csv(), ending
+
+
+def killed(act):
+    """Run in a child process that kills itself; whether it did."""
+    child = os.fork()
+    if not child:
+        with suppress(BaseException):
+            act()
+        os._exit(0)  # it came to the end alive
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_at(trainer, step, phase="update"):
+    def watch(record):
+        if getattr(record, "phase", "") == phase and record.step == step:
+            kill()
+
+    trainer.watchers.append(watch)
+
+
+@TASKS
+def test_stopped_at_any_step_and_gone_on_with_it_equals_a_run_without_a_stop(tmp_path, fields):
+    whole = prepared(fields)
+    whole.fit(display="none")
+    expected = told(whole)
+    for step in {1, min(whole.steps_per_epoch, 3), min(whole.steps_per_epoch, 3) + 1, whole.total_steps - 1}:
+        folder = tmp_path / str(step)
+        trainer = prepared(fields)
+        trainer.watchers.append(
+            lambda record, trainer=trainer, step=step: trainer.step == step and trainer.stop("enough")
+        )
+        trainer.fit(display="none", output_dir=folder)
+        loaded = ai.load_run(folder)
+        assert (loaded.step, loaded.ending, loaded.fingerprint()) == (step, trainer.ending, trainer.fingerprint())
+        loaded.fit(display="none", output_dir=folder)
+        assert told(loaded) == expected
+    assert told(ai.load_run(folder)) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@TASKS
+def test_killed_at_any_step_and_gone_on_with_it_equals_a_run_without_a_kill(tmp_path, fields):
+    whole = prepared(fields, save_every=2)
+    whole.fit(display="none")
+    expected = told(whole)
+    for step, phase in ((3, "update"), (4, "backward"), (whole.total_steps, "update")):
+        folder = tmp_path / f"{step} {phase}"
+        trainer = prepared(fields, save_every=2)
+        kill_at(trainer, step, phase)
+        assert killed(lambda trainer=trainer, folder=folder: trainer.fit(display="none", output_dir=folder))
+        loaded = ai.load_run(folder)
+        assert step - 3 <= loaded.step < step
+        assert "cut short" in str(loaded.ending)
+        loaded.fit(display="none", output_dir=folder)
+        assert told(loaded) == expected
+        steps = [row["step"] for row in ai.load_run(folder).history]
+        assert steps == list(range(1, whole.total_steps + 1))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.999, 1.0])
+def test_killed_while_a_checkpoint_is_written_the_one_before_is_used(tmp_path, share, monkeypatch):
+    whole = prepared(DIGITS, save_every=2)
+    whole.fit(display="none")
+    trainer, write = prepared(DIGITS, save_every=2), files._write
+
+    def cut(path, parts, facts):
+        write(path, parts, facts)
+        if path.name == "step-00000006.safetensors":
+            whole_file = path.read_bytes()
+            path.unlink()
+            path.with_name(f".{path.name}.draft").write_bytes(whole_file[: int(share * len(whole_file))])
+            kill()
+
+    monkeypatch.setattr(files, "_write", cut)
+    assert killed(lambda: trainer.fit(display="none", output_dir=tmp_path / "run"))
+    monkeypatch.undo()
+    loaded = ai.load_run(tmp_path / "run")
+    assert loaded.step == 4
+    loaded.fit(display="none", output_dir=tmp_path / "run")
+    assert told(loaded) == told(whole)
+    assert not list((tmp_path / "run").rglob(".*.draft"))
+
+
+def run_in(folder, **fields):
+    trainer = prepared(DIGITS, **fields)
+    trainer.fit(display="none", output_dir=folder)
+    return trainer
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:-9])]
+)
+def test_a_damaged_checkpoint_is_passed_over_and_said(tmp_path, spoil):
+    trainer = run_in(tmp_path / "run", save_every=5)
+    newest, before = checkpoints(tmp_path / "run")
+    spoil(newest.path)
+    loaded = ai.load_run(tmp_path / "run")
+    assert (newest.step, loaded.step) == (12, before.step)
+    assert any("step 12 was passed over" in note for note in loaded.notes)
+    loaded.fit(display="none")
+    assert told(loaded) == told(trainer)
+
+
+def test_checkpoints_come_when_the_config_says_and_old_ones_go(tmp_path):
+    told_of = []
+    trainer = prepared(DIGITS, save_every=5, keep_checkpoints=1)
+    trainer.watchers.append(lambda record: told_of.append(record) if isinstance(record, Saved) else None)
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert [saved.step for saved in told_of] == [5, 10, 12]
+    assert [place.step for place in checkpoints(tmp_path / "run")] == [12]
+    assert told_of[-1].size_bytes == size_bytes(tmp_path / "run")
+    assert "in all" in str(told_of[-1])
+    assert len(list((tmp_path / "run" / "checkpoints").iterdir())) == 2  # and the best weights
+
+
+def test_more_epochs_and_early_stopping_go_on_too(tmp_path):
+    fields = {"early_stopping": "patience", "early_stopping_patience": 2, "learning_rate": 0.3, "epochs": 3}
+    whole = prepared(DIGITS, **fields)
+    whole.fit(display="none")
+    whole.fit(display="none", epochs=9)
+    run_in(tmp_path / "run", **fields)
+    loaded = ai.load_run(tmp_path / "run")
+    loaded.fit(display="none", output_dir=tmp_path / "run", epochs=9)
+    assert told(loaded) == told(whole)
+
+
+def test_a_disk_that_fails_is_said_and_the_next_checkpoint_is_written(tmp_path, monkeypatch):
+    write, said = files._write, []
+
+    def full_once(path, parts, facts):
+        if "step-00000004" in path.name:
+            raise OSError(28, "No space left on device")
+        write(path, parts, facts)
+
+    monkeypatch.setattr(files, "_write", full_once)
+    trainer = prepared(DIGITS, save_every=4)
+    trainer.watchers.append(lambda record: said.append(str(record)) if isinstance(record, Saved) else None)
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert said[0] == "checkpoint of step 4 not written: No space left on device"
+    assert [place.step for place in checkpoints(tmp_path / "run")] == [12, 8]
+
+
+def test_two_writers_are_refused(tmp_path):
+    first, second = prepared(DIGITS), prepared(DIGITS)
+    errors = []
+
+    def intrude(record):
+        if getattr(record, "phase", "") == "update" and record.step == 3:
+            try:
+                second.fit(display="none", output_dir=tmp_path / "run", overwrite=True)
+            except ai.DataError as error:
+                errors.append(str(error))
+
+    first.watchers.append(intrude)
+    first.fit(display="none", output_dir=tmp_path / "run")
+    assert len(errors) == 1
+    assert "being written" in errors[0]
+    assert ai.load_run(tmp_path / "run").fingerprint() == first.fingerprint()
+    second.fit(display="none", output_dir=tmp_path / "run", overwrite=True)  # its end frees the folder
+
+
+def test_a_checkpoint_holds_every_tensor_as_it_was(tmp_path):
+    trainer = run_in(tmp_path / "run", keep="last")
+    state, now = read_checkpoint(checkpoints(tmp_path / "run")[0]), trainer.training_state()
+    for part in ("weights", "buffers"):
+        ours, theirs = getattr(now, part), getattr(state, part)
+        assert list(ours) == list(theirs)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert state.cursor == now.cursor
+    assert state.optimizer["param_groups"] == now.optimizer["param_groups"]
+    for number, values in now.optimizer["state"].items():
+        assert all(torch.equal(value, state.optimizer["state"][number][name]) for name, value in values.items())
+    assert all(torch.equal(a, b) for a, b in zip(state.random, now.random, strict=True))
+
+
+def test_other_data_are_refused(tmp_path):
+    run_in(tmp_path / "run")
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    (tmp_path / "run" / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))
+    with pytest.raises(ai.DataError, match="not those of the run"):
+        ai.load_run(tmp_path / "run")
+
+
+def test_another_model_is_refused(tmp_path):
+    run_in(tmp_path / "run")
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    (tmp_path / "run" / "config.yaml").write_text(config.replace("small-cnn", "mlp"))
+    with pytest.raises(ai.DataError, match="another model"):
+        ai.load_run(tmp_path / "run")
+
+
+def test_the_command_goes_on_in_the_same_folder(tmp_path):
+    trainer = run_in(tmp_path / "run", max_steps=5)
+    result = CliRunner().invoke(cli.app, ["resume", str(tmp_path / "run"), "--max-steps", "9"])
+    assert result.exit_code == 0, result.output
+    assert "goes on from step 5 of 5" in result.output
+    trainer.fit(display="none", max_steps=9)
+    assert told(ai.load_run(tmp_path / "run")) == told(trainer)
