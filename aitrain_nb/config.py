@@ -209,10 +209,10 @@ class TrainConfig(BaseModel):
         "What makes one evaluation better than another: a lower loss, or a higher score.",
         group="Length and evaluation",
     )
-    early_stopping: Literal["none", "patience"] = knob(
+    early_stopping: Literal["none", "patience", "detector"] = knob(
         "none",
         "Early stopping",
-        "Whether training ends when validation stops improving (see Best by).",
+        "Whether training ends when validation stops improving (patience, see Best by) or when it overfits (detector, by the losses).",
         group="Length and evaluation",
     )
     early_stopping_patience: int = knob(

@@ -8,8 +8,9 @@ that it has come back from before, and when the training loss didn't rise with i
 from __future__ import annotations
 
 import math
-from bisect import insort
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from aitrain_nb.smoothing import Smoothed, median
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +19,10 @@ Degree = Literal["none", "rising", "overfitting"]
 
 MATERIAL_RISE = 0.045
 """Rise of the validation loss above its lowest, as a share of it, that counts where many evaluations show it."""
-_MOST_BLOCKS = 48
-"""Evaluations are smoothed in blocks; at this many the blocks double in size."""
-_NOISE = 4.0
-"""How many standard errors a rise must have."""
-_STAYS = 0.8
-"""A verdict, once given, stays down to this score: it doesn't come and go with one noisy evaluation."""
+_STAYS = 0.65
+"""A verdict of a growing curve stays down to this score: it doesn't come and go with one noisy evaluation."""
+_ASKED_OFTEN = 1.75
+"""How much clearer of the noise a rise must be in a growing curve: who asks after each evaluation meets noise at its worst."""
 
 
 class Verdict(NamedTuple):
@@ -65,18 +64,16 @@ class OverfittingDetector:
     (True, 3, 4)
     """
 
+    verdict: Verdict
+    """What the evaluations so far say."""
+
     def __init__(self) -> None:
         self._count = 0
-        self._validation = _Smoothed()
+        self._validation = Smoothed()
         self._training: list[float] = []
         self._places: list[int] = []
         self._lowest = 0
-        self._verdict = _too_few(0)
-
-    @property
-    def verdict(self) -> Verdict:
-        """What the evaluations so far say."""
-        return self._verdict
+        self.verdict = _too_few(0)
 
     @staticmethod
     def check(training_losses: Sequence[float | None], validation_losses: Sequence[float | None]) -> Verdict:
@@ -90,14 +87,23 @@ class OverfittingDetector:
         detector, count, logged = OverfittingDetector(), len(validation_losses), len(training_losses)
         for number, validation_loss in enumerate(validation_losses, start=1):
             training_loss = training_losses[math.ceil(number * logged / count) - 1] if logged else None
-            detector.update(training_loss, validation_loss)
-        return detector.verdict
+            detector._add(training_loss, validation_loss)
+        return detector._judge(is_whole=True)
 
     def update(self, training_loss: float | None, validation_loss: float | None) -> Verdict:
-        """Take the two losses of one more evaluation; where one isn't finite or None it is passed over, but counted."""
+        """Take the two losses of one more evaluation; where one isn't finite or None it is passed over, but counted.
+
+        More is asked of a curve that grows than `check` asks of a whole one: a rise must be clearer of the noise, and last.
+        """
+        if self._add(training_loss, validation_loss):
+            self.verdict = self._judge(is_whole=False)
+        return self.verdict
+
+    def _add(self, training_loss: float | None, validation_loss: float | None) -> bool:
+        """Take two losses; whether there is something new to judge."""
         self._count += 1
         if validation_loss is None or not math.isfinite(validation_loss):
-            return self._verdict
+            return False
         known = training_loss is not None and math.isfinite(training_loss)
         if known and self._training and math.isnan(self._training[-1]):  # the first one that is known
             self._training = [float(training_loss)] * len(self._training)  # type: ignore[arg-type]
@@ -108,15 +114,16 @@ class OverfittingDetector:
         if not values or validation_loss < values[self._lowest]:
             self._lowest = len(values)
         self._validation.add(float(validation_loss))
-        self._verdict = _too_few(len(values)) if len(values) < 3 else self._judge()
-        return self._verdict
+        return True
 
-    def _judge(self) -> Verdict:
+    def _judge(self, *, is_whole: bool) -> Verdict:
         curve, count = self._validation, len(self._validation.values)
+        if count < 3:
+            return _too_few(count)
         low, turn = curve.low, max(self._lowest, curve.low_at)
         after = count - 1 - turn
-        window = max(1, min(after, curve.tail))
-        end = _median(curve.values[-window:])
+        window = curve.tail if count >= 8 else max(1, min(after, curve.tail))
+        end = median(curve.values[-window:])
         rise = end - low
         stays = max(window, curve.stays_above(low + rise / 2)) if rise > 0 else window
         clear = curve.noise(stays)
@@ -124,8 +131,11 @@ class OverfittingDetector:
         needed = max(clear, material, 1e-300)
         shared, memorises = self._training_since(window, end, rise)
         score = (rise - 2 * max(0.0, shared or 0.0)) / needed
-        limit = _STAYS if self._verdict.overfitting and count >= 8 else 1.0
-        is_sure = score > 2 or stays > count // 20 or self._verdict.overfitting
+        stood = self.verdict.overfitting and count >= 8
+        limit = _STAYS if stood else 1.0
+        lasts = score > 2 or stays > (count // 20 + (6 if count >= 16 else 0))
+        often = _ASKED_OFTEN * (1 + (8 / count if curve.size == 1 else 0))
+        is_sure = is_whole or stood or (lasts and (count < 6 or rise > often * clear))
         degree: Degree = "none"
         if score > limit and is_sure and memorises and after > 0:
             degree = "overfitting"
@@ -133,8 +143,10 @@ class OverfittingDetector:
             degree = "rising"
         onset = self._onset(turn, low + 0.25 * needed) if degree != "none" else None
         best = self._places[self._lowest]
-        facts = _Facts(end, low, self._places[turn] + 1, rise, needed, curve.scale, clear > material, shared)
-        sure = _confidence(degree, score, rise / needed, limit, count, known=shared is not None)
+        facts = _Facts(
+            end, low, self._places[turn] + 1, rise, needed, curve.scale, clear > material, shared, curve.gained
+        )
+        sure = _confidence(degree, score, rise / needed, count, known=shared is not None)
         return Verdict(degree == "overfitting", degree, best, best + 1, onset, score, sure, facts.reason(degree), rise)
 
     def _training_since(self, window: int, end: float, rise: float) -> tuple[float | None, bool]:
@@ -145,8 +157,8 @@ class OverfittingDetector:
         if math.isnan(self._training[-1]):
             return None, True
         first, last = self._validation.low_window
-        now = _median(self._training[-window:])
-        change = now - _median(self._training[first:last])
+        now = median(self._training[-window:])
+        change = now - median(self._training[first:last])
         count = len(self._training)
         share = 0.5 if self._validation.low_at < 3 else min(0.5, 4 / count)
         return change, -change > share * rise or end - now > share * self._validation.scale
@@ -159,86 +171,6 @@ class OverfittingDetector:
         return self._places[place] + 1
 
 
-class _Smoothed:
-    """A curve that grows, its smoothed values in at most `_MOST_BLOCKS` blocks, its noise, and the rises it came back from."""
-
-    def __init__(self) -> None:
-        self.values: list[float] = []
-        self.size = 1
-        self.smooth: list[float] = []
-        self.low, self.low_at = math.inf, 0
-        self.scale = 0.0
-        self._bends: list[float] = []
-        self._wander = self._habit = 0.0
-
-    @property
-    def tail(self) -> int:
-        """How many evaluations are the end of the curve."""
-        count = len(self.values)
-        return 1 if count < 6 else 2 if count < 8 else max(3, count // 10)
-
-    @property
-    def low_window(self) -> tuple[int, int]:
-        """The evaluations (from, to) whose median is the lowest smoothed value."""
-        reach = self._reach
-        return max(0, self.low_at - reach), min(len(self.values), self.low_at + reach + 1)
-
-    @property
-    def _reach(self) -> int:
-        return 0 if len(self.values) < 8 else self.size * 3 // 2
-
-    def add(self, value: float) -> None:
-        """Take one more value."""
-        values = self.values
-        values.append(value)
-        if len(values) >= 3:
-            insort(self._bends, abs(values[-3] - 2 * values[-2] + value))
-        if len(values) < 8 or len(values) % self.size == 0:
-            if len(values) >= _MOST_BLOCKS * self.size:
-                self.size *= 2
-            self._smoothen()
-
-    def _smoothen(self) -> None:
-        """Read the blocks anew from where they changed, and what follows from them."""
-        values, size, reach = self.values, self.size, self._reach
-        blocks = len(values) // size
-        if blocks <= len(self.smooth) or len(values) == 8:  # their size doubled
-            self.smooth = []
-        del self.smooth[max(0, blocks - 2) :]
-        for block in range(len(self.smooth), blocks):
-            middle = block * size + size // 2
-            self.smooth.append(_median(values[max(0, middle - reach) : middle + reach + 1]))
-        whole = self.smooth[:-1] if len(values) >= 8 else self.smooth  # the last has no neighbour after it yet
-        self.low = min(whole)
-        place = whole.index(self.low)
-        self.low_at = place * size + size // 2
-        fall = max(whole[: place + 1]) - self.low
-        has_zero = values[0] > 0 and self.low > 0
-        self.scale = max(abs(self.low), 0.02 * fall) if has_zero else max(fall, 0.25 * abs(self.low))
-        self._habit = _recovered(whole)[len(values) >= 8]
-        self._wander = _off_a_valley(
-            values if size == 1 else [_median(values[b * size : (b + 1) * size]) for b in range(blocks)]
-        )
-
-    def stays_above(self, line: float) -> int:
-        """How many evaluations at the end the smoothed curve has been above this line."""
-        below = next((b for b in reversed(range(len(self.smooth))) if self.smooth[b] <= line), -1)
-        return len(self.values) - (below + 1) * self.size
-
-    def noise(self, window: int) -> float:
-        """A rise that the curve's own restlessness can make: its jitter, its slow wander, and what it came back from before.
-
-        Args:
-            window: evaluations that show the rise.
-        """
-        error = 1.25 * math.sqrt(1 / window + 1 / (2 * self._reach + 1))
-        if self.size == 1:
-            error *= self._wander
-        else:
-            error = max(error * _deviation(self._bends), math.sqrt(self.size / window + 1 / 2) * self._wander)
-        return max(_NOISE * error, 1.0 * self._habit)
-
-
 class _Facts(NamedTuple):
     end: float
     low: float
@@ -248,6 +180,7 @@ class _Facts(NamedTuple):
     scale: float
     is_noisy: bool
     training_change: float | None
+    gained: float
 
     def reason(self, degree: Degree) -> str:
         """The verdict in words."""
@@ -271,72 +204,20 @@ class _Facts(NamedTuple):
         if degree == "rising":
             why = "it is too soon to tell" if self.rise > self.needed else "that alone is not overfitting"
             return f"Validation rises: {numbers}: {rise}; {why}: {counts}."
-        if self.rise > -0.02 * scale and known and change < 0:
+        if self.gained < 0.01 * scale:
             return f"Validation has stopped improving: {numbers}: {rise}. That alone is not overfitting, for nothing gets worse: {counts}."
         return f"No material rise: {numbers}: {rise}; {counts}."
 
 
-def check(training_losses: Sequence[float | None], validation_losses: Sequence[float | None]) -> Verdict:
-    """`OverfittingDetector.check`."""
-    return OverfittingDetector.check(training_losses, validation_losses)
+check = OverfittingDetector.check
 
 
 def _too_few(count: int) -> Verdict:
     return Verdict(False, "none", None, None, None, 0.0, 0.0, f"{count} evaluations are too few to judge.")
 
 
-def _confidence(degree: Degree, score: float, raw: float, limit: float, count: int, *, known: bool) -> float:
+def _confidence(degree: Degree, score: float, raw: float, count: int, *, known: bool) -> float:
     """0.5 at the line between two degrees, towards 1 far from it; less of few evaluations, or without a training loss."""
-    distance = abs(raw - limit) if degree == "none" else abs(score - limit)
+    distance = abs((raw if degree == "none" else score) - 1)
     sure = 1 - 0.5 * math.exp(-1.5 * distance)
     return sure * (count / (count + 1)) * (1.0 if known else 0.8)
-
-
-def _recovered(values: Sequence[float]) -> tuple[float, float]:
-    """Of the rises that ended in a new lowest value, the largest and the second: one is an event, two are a habit."""
-    lowest, highest = values[0], values[0]
-    largest = second = 0.0
-    for value in values:
-        if value < lowest:
-            size = highest - lowest
-            largest, second = max(largest, size), max(second, min(largest, size))
-            lowest = highest = value
-        elif value > highest:
-            highest = value
-    return largest, second
-
-
-def _off_a_valley(values: Sequence[float]) -> float:
-    """Standard deviation of what falling up to the lowest value and rising after it doesn't explain (isotonic regression)."""
-    if len(values) < 4:
-        return 0.0
-    place = min(range(len(values)), key=values.__getitem__)
-    squares = _off_a_rise(values[place:]) + _off_a_rise(values[place::-1])
-    return 1.2 * math.sqrt(squares / len(values))
-
-
-def _off_a_rise(values: Sequence[float]) -> float:
-    """Sum of the squares of what the nearest sequence that never falls leaves of these values: neighbours that fall are pooled."""
-    sums: list[float] = []
-    counts: list[int] = []
-    squares = 0.0
-    for value in values:
-        total, count = value - values[0], 1
-        squares += total * total
-        while sums and sums[-1] * count >= total * counts[-1]:
-            total, count = total + sums.pop(), count + counts.pop()
-        sums.append(total)
-        counts.append(count)
-    return max(0.0, squares - sum(total * total / count for total, count in zip(sums, counts, strict=True)))
-
-
-def _deviation(bends: Sequence[float]) -> float:
-    """Standard deviation of what a straight trend doesn't explain, from sorted sizes of second differences."""
-    if len(bends) < 6:
-        return 0.0
-    return 1.4826 * (bends[len(bends) // 2] + bends[(len(bends) - 1) // 2]) / 2 / math.sqrt(6)
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered, half = sorted(values), len(values) // 2
-    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2

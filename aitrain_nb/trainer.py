@@ -23,7 +23,7 @@ from aitrain_nb.errors import ConfigError, PhaseError, StopTraining, unknown_nam
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.run_folder.writing import RunWriter
-from aitrain_nb.watchers import early_stopping
+from aitrain_nb.watchers import early_stopping, stop_at_overfitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -311,6 +311,8 @@ class Trainer(Phases):
         """What the config asks to watch for."""
         if self.config.early_stopping == "patience":
             return [early_stopping(self.history, self.config.early_stopping_patience, self.config.best_metric)]
+        if self.config.early_stopping == "detector":
+            return [stop_at_overfitting(self.history)]
         return []
 
     def _announce(self, record: Record | Saved, watchers: list[Callable[[Any], None]]) -> None:

@@ -46,6 +46,23 @@ def early_stopping(history: History, patience: int, metric: str = "loss") -> Cal
     return watch
 
 
+def stop_at_overfitting(history: History) -> Callable[[Any], None]:
+    """A watcher that ends training at the first evaluation after which `history.verdict` says that the run overfits.
+
+    It holds no state of its own, as `early_stopping`.
+
+    Args:
+        history: of the run.
+    """
+
+    def watch(record: Any) -> None:
+        verdict = history.verdict if isinstance(record, Evaluation) else None
+        if verdict is not None and verdict.overfitting:
+            raise StopTraining(f"early stopping: the model overfits. {verdict.reason}")
+
+    return watch
+
+
 def sample(
     trainer: Any, prompt: str | None = None, every: int | None = None, *, examples: int | Sequence[int] = 6, tokens: int = 60,
     temperature: float = 0.8, seed: int = 0,

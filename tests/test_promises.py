@@ -297,6 +297,17 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
         assert driven.ending.state == "stopped"
         assert driven.fingerprint() == fitted.fingerprint()
 
+    def test_the_detector_ends_a_run_that_memorises_and_the_best_weights_are_kept(self):
+        fields = {"model": "mlp", "validation_fraction": 0.9, "learning_rate": 0.02, "weight_decay": 0.0, "epochs": 60}
+        trainer = ai.prepare(**fields, early_stopping="detector")
+        trainer.fit(display="none")
+        verdict, rows = trainer.history.verdict, trainer.history.evaluations
+        assert verdict.overfitting
+        assert trainer.ending.state == "stopped"
+        assert "the model overfits. Validation rises" in trainer.ending.reason
+        assert verdict.best_epoch < len(rows) < 60
+        assert trainer.ending.kept_step == rows[verdict.epoch]["step"]
+
     def test_letting_go_of_a_run_is_an_ending_too(self):
         trainer = ai.prepare(**self.fields)
         best = {}
