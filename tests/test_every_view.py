@@ -14,8 +14,10 @@ from aitrain_nb import html
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings
 from aitrain_nb.records import Ending, Record
+from aitrain_nb.records.noise import NoiseScale
 from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
+from aitrain_nb.tuning.swept import Sweep, Tried
 from aitrain_nb.widgets.panel import Panel
 from aitrain_nb.widgets.placed import Placed
 from aitrain_nb.widgets.stepper import Stepper
@@ -123,7 +125,12 @@ def of_the_run(folder):
         tuple(HOSTILE[7:]),
     )  # fmt: skip
     findings = Findings(HOSTILE[1], [finding], looked_at=HOSTILE, missing={HOSTILE[0]: HOSTILE[1]})
-    return [panel, slider, trainer.history, tried, finding, findings, Story(*HOSTILE[:5]), trainer.history.story()]
+    swept = Sweep(
+        trainer.config, {"data": HOSTILE[:2], "model": HOSTILE[2:4]},
+        [Tried({"data": HOSTILE[0], "model": HOSTILE[2]}, 1.0, 1.0, 2, 0.1, HOSTILE[3])], 4,
+    )  # fmt: skip
+    said = [Story(*HOSTILE[:5]), trainer.history.story(), NoiseScale.of(4, 5.0, 2.0)]
+    return [panel, slider, trainer.history, tried, swept, finding, findings, *said]
 
 
 GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run)}
