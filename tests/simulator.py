@@ -80,9 +80,9 @@ def trained() -> tuple[Curve, ...]:
 
 
 @cache
-def long_runs(count: int = 200) -> tuple[Curve, ...]:
+def long_runs(count: int = 200, first: int = 10_000) -> tuple[Curve, ...]:
     """Runs of 60 to 600 evaluations that overfit in the end, each with its own noise, for stopping while they go on."""
-    return tuple(formula("overfitting", 10_000 + seed, points=(60, 600)) for seed in range(count))
+    return tuple(formula("overfitting", first + seed, points=(60, 600)) for seed in range(count))
 
 
 def is_overfitting(training: np.ndarray, truth: np.ndarray, best: int) -> bool | None:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from simulator import PATTERNS, Curve, curves, long_runs
+from simulator import PATTERNS, Curve, curves, formula, long_runs
 
 from aitrain_nb.overfitting import OverfittingDetector
 
@@ -129,11 +129,17 @@ def microseconds(points: int = 1000, repeats: int = 2000) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=["tuning", "testing"], default="testing")
+    parser.add_argument(
+        "--fresh", type=int, help="judge 60 formulas of each pattern from this seed on, which nobody has looked at"
+    )
     parser.add_argument("--wrong", action="store_true", help="name the curves that are judged wrong")
     arguments = parser.parse_args()
-    judged = curves(arguments.half)
+    judged, runs, which = curves(arguments.half), long_runs(), f"the {arguments.half} half"
+    if arguments.fresh is not None:
+        judged = tuple(formula(pattern, arguments.fresh + seed) for pattern in PATTERNS for seed in range(60))
+        runs, which = long_runs(first=arguments.fresh + 1000), f"the seeds from {arguments.fresh} on"
     clear = sum(curve.overfits is not None for curve in judged)
-    print(f"{len(judged)} curves of the {arguments.half} half, {clear} with a clear truth\n")
+    print(f"{len(judged)} curves of {which}, {clear} with a clear truth\n")
     print(f"{'':24}{'right':>7}{'false':>7}{'missed':>8}{'silent':>8}{'precision':>11}{'recall':>8}")
     for name, rule in RULES.items():
         counts = confusion(rule, judged)
@@ -152,9 +158,9 @@ def main() -> None:
             these = [curve for curve in own if curve.overfits is truth]
             cells.append(f"{sum(detector(c.training, c.validation) for c in these)}/{len(these)}" if these else "")
         print(f"{pattern:24}{cells[0]:>10}{cells[1]:>10}{cells[2]:>11}")
-    kept, waited, stopped = stopping(long_runs())
+    kept, waited, stopped = stopping(runs)
     print(
-        f"\nStopping on the fly, {len(long_runs())} long runs: best evaluation kept in {kept:.1%}, stopped {stopped:.1%}, ",
+        f"\nStopping on the fly, {len(runs)} long runs: best evaluation kept in {kept:.1%}, stopped {stopped:.1%}, ",
         end="",
     )
     print(f"{waited:.0f} evaluations after the best in the median.")
