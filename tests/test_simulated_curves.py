@@ -1,7 +1,7 @@
 """The overfitting detector on curves whose truth is known.
 
-The thresholds were set on the other half; the totals of this one were looked at now and then, so its figures are a little kind. On formulas of
-seeds that nobody has looked at, `overfitting_table.py --fresh` counts again.
+The thresholds were set on the other half; the totals of this one were looked at now and then, so its figures are a little kind.
+`overfitting_table.py --fresh SEED` judges formulas of seeds that nobody has looked at.
 """
 
 import sys
