@@ -42,7 +42,11 @@ def trial(trainer: Any) -> Iterator[None]:
         )  # fmt: skip
     put_back = _memory_of(trainer)
     try:
-        trainer.history, trainer.control, trainer.records = History(), Control(), None  # the ending stands in the history
+        trainer.history, trainer.control, trainer.records = (
+            History(),
+            Control(),
+            None,
+        )  # the ending stands in the history
         trainer.resume()
         trainer.snapshots = snapshots.Ring(0)
         trainer._turn, trainer._losses, trainer._keeps_records = Turn(trainer._reference), [], False
