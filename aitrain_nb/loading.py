@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
 from aitrain_nb.run import prepare
@@ -122,7 +123,11 @@ def _newest_whole(folder: Path, rows: int) -> tuple[State | None, list[str]]:
 
 
 def _go_to(trainer: Trainer, checkpoint: State, folder: Path) -> None:
+    own = snapshots.own_weights(trainer.model) | snapshots.own_buffers(trainer.model)
+    held = checkpoint.weights | checkpoint.buffers
     try:
+        if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in held.items()}:
+            raise ValueError("Its tensors have other names or shapes.")  # noqa: TRY301  copying would broadcast, or leave some as they are
         trainer.restore(checkpoint)
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise DataError(

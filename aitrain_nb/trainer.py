@@ -237,13 +237,15 @@ class Trainer(Phases):
         """
         self.check_can_train()
         watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
+        writer = None
         if output_dir is not None:
-            self._writer = RunWriter(self, output_dir, overwrite=overwrite)
-            watching.append(self._writer)
+            writer = RunWriter(self, output_dir, overwrite=overwrite)
+            watching.append(writer)
         self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
         self._lengthen(changes)
         before = self.watchers
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
+        self._writer = writer
         try:
             for watcher in watching:
                 watcher.begin()

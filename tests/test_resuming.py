@@ -242,3 +242,23 @@ def test_the_command_goes_on_in_the_same_folder(tmp_path):
     assert "goes on from step 5 of 5" in result.output
     trainer.fit(display="none", max_steps=9)
     assert told(ai.load_run(tmp_path / "run")) == told(trainer)
+
+
+def test_steps_that_were_taken_again_another_way_replace_their_checkpoint(tmp_path):
+    trainer = run_in(tmp_path / "run", max_steps=6, snapshot_every=1)
+    for _ in range(2):
+        trainer.undo()
+    with torch.no_grad():
+        next(trainer.model.parameters()).mul_(0.5)
+    for _ in range(2):
+        list(trainer.phases())
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert told(ai.load_run(tmp_path / "run")) == told(trainer)
+
+
+def test_a_fit_that_could_not_begin_leaves_no_writer_behind(tmp_path):
+    trainer = prepared(DIGITS)
+    with pytest.raises(ai.ConfigError, match="pace"):
+        trainer.fit(display="none", output_dir=tmp_path / "run", pace=-1)
+    trainer.fit(display="none")
+    assert not (tmp_path / "run").exists()

@@ -47,7 +47,7 @@ def write_checkpoint(folder: Path, state: State, keep: int, *, anew: bool = Fals
         folder: of the run.
         state: between two steps.
         keep: how many of the newest checkpoints stay, at least 1.
-        anew: what lies there may be of another run, or of this one before steps of it were taken back.
+        anew: what lies there may be of another run, or of this one before steps of it were taken back; only this one stays.
 
     Raises:
         OSError: it can't be written.
@@ -68,7 +68,7 @@ def write_checkpoint(folder: Path, state: State, keep: int, *, anew: bool = Fals
     _write(place.path, parts, where)
     if anew:
         drop_after(folder, state.step)
-    _drop_old(within, keep)
+    _drop_old(within, 1 if anew else keep)
     return place
 
 

@@ -40,8 +40,8 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
     """Write the run into a folder.
 
     config.yaml, history.jsonl, changes.jsonl (where anything was changed while it ran), model.safetensors (the weights the model
-    holds), run.json and state.json. Each file is written under another name, synced and renamed, so that a reader never sees half
-    of one. `fit(output_dir=...)` writes the same while it trains.
+    holds), checkpoints/ (what training goes on from, unless save_every=0), run.json and state.json. Each file is written under
+    another name, synced and renamed, so that a reader never sees half of one. `fit(output_dir=...)` writes the same while it trains.
 
     Args:
         trainer: whose run it is.
@@ -58,7 +58,7 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
         folder.mkdir(parents=True, exist_ok=True)
         write_history(trainer, folder)
         if trainer.step and trainer.config.save_every != 0 and not trainer.is_loaded:
-            write_checkpoint(folder, trainer.training_state(), 1, anew=True)
+            write_checkpoint(folder, trainer.training_state(), trainer.config.keep_checkpoints, anew=True)
         else:
             drop_after(folder, -1)
         write_result(trainer, folder)

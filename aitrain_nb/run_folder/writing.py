@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
-from aitrain_nb.run_folder.checkpoints import checkpoints, drop_after, size_bytes, write_checkpoint
+from aitrain_nb.run_folder.checkpoints import drop_after, size_bytes, write_checkpoint
 from aitrain_nb.run_folder.files import CHANGES, FACTS, HISTORY, WEIGHTS
 from aitrain_nb.run_folder.state import RunState, read_state
 
@@ -73,11 +73,15 @@ class RunWriter:
                     (folder / name).unlink(missing_ok=True)
                 drop_after(folder, -1)
             drop_after(folder, trainer.step)
-            self.saved_step = max((place.step for place in checkpoints(folder)), default=0)
             self._began = time.time()
             RunState.of(trainer, self._word, self._began).write(folder)
             saving.write_beginning(trainer, folder)
             self._write_all()
+            if (
+                trainer.step and trainer.config.save_every != 0
+            ):  # what lies there may be of before steps were taken back
+                write_checkpoint(folder, trainer.training_state(), trainer.config.keep_checkpoints, anew=True)
+                self.saved_step = trainer.step
         self._due = self._beat_due = time.monotonic()
         self._waiting_before, trainer.control.while_waiting = trainer.control.while_waiting, self._wait
 
