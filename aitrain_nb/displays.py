@@ -167,9 +167,12 @@ class TextDisplay:
         self._trainer.history.flush()
         troubles = self._trainer.history.troubles
         if len(troubles) > self._troubles == 0:
-            self._write(
-                f"  ← {troubles[0]}: numbers after it can't be trusted. Lower the learning rate, or look at that batch."
+            what = (
+                "its update was left out"
+                if troubles[0].step in self._trainer.history.skipped
+                else "numbers after it can't be trusted"
             )
+            self._write(f"  ← {troubles[0]}: {what}. Lower the learning rate, or look at that batch.")
         self._troubles = len(troubles)
 
     def _write(self, line: str) -> None:

@@ -174,7 +174,8 @@ def _broken(history: History) -> tuple[str, str] | None:
         return None
     trouble, rate = history.troubles[0], history.last["lr"]
     return (
-        f"It broke: {trouble}, and no number after it can be trusted.",
+        f"It broke: {trouble}, and "
+        + ("that update was left out." if trouble.step in history.skipped else "no number after it can be trusted."),
         f"Try a tenth of the learning rate: {_rate(rate / 10)}.",
     )
 

@@ -23,7 +23,7 @@ from aitrain_nb.errors import ConfigError, PhaseError, StopTraining, unknown_nam
 from aitrain_nb.history import History
 from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.run_folder.writing import RunWriter
-from aitrain_nb.watchers import early_stopping, stop_at_overfitting
+from aitrain_nb.watchers import early_stopping, stop_at_overfitting, stop_at_skipped_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
+_SKIPPED_IN_A_ROW = 10
+"""So many updates in a row that had to be left out end a run that leaves them out."""
 
 
 class Trainer(Phases):
@@ -311,11 +313,12 @@ class Trainer(Phases):
 
     def _stoppers(self) -> list[Callable[[Any], None]]:
         """What the config asks to watch for."""
+        found = [stop_at_skipped_steps(1 if self.config.nan_policy == "stop" else _SKIPPED_IN_A_ROW)]
         if self.config.early_stopping == "patience":
-            return [early_stopping(self.history, self.config.early_stopping_patience, self.config.best_metric)]
-        if self.config.early_stopping == "detector":
-            return [stop_at_overfitting(self.history)]
-        return []
+            found.append(early_stopping(self.history, self.config.early_stopping_patience, self.config.best_metric))
+        elif self.config.early_stopping == "detector":
+            found.append(stop_at_overfitting(self.history))
+        return found
 
     def _announce(self, record: Record | Saved, watchers: list[Callable[[Any], None]]) -> None:
         for watch in watchers:

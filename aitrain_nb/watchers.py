@@ -63,6 +63,24 @@ def stop_at_overfitting(history: History) -> Callable[[Any], None]:
     return watch
 
 
+def stop_at_skipped_steps(most: int) -> Callable[[Any], None]:
+    """A watcher that ends training when so many updates in a row were left out, since their numbers weren't finite.
+
+    Args:
+        most: 1 ends it at the first.
+    """
+    in_a_row = 0
+
+    def watch(record: Any) -> None:
+        nonlocal in_a_row
+        if isinstance(record, Update):
+            in_a_row = in_a_row + 1 if record.trouble else 0
+            if in_a_row >= most:
+                raise StopTraining(record.trouble + ("" if most == 1 else f"; so it was {most} steps in a row"))
+
+    return watch
+
+
 def sample(
     trainer: Any, prompt: str | None = None, every: int | None = None, *, examples: int | Sequence[int] = 6, tokens: int = 60,
     temperature: float = 0.8, seed: int = 0,
