@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from aitrain_nb.config import TrainConfig
     from aitrain_nb.figures import Picture
     from aitrain_nb.history import History
+
+
+_SKIPPED_IN_A_ROW = 10
+"""So many updates in a row that had to be left out end a run that leaves them out."""
 
 
 def early_stopping(history: History, patience: int, metric: str = "loss") -> Callable[[Any], None]:
@@ -79,6 +84,16 @@ def stop_at_skipped_steps(most: int) -> Callable[[Any], None]:
                 raise StopTraining(record.trouble + ("" if most == 1 else f"; so it was {most} steps in a row"))
 
     return watch
+
+
+def stoppers(config: TrainConfig, history: History) -> list[Callable[[Any], None]]:
+    """The watchers that end this run early, where its config asks for that."""
+    found = [stop_at_skipped_steps(1 if config.nan_policy == "stop" else _SKIPPED_IN_A_ROW)]
+    if config.early_stopping == "patience":
+        found.append(early_stopping(history, config.early_stopping_patience, config.best_metric))
+    elif config.early_stopping == "detector":
+        found.append(stop_at_overfitting(history))
+    return found
 
 
 def sample(
