@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.bundled import BUNDLED
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.errors import ConfigError
+from aitrain_nb.errors import AitrainError, ConfigError
 from aitrain_nb.run_folder.files import CONFIG
 from aitrain_nb.tasks import find_task, task_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aitrain_nb.knobs import Knob
-    from aitrain_nb.previewing import Preview
+    from aitrain_nb.previewing import Preview, Scout
 
 _ONLY_FOR = {"Texts": "text", "Images": "image"}
 """Groups of fields that make sense for data of one sort alone: group -> how the name of what such data are read as begins."""
@@ -63,6 +65,24 @@ def page(config: TrainConfig, preview: Preview, source: Any = None) -> dict[str,
         "suggestions": suggestions(task), "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()],
         "words": preview.words, "code": written(config, source),
     }  # fmt: skip
+
+
+def are_arithmetic(wishes: Mapping[str, Any], config: TrainConfig, scout: Scout) -> bool:
+    """Whether no data have to be read and no model made to know what the run will be.
+
+    Args:
+        wishes: fields that a person sets, one after the other.
+        config: in which they are set.
+        scout: knows what was read and made.
+    """
+    for name, value in list(wishes.items()):
+        try:
+            config = config.replace(**{name: value})
+            if not (scout.knows(config) and scout.knows_weights(config)):
+                return False
+        except AitrainError:
+            return name not in {"data", "task"}
+    return True
 
 
 def without_data(config: TrainConfig, kept: str) -> TrainConfig:

@@ -21,7 +21,7 @@ from aitrain_nb.widgets import fields as form_fields
 from aitrain_nb.widgets.advice import Advice
 from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.live import PanelDisplay
-from aitrain_nb.widgets.placed import Placed
+from aitrain_nb.widgets.placed import Placed, spoken
 from aitrain_nb.widgets.rate_test import AT_REST, RateTest
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from aitrain_nb.widgets.advice import Advising
 
 _BUSY = {"waiting", "training"}
-_NOT_HERE = "Nothing here can start it. In a cell: {}"
+_NOT_HERE = "Nothing here can start it. In a cell: history = form.train()"
 
 
 class ConfigForm(Placed, ValueWidget):
@@ -145,8 +145,7 @@ class ConfigForm(Placed, ValueWidget):
 
     def find_learning_rate(self) -> RateFinding:
         """What the button beside the learning rate does, in a cell: `ai.find_learning_rate` of a new trainer of the config."""
-        found = find_learning_rate(self.prepare())
-        self._take_rates(found)
+        self._take_rates(found := find_learning_rate(self.prepare()))
         return found
 
     def to_yaml(self) -> str:
@@ -188,9 +187,9 @@ class ConfigForm(Placed, ValueWidget):
         elif kind == "load" and isinstance(value, str):
             self._in_turn_or_now(lambda: self._load_for_the_page(value))
         elif kind == "train" and self.state["word"] not in _BUSY:
-            self.state = {"word": "waiting", "said": ""}
+            self._say("waiting")
             if not self.in_turn(self._train_for_the_page):
-                self.state = {"word": "ready", "said": _NOT_HERE.format("history = form.train()")}
+                self._say("ready", _NOT_HERE)
         elif kind in {"apply", "undo"}:
             self._advice_for_the_page(kind, value)
         elif kind == "test":
@@ -203,18 +202,8 @@ class ConfigForm(Placed, ValueWidget):
             act()
 
     def _is_arithmetic(self, wishes: Mapping[str, Any]) -> bool:
-        """Whether no data have to be read and no model made for what is wished: the main thread alone does that."""
-        if self._settling.locked():
-            return False
-        config = self.value
-        for name, value in list(wishes.items()):
-            try:
-                config = config.replace(**{name: value})
-                if not (self._scout.knows(config) and self._scout.knows_weights(config)):
-                    return False
-            except AitrainError:
-                return name not in {"data", "task"}
-        return True
+        """Whether it takes no time to enter them, and nothing else is being entered: else the main thread alone does that."""
+        return not self._settling.locked() and form_fields.are_arithmetic(wishes, self.value, self._scout)
 
     def _settle(self) -> None:
         """Take what is wished, one after the other: what can't be keeps the last good value and says so under its field."""
@@ -311,27 +300,22 @@ class ConfigForm(Placed, ValueWidget):
     # the run
 
     def _train_for_the_page(self) -> None:
-        """On the main thread: what it raises would end the kernel's loop, so it is said instead."""
-        self.state = {"word": "training", "said": ""}
-        place = SimpleNamespace(
-            update=self.show_run
-        )  # in the form's own output: so it is there inside ipywidgets' boxes too
+        """On the main thread."""
+        self._say("training")
+        # in the form's own output: so it is there inside ipywidgets' boxes, too
+        place = SimpleNamespace(update=self.show_run)
         try:
-            self.trainer = trainer = self.prepare()
-            trainer.fit(lambda trainer, plots: PanelDisplay(trainer, plots, place))
-            self._judge(trainer)
-            assert trainer.ending is not None
-            word, said = trainer.ending.state, trainer.ending.kept
-        except KeyboardInterrupt:
-            word, said = "stopped", "interrupted"
-        except AitrainError as error:
-            word, said = "failed", str(error)
-        except Exception as error:
-            word, said = "failed", f"{type(error).__name__}: {error}"
-            raise
+            with spoken(self._say):
+                self.trainer = trainer = self.prepare()
+                trainer.fit(lambda trainer, plots: PanelDisplay(trainer, plots, place))
+                self._judge(trainer)
+                assert trainer.ending is not None
+                self._say(trainer.ending.state, trainer.ending.kept)
         finally:
-            self.state = {"word": word, "said": said}
             self.refresh()
+
+    def _say(self, word: str, said: str = "") -> None:
+        self.state = {"word": word, "said": said}
 
     def show_run(self, bundle: dict[str, str], *, raw: bool = True) -> None:
         """Show a run below the fields, as a monitor's place does: its panel, and what stays of it."""

@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import numerals
-from aitrain_nb.errors import AitrainError
 from aitrain_nb.tuning import find_learning_rate
+from aitrain_nb.widgets.placed import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,19 +59,12 @@ class RateTest:
         self._is_stopping = True
 
     def _run(self) -> None:
-        """What goes wrong is said: raised, it would end the kernel's loop."""
         try:
-            if self._is_stopping:
-                self._tell("stopped", "Nothing was tried.")
-            else:
-                self._test()
-        except KeyboardInterrupt:
-            self._tell("stopped", "It was interrupted.")
-        except AitrainError as error:
-            self._tell("failed", str(error))
-        except Exception as error:
-            self._tell("failed", f"{type(error).__name__}: {error}")
-            raise
+            with spoken(self._tell):
+                if self._is_stopping:
+                    self._tell("stopped", "Nothing was tried.")
+                else:
+                    self._test()
         finally:
             self._is_under_way = False
 

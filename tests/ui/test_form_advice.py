@@ -24,7 +24,7 @@ def test_a_fix_is_applied_and_undone_and_a_rate_is_found(open_book, theme, width
     form.locator("[data-does=train]").press("Enter")
     book.until(lambda: form.get_attribute("data-word") == "done", 60)
     apply = says.locator('[data-key="0"] [data-does=apply]')
-    book.until(lambda: apply.is_visible())
+    book.until(apply.is_visible)
     assert "10 → 0.001" in says.inner_text()
     book.shot(f"advice_{name}", says)
     book.run(2)  # a fix is arithmetic: it doesn't wait for the cell that runs
