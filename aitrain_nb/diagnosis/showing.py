@@ -50,6 +50,8 @@ def headline(findings: Findings) -> str:
         return f"{len(names)} finding{'s' * (len(names) > 1)}: {', '.join(names)}"
     if findings.names:
         return "healthy; nothing wrong was found"
+    if findings.ticks and all(tick.holds for tick in findings.ticks):
+        return f"all {len(findings.ticks)} checks are well"
     return "no rule fired, but not every sign of a healthy run is there" if findings.ticks else "too little to judge"
 
 
@@ -108,7 +110,8 @@ def _how_to_apply(findings: Findings) -> Markup:
     if not findings.fix:
         return html.Markup("")
     changed = html.join(_change(change) for change in _changes(findings, findings.fix))
-    code = html.element("pre", f"{_FORM}                  # in a form\n{_CODE}    # without one", style=_PRE)
+    width = len(_CODE) + 4
+    code = html.element("pre", f"{_FORM:{width}}# in a form\n{_CODE:{width}}# without one", style=_PRE)
     return html.element("div", html.element("b", "Apply all fixes: "), changed, code, style="margin:8px 0 4px")
 
 
@@ -133,7 +136,9 @@ def _tick(tick: Tick) -> Markup:
     mark = html.element(
         "span", _MARKS[tick.holds], style=f"background-color:rgba({colour},0.25);border-radius:4px;padding:0 5px"
     )
-    return html.element("div", mark, " ", html.element("b", tick.name), f": {_safe(tick.words)}", style="margin:2px 0")
+    return html.element(
+        "div", mark, " ", html.element("b", tick.name), f": {_safe(tick.words)}", style="margin:4px 0;line-height:1.45"
+    )
 
 
 def finding_page(
@@ -165,7 +170,7 @@ def finding_page(
             more += _line(label, words)
     fix = _fix(finding, config) if has_fields else finding.advice
     parts = [head, html.element("div", finding.what), _line("Fix", fix), _unfold(more, is_open=is_open)]
-    style = f"border-left:4px solid rgba({colour},0.8);padding:2px 10px;margin:8px 0"
+    style = f"border-left:4px solid rgba({colour},0.8);padding:2px 12px;margin:10px 0;line-height:1.45"
     return html.element("div", *parts, style=style)
 
 

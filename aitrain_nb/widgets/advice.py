@@ -126,10 +126,9 @@ class Advice:
     def twin(self) -> html.Markup:
         """What stays of it in the file, with the code that enters it."""
         parts = [html.Markup(what._repr_html_()) for what in (self.findings, self.rates) if what is not None]
-        code = (
-            html.element("pre", "\n".join(self._code())) if self.findings is not None or self.rates is not None else ""
-        )
-        return html.join([*parts, code])
+        lines = "\n".join(self._code())
+        style = "white-space:pre-wrap;overflow-wrap:anywhere"
+        return html.join([*parts, html.element("pre", lines, style=style) if lines else ""])
 
     def text(self) -> str:
         """The same for a terminal."""

@@ -2,6 +2,7 @@
 // Plain functions; Python joins this file with the module that uses it, so that no build step is needed.
 
 const ENTERED_WORDS = { open: "Apply", entered: "Applied ✓", held: "Already so" };
+const TEST_WORDS = { waiting: "The range test waits", stopped: "The range test was stopped", failed: "The range test failed" };
 
 /** A button that keeps the focus when it can't be pressed. */
 function pressable(does, words, press) {
@@ -90,7 +91,7 @@ function makeRateTest(model, row, place) {
     if (!runs && document.activeElement === stop) button.focus();
     stop.hidden = bar.hidden = !runs;
     Object.assign(bar, { max: steps, value: done });
-    said.textContent = words ? `Range test, ${word}: ${words}` : "";
+    said.textContent = words ? `${TEST_WORDS[word] || "Range test"}: ${words}` : "";
     if (place.dataset.word !== word && words) announce(said.textContent);
     place.dataset.word = word;
   };
