@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 _MOST_BLOCKS = 48
 """Evaluations are smoothed in blocks; at this many the blocks double in size."""
-_NOISE = 2.9
-"""How many standard errors a rise must have."""
 
 
 class Smoothed:
@@ -86,11 +84,12 @@ class Smoothed:
         below = next((b for b in reversed(range(len(self.smooth))) if self.smooth[b] <= line), -1)
         return len(self.values) - (below + 1) * self.size
 
-    def noise(self, window: int) -> float:
+    def noise(self, window: int, errors: float) -> float:
         """A rise that the curve's own restlessness can make: its jitter, its slow wander, and what it came back from before.
 
         Args:
             window: evaluations that show the rise.
+            errors: standard errors that it must have.
         """
         count = len(self.values)
         shrinks = 1.25 * math.sqrt(1 / window + 1 / (2 * self._reach + 1))
@@ -99,7 +98,7 @@ class Smoothed:
         else:
             error = max(shrinks * _deviation(self._bends), 0.8 * math.sqrt(self.size / window + 1 / 3) * self._wander)
         assumed = 0.024 * min(1.0, 6 / count) * self.scale  # few evaluations can't tell how restless they are
-        return max(_NOISE * max(error, shrinks * assumed), self._habit)
+        return max(errors * max(error, shrinks * assumed), self._habit)
 
 
 def _recovered(values: Sequence[float]) -> tuple[float, float]:
