@@ -171,7 +171,8 @@ class OverfittingDetector:
         if math.isnan(self._training[-1]):
             return (_LEVEL + _BELOW) / 2
         gap = (end - median(self._training[-window:])) / max(scale, 1e-300)
-        return _LEVEL - (_LEVEL - _BELOW) * min(1.0, max(0.0, gap / _FAR))
+        opened = gap / (_FAR * min(1.0, len(self._training) / 6))  # a gap takes some evaluations to open
+        return _LEVEL - (_LEVEL - _BELOW) * min(1.0, max(0.0, opened))
 
     def _onset(self, turn: int, line: float) -> int:
         """The 1-based evaluation from which the smoothed curve stays above the line."""

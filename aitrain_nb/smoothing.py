@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _MOST_BLOCKS = 48
 """Evaluations are smoothed in blocks; at this many the blocks double in size."""
+_NARROW = 6.0
+"""Standard deviations below the lowest block at which three neighbours are no noise, but a minimum too narrow for the blocks."""
 
 
 class Smoothed:
@@ -24,6 +26,7 @@ class Smoothed:
         self.scale = 0.0
         self._bends: list[float] = []
         self._wander = self._habit = 0.0
+        self._dip, self._dip_at = math.inf, 0
 
     @property
     def tail(self) -> int:
@@ -52,6 +55,9 @@ class Smoothed:
         values.append(value)
         if len(values) >= 3:
             insort(self._bends, abs(values[-3] - 2 * values[-2] + value))
+            middle = median(values[-3:])
+            if middle < self._dip:
+                self._dip, self._dip_at = middle, len(values) - 2
         if len(values) < 8 or len(values) % self.size == 0:
             if len(values) >= _MOST_BLOCKS * self.size:
                 self.size *= 2
@@ -78,6 +84,10 @@ class Smoothed:
         self._wander = _off_a_valley(
             values if size == 1 else [median(values[b * size : (b + 1) * size]) for b in range(blocks)]
         )
+        jitter = max(_deviation(self._bends), self._wander)
+        is_past = self._dip_at < self.low_at + size < len(values) - self.tail
+        if size > 1 and is_past and self.low - self._dip > _NARROW * jitter:
+            self.low, self.low_at = self._dip, self._dip_at
 
     def stays_above(self, line: float) -> int:
         """How many evaluations at the end the smoothed curve has been above this line."""
