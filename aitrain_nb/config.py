@@ -6,17 +6,18 @@ can be made from it. A new knob is one new field here.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
+from aitrain_nb.config_text import read_fields, written
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.explaining import config_error, read_text
+from aitrain_nb.explaining import config_error
 from aitrain_nb.knobs import Knob, describe, knob
 from aitrain_nb.schedules import ScheduleName  # noqa: TC001  pydantic reads the annotation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TrainConfig(BaseModel):
@@ -41,24 +42,13 @@ class TrainConfig(BaseModel):
     )  # fmt: skip
 
     epochs: int = knob(
-        5,
-        "Epochs",
-        "How often the model sees all training examples.",
-        unit="epochs",
-        minimum=1,
-        maximum=10_000,
-        usual=(1, 50),
-    )
+        5, "Epochs", "How often the model sees all training examples.",
+        unit="epochs", minimum=1, maximum=10_000, usual=(1, 50),
+    )  # fmt: skip
     batch_size: int = knob(
-        32,
-        "Batch size",
-        "Examples that go through the model at once.",
-        unit="examples",
-        minimum=1,
-        maximum=65_536,
-        scale="log",
-        usual=(1, 512),
-    )
+        32, "Batch size", "Examples that go through the model at once.",
+        unit="examples", minimum=1, maximum=65_536, scale="log", usual=(1, 512),
+    )  # fmt: skip
     learning_rate: float | None = knob(
         None, "Learning rate", "How large a change each step may make: the peak of the schedule; "
         "empty: 1e-4 to fine-tune, 0.01 for a head, else 0.001.",
@@ -70,12 +60,9 @@ class TrainConfig(BaseModel):
         unit="steps, or a share below 1", minimum=0.0, maximum=1e6, usual=(0.0, 0.5),
     )  # fmt: skip
     seed: int = knob(
-        0,
-        "Seed",
-        "Decides the first weights, the split, the order of the examples and dropout.",
-        minimum=0,
-        maximum=2**31 - 1,
-    )
+        0, "Seed", "Decides the first weights, the split, the order of the examples and dropout.",
+        minimum=0, maximum=2**31 - 1,
+    )  # fmt: skip
 
     text_column: str | None = knob(
         None, "Text column", "The column with the texts; empty: guessed, and the guess is shown.", group="Texts"
@@ -121,42 +108,21 @@ class TrainConfig(BaseModel):
         unit="share of the weight per unit of learning rate", minimum=0.0, maximum=10.0, usual=(0.0, 0.5), group="Optimizer",
     )  # fmt: skip
     momentum: float = knob(
-        0.0,
-        "Momentum",
-        "SGD only: how much of the last step's direction is kept.",
-        unit="share of the last direction",
-        minimum=0.0,
-        maximum=0.9999,
-        group="Optimizer",
-    )
+        0.0, "Momentum", "SGD only: how much of the last step's direction is kept.",
+        unit="share of the last direction", minimum=0.0, maximum=0.9999, group="Optimizer",
+    )  # fmt: skip
     beta1: float = knob(
-        0.9,
-        "Beta 1",
-        "Adam and AdamW: memory of the mean gradient.",
-        unit="share of the last mean",
-        minimum=0.0,
-        maximum=0.99999,
-        group="Optimizer",
-    )
+        0.9, "Beta 1", "Adam and AdamW: memory of the mean gradient.",
+        unit="share of the last mean", minimum=0.0, maximum=0.99999, group="Optimizer",
+    )  # fmt: skip
     beta2: float = knob(
-        0.999,
-        "Beta 2",
-        "Adam and AdamW: memory of the squared gradient.",
-        unit="share of the last mean",
-        minimum=0.0,
-        maximum=0.999999,
-        group="Optimizer",
-    )
+        0.999, "Beta 2", "Adam and AdamW: memory of the squared gradient.",
+        unit="share of the last mean", minimum=0.0, maximum=0.999999, group="Optimizer",
+    )  # fmt: skip
     epsilon: float = knob(
-        1e-8,
-        "Epsilon",
-        "Adam and AdamW: keeps the division finite.",
-        unit="nats per weight unit",
-        minimum=1e-16,
-        maximum=1.0,
-        scale="log",
-        group="Optimizer",
-    )
+        1e-8, "Epsilon", "Adam and AdamW: keeps the division finite.",
+        unit="nats per weight unit", minimum=1e-16, maximum=1.0, scale="log", group="Optimizer",
+    )  # fmt: skip
     max_grad_norm: float = knob(
         1.0, "Gradient clipping", "Gradients with a larger L2 norm are scaled down to it; 0 turns clipping off.",
         unit="nats per weight unit", minimum=0.0, maximum=1e6, group="Optimizer",
@@ -175,14 +141,9 @@ class TrainConfig(BaseModel):
     )
 
     max_steps: int | None = knob(
-        None,
-        "Most steps",
-        "Optimizer steps in all; overrides epochs.",
-        unit="steps",
-        minimum=1,
-        maximum=10**9,
-        group="Length and evaluation",
-    )
+        None, "Most steps", "Optimizer steps in all; overrides epochs.",
+        unit="steps", minimum=1, maximum=10**9, group="Length and evaluation",
+    )  # fmt: skip
     validation_fraction: float = knob(
         0.2, "Validation share", "Share of the examples that is kept for validation.",
         unit="share of the examples", minimum=0.01, maximum=0.9, group="Split",
@@ -204,11 +165,9 @@ class TrainConfig(BaseModel):
         "blocks for text generation.", unit="examples", minimum=1, maximum=10**9, group="Length and evaluation",
     )  # fmt: skip
     best_metric: Literal["loss", "accuracy", "macro_f1"] = knob(
-        "loss",
-        "Best by",
-        "What makes one evaluation better than another: a lower loss, or a higher score.",
+        "loss", "Best by", "What makes one evaluation better than another: a lower loss, or a higher score.",
         group="Length and evaluation",
-    )
+    )  # fmt: skip
     early_stopping: Literal["none", "patience", "detector"] = knob(
         "none",
         "Early stopping",
@@ -220,11 +179,9 @@ class TrainConfig(BaseModel):
         unit="evaluations", minimum=1, maximum=10_000, group="Length and evaluation",
     )  # fmt: skip
     keep: Literal["best", "last"] = knob(
-        "best",
-        "Keep",
-        "Which weights the model holds at the end: the best evaluated ones, or the last.",
+        "best", "Keep", "Which weights the model holds at the end: the best evaluated ones, or the last.",
         group="Length and evaluation",
-    )
+    )  # fmt: skip
 
     save_every: int | None = knob(
         None, "Save every", "Steps between checkpoints in the run's folder, where it has one; empty: at the end of each epoch and of "
@@ -251,11 +208,9 @@ class TrainConfig(BaseModel):
         unit="bytes", minimum=0, maximum=2**50, group="Records and machine",
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = knob(
-        "auto",
-        "Device",
-        "Where the numbers are computed; auto takes a GPU where there is one.",
+        "auto", "Device", "Where the numbers are computed; auto takes a GPU where there is one.",
         group="Records and machine",
-    )
+    )  # fmt: skip
     threads: int | None = knob(
         None, "Threads", "Processor threads for torch; empty: one for under 150,000 weights, up to 4 for under a million, else all.",
         unit="threads", minimum=1, maximum=1024, group="Records and machine",
@@ -344,45 +299,14 @@ class TrainConfig(BaseModel):
 
     def to_yaml(self) -> str:
         """All fields as YAML, in the order of a form."""
-        fields = self.model_dump()
-        text = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
-        if yaml.safe_load(text) != fields:  # a name with a rare line break, which YAML folds unless it is escaped
-            text = yaml.safe_dump(fields, sort_keys=False)
-        return text
+        return written(self.model_dump())
 
     @classmethod
     def from_json(cls, source: str | Path) -> TrainConfig:
         """The config in a JSON text or file; raises ConfigError where it can't be read."""
-        return cls._from_text(source, "JSON", json.loads, json.JSONDecodeError)
+        return cls(**read_fields(source, "JSON"))
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> TrainConfig:
         """The config in a YAML text or file; raises ConfigError where it can't be read."""
-        return cls._from_text(source, "YAML", yaml.safe_load, yaml.YAMLError)
-
-    @classmethod
-    def _from_text(cls, source: str | Path, kind: str, load: Any, failure: type[Exception]) -> TrainConfig:
-        where = f"the {kind} text"
-        text = str(source)
-        if isinstance(source, Path) or ("\n" not in text and text.lower().endswith((".yaml", ".yml", ".json"))):
-            where = str(source)
-            text = read_text(Path(source))
-        try:
-            fields = load(text)
-        except (
-            failure,
-            ValueError,
-            RecursionError,
-        ) as error:  # a date with month 99, a number of 5,000 digits, 3,000 brackets
-            raise ConfigError(
-                f"Can't read {where} as {kind}.", str(error).replace("\n", " "), "Mend that place."
-            ) from error
-        if fields is None:
-            fields = {}
-        if not isinstance(fields, dict):
-            raise ConfigError(
-                f"Can't read {where} as a config.",
-                f"It holds {type(fields).__name__}, not names with values.",
-                "Write one 'name: value' a line, as TrainConfig().to_yaml() does.",
-            )
-        return cls(**{str(name): value for name, value in fields.items()})
+        return cls(**read_fields(source, "YAML"))

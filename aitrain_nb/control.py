@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb.errors import ConfigError
 
@@ -171,3 +172,10 @@ class Control:
     def _say(self, *, paused: bool) -> None:
         if self.while_waiting is not None:
             self.while_waiting(paused=paused)
+
+
+def checked_pace(pace: Any, example: str) -> float:
+    """A pace in steps a second, 0 for full speed; raises ConfigError, with an example of a call, where it is no such number."""
+    if isinstance(pace, (int, float)) and not isinstance(pace, bool) and 0 <= pace < math.inf:
+        return float(pace)
+    raise ConfigError(f"pace={pace!r} can't be kept.", "It is steps a second, 0 for full speed.", example)

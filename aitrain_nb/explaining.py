@@ -8,25 +8,9 @@ from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.old_names import ALIASES, old_name
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import ValidationError
 
     from aitrain_nb.knobs import Knob
-
-
-def read_text(path: Path) -> str:
-    """The text of a config file; raises ConfigError where it can't be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"There is no config file {path.name!r}.", f"Looked in {path.parent}.", "Check the path."
-        ) from error
-    except (OSError, ValueError) as error:  # not there to be read, not UTF-8, or no path at all
-        raise ConfigError(
-            f"Can't read the config file {path.name!r}.", str(error), "Save it as a UTF-8 text file."
-        ) from error
 
 
 def config_error(error: ValidationError, fields: dict[str, Any], knobs: dict[str, Knob]) -> ConfigError:

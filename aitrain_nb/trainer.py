@@ -2,50 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import ExitStack, closing
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from aitrain_nb import plots
 from aitrain_nb.annotations import annotate
-from aitrain_nb.control import Change
+from aitrain_nb.control import Change, checked_pace
 from aitrain_nb.displays import find_display, pictures_of
-from aitrain_nb.engine.capture import capture
-from aitrain_nb.engine.evaluating import Stopped
-from aitrain_nb.engine.generating import pieces
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
-from aitrain_nb.engine.phases import Phases
 from aitrain_nb.engine.plan import Plan
-from aitrain_nb.errors import ConfigError, PhaseError, StopTraining, unknown_name
+from aitrain_nb.engine.selection import ModelSelection
+from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
 from aitrain_nb.history import History
-from aitrain_nb.records import Ending, Evaluation
 from aitrain_nb.run_folder.writing import RunWriter
-from aitrain_nb.watchers import early_stopping, stop_at_overfitting
+from aitrain_nb.watchers import stoppers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import pandas as pd
     from matplotlib.figure import Figure
     from torch import nn
 
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Splits
     from aitrain_nb.displays import Display
-    from aitrain_nb.engine.capture import Seen
     from aitrain_nb.figures import Picture
-    from aitrain_nb.records import Record, Saved
+    from aitrain_nb.records import Ending, Record, Saved
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
+_ELSEWHERE = {"tokenizer": "processor", "processing_class": "processor", "args": "config", "train_dataset": "data"}
+"""Arguments of transformers' Trainer -> ours."""
 
 
-class Trainer(Phases):
+class Trainer(ModelSelection):
     """Trains a model; each phase of a step is a call of its own.
 
     Args:
@@ -80,17 +73,8 @@ class Trainer(Phases):
         **unknown: Any,
     ) -> None:  # fmt: skip
         for name in unknown:
-            here = {
-                "tokenizer": "processor",
-                "processing_class": "processor",
-                "args": "config",
-                "train_dataset": "data",
-            }
-            raise ConfigError(
-                *unknown_name(
-                    "argument of Trainer", name, ["model", "task", "data", "config", "processor"], here.get(name)
-                )
-            )
+            ours = ["model", "task", "data", "config", "processor"]
+            raise ConfigError(*unknown_name("argument of Trainer", name, ours, _ELSEWHERE.get(name)))
         super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
         self._running, self._stop_reason = False, ""
@@ -121,7 +105,7 @@ class Trainer(Phases):
         self._drop_unfinished_step()
         self.resume()
         self._running, began = True, self.step
-        watchers = [*self.watchers, *self._stoppers()]
+        watchers = [*self.watchers, *stoppers(self.config, self.history)]
         state, reason = "stopped", "left before its end"
         try:
             yield from self._to_the_end(watchers)
@@ -137,21 +121,8 @@ class Trainer(Phases):
             self._drop_unfinished_step()
             self._finish(state, self._stop_reason if state == "stopped" and self._stop_reason else reason)
 
-    def check_can_train(self) -> None:
-        """Raise where no step could be taken.
-
-        Raises:
-            ConfigError: it is a run from a folder.
-            ModelError: weights were unfrozen since the trainer was made.
-        """
-        if self.is_loaded:
-            raise ConfigError(
-                "This loaded run can't go on.", "Its folder holds the weights that were kept and no checkpoint (save_every=0).",
-                "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
-            )  # fmt: skip
-        self._check_trained_weights()
-
     def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record | Saved]:
+        """What is owed at a step's edge comes first: an evaluation, then a checkpoint, then the next step."""
         while not self._stop_reason:
             if self.owes_evaluation:
                 evaluation = self.evaluate_and_keep(lambda: bool(self._stop_reason))
@@ -170,11 +141,15 @@ class Trainer(Phases):
             else:
                 return
 
+    @property
+    def owes_checkpoint(self) -> bool:
+        """Whether the run owes its folder a checkpoint of the state as it is."""
+        writer, every = self._writer, self.config.save_every
+        return writer is not None and every != 0 and 0 < self.step != writer.saved_step and self._is_due(every)
+
     def _one_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         """The records of a step. One that is looked into keeps them, and waits after each phase until the next is asked for."""
-        is_looked_into = (
-            self.control.looking and not self._keeps_records
-        )  # whoever drives the run by hand waits by himself
+        is_looked_into = self.control.looking and not self._keeps_records  # by hand one waits by oneself
         self._keeps_records |= is_looked_into
         try:
             for record in self.phases():
@@ -191,7 +166,7 @@ class Trainer(Phases):
         """Take at a step's edge what was asked of the run meanwhile, and keep it in the history; whether the run goes on."""
         if self.control.is_untouched and not self.history.changes:
             return not self._stop_reason
-        if not self._keeps_records:  # in fit; whoever drives the run by hand waits by himself
+        if not self._keeps_records:  # in fit; by hand one waits by oneself
             waited = self.control.wait(lambda: bool(self._stop_reason))
             if waited:
                 self.history.add_change(Change(self.step + 1, "paused", waited))
@@ -218,8 +193,7 @@ class Trainer(Phases):
 
         Args:
             display: "auto" is the live panel in a notebook and the monitor lines elsewhere; "panel", "matplotlib" for a picture that
-                is redrawn, "text" or "none" for silence; or a function that takes the
-                trainer and the plots and gives a display.
+                is redrawn, "text" or "none" for silence; or a function that takes the trainer and the plots and gives a display.
             pace: steps a second at most, so that one can watch; 0 for full speed.
             plots: functions that take the history and give a matplotlib Figure: drawn in a notebook while it goes on.
             replay: a history, or its `changes`: what was changed while that run was going on is repeated at the same steps.
@@ -241,30 +215,67 @@ class Trainer(Phases):
         if output_dir is not None:
             writer = RunWriter(self, output_dir, overwrite=overwrite)
             watching.append(writer)
-        self.control.begin(_checked_pace(pace), replay.changes if isinstance(replay, History) else replay or [])
+        repeated = replay.changes if isinstance(replay, History) else replay or ()
+        self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
         self._lengthen(changes)
-        before = self.watchers
+        before, self._writer = self.watchers, writer
         self._running, self._keeps_records, self.records, self.ending = True, False, None, None
-        self._writer = writer
         try:
             for watcher in watching:
                 watcher.begin()
             self.watchers = [*before, *watching]
-            with (
-                deferred_interrupt(self.stop, lambda: not self.is_updating) as raise_second,
-                closing(self.run()) as records,
-                self.threads,
-                torch.enable_grad(),
-            ):
-                for _ in records:
-                    raise_second()
+            self._drain()
         finally:
-            self.watchers, self._keeps_records, self._running = before, True, False
-            self._writer = None
+            self.watchers, self._keeps_records, self._running, self._writer = before, True, False, None
             self._say_the_end(watching)
         return self.history
 
+    def check_can_train(self) -> None:
+        """Raise where no step could be taken.
+
+        Raises:
+            ConfigError: it is a run from a folder.
+            ModelError: weights were unfrozen since the trainer was made.
+        """
+        if self.is_loaded:
+            raise ConfigError(
+                "This loaded run can't go on.", "Its folder holds the weights that were kept and no checkpoint (save_every=0).",
+                "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
+            )  # fmt: skip
+        self._check_trained_weights()
+
+    def _lengthen(self, changes: dict[str, int]) -> None:
+        """Make the run as long as these options of `fit` say; what was trained stays."""
+        for name in changes:
+            if name not in {"epochs", "max_steps"}:
+                options = ["epochs", "max_steps", "display", "pace", "plots", "replay", "output_dir", "overwrite"]
+                raise ConfigError(*unknown_name("option of fit", name, options))
+        if not changes:
+            return
+        lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
+        config = self.config.replace(**(lifted | changes))
+        plan = Plan.of(config, self.steps_per_epoch)
+        if plan.total_steps < self.step:
+            raise ConfigError(
+                f"A run of {plan.total_steps:,} steps is shorter than what was already trained.",
+                f"{self.step:,} steps have been taken.",
+                "Ask for more, or begin again with prepare(...).",
+            )
+        self.plan, self.config = plan, config
+
+    def _drain(self) -> None:
+        """Take every record of `run`; an interrupt waits for the end of its step, a second one is raised."""
+        with (
+            deferred_interrupt(self.stop, lambda: not self.is_updating) as raise_second,
+            closing(self.run()) as records,
+            self.threads,
+            torch.enable_grad(),
+        ):
+            for _ in records:
+                raise_second()
+
     def _say_the_end(self, watching: list[Display]) -> None:
+        """Tell each display how the run ended, the newest first."""
         if self.ending is None:
             self._finish("failed", "it could not begin")
         assert self.ending is not None
@@ -283,11 +294,6 @@ class Trainer(Phases):
         """Whether the run that is going on was asked to end."""
         return self._running and bool(self._stop_reason)
 
-    @property
-    def kept_step(self) -> int:
-        """The step whose weights the run keeps, as it stands; 0 before the first evaluation, and with `keep="last"`."""
-        return self._keeper.best.step if self._keeper.best is not None else 0
-
     def end_as(self, ending: Ending | None) -> None:
         """Stand as at the end of a run that was brought back: the best weights are in the model.
 
@@ -299,169 +305,23 @@ class Trainer(Phases):
 
     def _finish(self, state: str, reason: str) -> None:
         """The one exit of every run: best weights shown, ending said."""
-        last = self.history.last.get("eval_loss") if self.step else None
-        kept = self._keeper.show_best(self.step)
-        if kept is None:
-            self.ending = Ending(state, reason, self.step, self.order.epochs_completed, self.step, last)
-        else:
-            metric = self.config.best_metric
-            score = None if metric == "loss" else (metric, kept.score)
-            self.ending = Ending(state, reason, self.step, kept.epoch, kept.step, kept.loss, score)
+        self.ending = self._show_best(state, reason)
         self._running, self._stop_reason = False, ""
 
-    def _stoppers(self) -> list[Callable[[Any], None]]:
-        """What the config asks to watch for."""
-        if self.config.early_stopping == "patience":
-            return [early_stopping(self.history, self.config.early_stopping_patience, self.config.best_metric)]
-        if self.config.early_stopping == "detector":
-            return [stop_at_overfitting(self.history)]
-        return []
-
     def _announce(self, record: Record | Saved, watchers: list[Callable[[Any], None]]) -> None:
+        """Tell the watchers; one that wants the run to end is heard after the others."""
         for watch in watchers:
             try:
                 watch(record)
             except StopTraining as stop:
                 self._stop_reason = stop.reason
 
-    # evaluation
-
-    @property
-    def owes_evaluation(self) -> bool:
-        """Whether the run owes an evaluation of the weights as they are."""
-        every = self.config.evaluate_every
-        if not self._evaluator.can_validate or every == 0 or self.step == 0 or self.history.evaluated(self.step):
-            return False
-        return self._is_due(every)
-
-    @property
-    def owes_checkpoint(self) -> bool:
-        """Whether the run owes its folder a checkpoint of the state as it is."""
-        writer, every = self._writer, self.config.save_every
-        return writer is not None and every != 0 and 0 < self.step != writer.saved_step and self._is_due(every)
-
-    def _is_due(self, every: int | None) -> bool:
-        """Whether something that happens every so many steps, or at the end of each epoch, happens after this one; at the end it does."""
-        if self.step >= self.total_steps:
-            return True
-        return self.order.cursor.position == 0 if every is None else self.step % every == 0
-
-    def evaluate_and_keep(self, stop: Callable[[], bool] = lambda: False) -> Evaluation | None:
-        """Evaluate into the history and keep the weights if they are the best: what a run does where it owes an evaluation.
-
-        Args:
-            stop: asked now and then whether to leave it.
-
-        Returns:
-            The evaluation, or None where it was left.
-
-        Raises:
-            DataError: there are no validation examples.
-            PhaseError: no step has been taken that it could belong to.
-        """
-        if self.step == 0:
-            raise PhaseError(
-                "There is no step yet that this evaluation could belong to.", "It goes into the history, beside the step it follows.",
-                "Call trainer.evaluate(): it only looks.",
-            )  # fmt: skip
-        try:
-            evaluation = self._evaluate("validation", stop)
-        except Stopped:
-            return None
-        evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)
-        self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
-        score = evaluation.score(self.config.best_metric)
-        evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
-        evaluation.overfitting = self.history.verdict.overfitting
-        return evaluation
-
-    def evaluate(self, split: str = "validation") -> Evaluation:
-        """Loss and scores of the model as it is, in evaluation mode, without gradients; changes nothing.
-
-        Args:
-            split: "validation", "train", or "test" where the data have one (`test_fraction`).
-
-        Raises:
-            DataError: there is no such split.
-        """
-        return self._evaluate(split)
-
-    def _evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Evaluation:
-        began = perf_counter()
-        raw, answers = self._evaluator.ask(split, stop)
-        metrics = self.task.metrics(answers.predicted, answers.labels)
-        shown = self._keeper.shown
-        step, epoch = (shown.step, shown.epoch) if shown else (self.step, self.order.epochs_completed)
-        evaluation = Evaluation(self._reference, step, epoch, split, raw, answers, metrics)
-        evaluation.seconds = perf_counter() - began
-        return evaluation
-
-    def predict(self, examples: Any) -> pd.DataFrame:
-        """Predictions for your own raw examples: predicted class, its probability, and the probability of each class.
-
-        Raises:
-            DataError: the examples don't fit the model.
-        """
-        return self._evaluator.predict(examples, self.class_names)
-
-    def generate(
-        self, prompt: str, tokens: int = 200, temperature: float = 0.8, top_k: int | None = None, seed: int = 0
-    ) -> str:
-        """The prompt and what a language model goes on with.
-
-        Args:
-            prompt: what to go on from.
-            tokens: how many to add.
-            temperature: below 1 safer, above 1 wilder, 0 always the most probable token.
-            top_k: choose among this many most probable tokens only.
-            seed: the same seed gives the same text.
-
-        Raises:
-            ConfigError: the task doesn't generate, or a number is out of range.
-            DataError: the prompt is empty.
-        """
-        return prompt + "".join(piece.text for piece in pieces(self, prompt, tokens, temperature, top_k, seed))
-
-    def capture(self, *patterns: str) -> AbstractContextManager[Seen]:
-        """`with trainer.capture("conv*") as seen:` keeps what matching modules take and give while the block runs.
-
-        Raises:
-            ModelError: a pattern matches no module.
-        """
-        return capture(self.model, *patterns)
-
     def plot(self) -> Picture:
         """The run so far: training and validation loss, what knowing nothing costs, and the weights that were kept."""
         kept = self.ending.kept_step if self.ending is not None else self.kept_step
         return plots.loss(self.history, classes=len(self.class_names), notes=annotate(self.history, kept))
 
-    # small questions
-
-    def _lengthen(self, changes: dict[str, int]) -> None:
-        for name in changes:
-            if name not in {"epochs", "max_steps"}:
-                options = ["epochs", "max_steps", "display", "pace", "plots", "replay", "output_dir", "overwrite"]
-                raise ConfigError(*unknown_name("option of fit", name, options))
-        lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
-        if not changes:
-            return
-        config = self.config.replace(**(lifted | changes))
-        plan = Plan.of(config, self.steps_per_epoch)
-        if plan.total_steps < self.step:
-            raise ConfigError(
-                f"A run of {plan.total_steps:,} steps is shorter than what was already trained.",
-                f"{self.step:,} steps have been taken.",
-                "Ask for more, or begin again with prepare(...).",
-            )
-        self.plan, self.config = plan, config
-
     def __repr__(self) -> str:
         weights = sum(weight.numel() for weight in self.model.parameters())
         where = f"step {self.step} of {self.total_steps}" + (f"; {self.ending.kept}" if self.ending is not None else "")
         return f"Trainer: {self.task.name} on {self.data.name}, {weights:,} weights on {self.device.type}, {where}"
-
-
-def _checked_pace(pace: Any) -> float:
-    if isinstance(pace, (int, float)) and not isinstance(pace, bool) and 0 <= pace < math.inf:
-        return float(pace)
-    raise ConfigError(f"A pace of {pace!r} can't be kept.", "It is steps a second, 0 for full speed.", "fit(pace=20)")

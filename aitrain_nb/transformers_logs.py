@@ -1,8 +1,9 @@
-"""What a Trainer of transformers logs, as rows of a history."""
+"""What a Trainer of transformers logs, as rows of a history, and which weights it keeps."""
 
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.history import History
@@ -80,6 +81,38 @@ class LogBook:
     def _add(self, step: int, epoch: float, loss: float | None, rate: float | None, norm: float | None) -> None:
         self.history.add_step([step, epoch, loss, math.nan if rate is None else rate, norm, self.seconds, 1])
         self.seconds = 0.0
+
+
+def kept_so_far(arguments: Any) -> int | None:
+    """None where a Trainer with these arguments goes back to the weights of the lowest validation loss; 0 where it does something else."""
+    return None if arguments.load_best_model_at_end and arguments.metric_for_best_model in {"loss", "eval_loss"} else 0
+
+
+def kept_weights(
+    history: History, state: Any, arguments: Any, *, with_best: bool
+) -> tuple[float, int, float | None, tuple[str, float] | None]:
+    """Which weights the model of a Trainer holds now.
+
+    Args:
+        history: what was logged.
+        state: the Trainer's own.
+        arguments: the Trainer's own.
+        with_best: whether the Trainer has gone back to the best weights, if it was to.
+
+    Returns:
+        Epoch and step of the weights, their validation loss (nats, None where they were not evaluated), and name and
+        value of the score they were chosen by.
+    """
+    judged = {row["step"]: row for row in history.evaluations}
+    name = re.search(r"-(\d+)$", state.best_model_checkpoint or "")  # the best step may have left no checkpoint
+    best = judged.get(int(name[1])) if name and with_best and arguments.load_best_model_at_end else None
+    row = best or judged.get(state.global_step)
+    if row is None:
+        return state.epoch or 0.0, state.global_step, None, None
+    metric = (arguments.metric_for_best_model or "loss").removeprefix("eval_")
+    value = row.get(f"eval_{metric}", math.nan)
+    by_score = best is not None and metric != "loss" and arguments.greater_is_better and 0 <= value <= 1
+    return row["epoch"], row["step"], row["eval_loss"], (metric, value) if by_score else None
 
 
 def _number(values: Mapping[str, Any], name: str) -> float | None:

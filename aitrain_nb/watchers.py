@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from aitrain_nb.config import TrainConfig
     from aitrain_nb.figures import Picture
     from aitrain_nb.history import History
 
@@ -61,6 +62,13 @@ def stop_at_overfitting(history: History) -> Callable[[Any], None]:
             raise StopTraining(f"early stopping: the model overfits. {verdict.reason}")
 
     return watch
+
+
+def stoppers(config: TrainConfig, history: History) -> list[Callable[[Any], None]]:
+    """The watchers that end this run early, where its config asks for that."""
+    if config.early_stopping == "patience":
+        return [early_stopping(history, config.early_stopping_patience, config.best_metric)]
+    return [stop_at_overfitting(history)] if config.early_stopping == "detector" else []
 
 
 def sample(

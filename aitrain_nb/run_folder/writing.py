@@ -51,6 +51,7 @@ class RunWriter:
     def __init__(self, trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -> None:
         self._trainer, self._folder = trainer, Path(folder)
         saving.check_folder(self._folder, overwrite=overwrite, run=trainer.run_id)
+        self._data = saving.data_fingerprint(trainer)  # once: it reads every example
         self._began = 0.0  # seconds since 1970; 0 before it begins
         self._due = self._beat_due = math.inf
         self._rows = self._last_step = self._changes = self._cuts = 0
@@ -75,7 +76,7 @@ class RunWriter:
             drop_after(folder, trainer.step)
             self._began = time.time()
             RunState.of(trainer, self._word, self._began).write(folder)
-            saving.write_beginning(trainer, folder)
+            saving.write_beginning(trainer, folder, self._data)
             self._write_all()
             if (
                 trainer.step and trainer.config.save_every != 0
@@ -131,7 +132,7 @@ class RunWriter:
                 and (self._has_failed or self.saved_step != trainer.step)
             ):
                 self._save()
-            saving.write_result(trainer, folder)
+            saving.write_result(trainer, folder, self._data)
             RunState.of(trainer, ending.state, self._began, ending).write(folder)
 
     def _wait(self, *, paused: bool) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor
-
-from aitrain_nb.errors import ConfigError, DataError, ModelError
+from aitrain_nb.errors import ConfigError, ModelError
+from aitrain_nb.tasks.base import losses, scores
+from aitrain_nb.tasks.base.losses import PLAIN, LossOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pandas as pd
-    from torch import nn
+    from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
@@ -23,26 +21,6 @@ if TYPE_CHECKING:
     from aitrain_nb.html import Markup
     from aitrain_nb.records import Batch
     from aitrain_nb.records.base import Check, Fact
-
-
-class LossOptions(NamedTuple):
-    """What is minimised where it isn't plain cross-entropy.
-
-    Attributes:
-        label_smoothing: share of the target probability spread evenly over all classes.
-        class_weights: [C] how much a target of each class counts, 1 on average over the training targets, or None.
-    """
-
-    label_smoothing: float = 0.0
-    class_weights: Tensor | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is plain cross-entropy."""
-        return not self.label_smoothing and self.class_weights is None
-
-
-PLAIN = LossOptions()
 
 
 class Task(ABC):
@@ -151,20 +129,7 @@ class Task(ABC):
         A target's weight multiplies its own loss; the step divides by the number of targets, not by the sum of their
         weights, so that accumulated micro-batches add up to the one big batch.
         """
-        labels = inputs["labels"]
-        if logits.dtype.itemsize < 4:
-            logits = logits.float()  # 16 bits are enough for a layer, not for a sum of logarithms
-        weights = None if options.class_weights is None else options.class_weights.to(logits.dtype)
-        if labels.ndim == 1:
-            return torch.nn.functional.cross_entropy(
-                logits, labels, weights, reduction="none", ignore_index=-100,
-                label_smoothing=options.label_smoothing,
-            )  # fmt: skip
-        flat = torch.nn.functional.cross_entropy(
-            logits.reshape(-1, logits.shape[-1]), labels.reshape(-1), weights, reduction="none",
-            ignore_index=-100, label_smoothing=options.label_smoothing,
-        )  # fmt: skip
-        return flat.view(labels.shape)
+        return losses.cross_entropy(logits, inputs["labels"], options)
 
     def check_outputs(self, logits: Tensor, labels: Tensor, class_names: Sequence[str]) -> None:
         """Raise ModelError where the logits don't have one score for each class at each target."""
@@ -207,10 +172,7 @@ class Task(ABC):
 
     def one_hot(self, logits: Tensor, inputs: dict[str, Tensor], options: LossOptions = PLAIN) -> Tensor:
         """What the loss asks for: shape of `logits`, rows that sum to 1, or to the weight of the target's class."""
-        classes, smoothing = logits.shape[-1], options.label_smoothing
-        exact = torch.nn.functional.one_hot(inputs["labels"].clamp(min=0), classes).to(logits.dtype)
-        asked = exact * (1 - smoothing) + smoothing / classes
-        return asked if options.class_weights is None else asked * options.class_weights
+        return losses.target_probabilities(logits, inputs["labels"], options)
 
     def check_config(self, config: TrainConfig) -> None:
         """Raise ConfigError where the config asks for what this task doesn't do."""
@@ -228,9 +190,6 @@ class Task(ABC):
     def loss_options(self, config: TrainConfig, labels: Tensor, classes: int) -> LossOptions:
         """What the config asks to minimise, for these training labels [n] or [n, T].
 
-        Balanced weights are n / (classes that occur x examples of the class), as in King and Zeng, Logistic Regression in
-        Rare Events Data (2001).
-
         Raises:
             ConfigError: class weights where an example has many targets.
         """
@@ -241,47 +200,18 @@ class Task(ABC):
                 f"class_weights={config.class_weights!r} doesn't fit {self.name}.", "An example has many targets there.",
                 "Use class_weights='none'.",
             )  # fmt: skip
-        counts = torch.bincount(labels[labels >= 0], minlength=classes).float()
-        weights = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
-        return LossOptions(config.label_smoothing, torch.where(counts > 0, weights, 1.0))
+        return LossOptions(config.label_smoothing, losses.balanced_weights(labels, classes))
 
     # scores
 
     def metrics(self, predicted: Tensor, labels: Tensor) -> dict[str, float]:
-        """Scores of an evaluation by name, 0 to 1.
-
-        accuracy is the share of counted targets whose predicted class is the true one. macro_f1, where an example has
-        one target, is the mean over all classes that occur of 2 x right / (times true + times predicted): each class
-        counts the same however rare it is.
-        """
-        counted = labels != -100
-        right = (predicted == labels) & counted
-        scores = {"accuracy": float(right.sum()) / max(1, int(counted.sum()))}
-        if labels.ndim == 1:
-            size = int(torch.cat([predicted, labels]).max()) + 1
-            true, said, both = (
-                torch.bincount(values, minlength=size).double()
-                for values in (labels[counted], predicted[counted], labels[right])
-            )
-            occurs = (true + said) > 0
-            scores["macro_f1"] = float((2 * both / (true + said).clamp(min=1))[occurs].mean())
-        return scores
+        """Scores of an evaluation by name, 0 to 1: accuracy, and macro_f1 where an example has one target."""
+        found = {"accuracy": scores.accuracy(predicted, labels)}
+        return found | {"macro_f1": scores.macro_f1(predicted, labels)} if labels.ndim == 1 else found
 
     def baseline(self, labels: Tensor, class_names: Sequence[str]) -> dict[str, float]:
-        """What a model that knows nothing reaches.
-
-        Returns:
-            uniform_loss (ln C, nats), label_loss (the entropy of the label shares, nats), majority_accuracy (of
-            always naming the most frequent class).
-        """
-        counts = torch.bincount(labels[labels != -100].reshape(-1), minlength=len(class_names)).double()
-        shares = counts / counts.sum().clamp(min=1)
-        entropy = -float((shares * shares.clamp(min=1e-300).log()).sum())
-        return {
-            "uniform_loss": math.log(len(class_names)),
-            "label_loss": entropy,
-            "majority_accuracy": float(shares.max()),
-        }
+        """What a model that knows nothing reaches: uniform_loss and label_loss (nats), majority_accuracy."""
+        return scores.of_knowing_nothing(labels, len(class_names))
 
     # what a person sees of a batch
 
@@ -312,63 +242,3 @@ class Task(ABC):
     @abstractmethod
     def batch_checks(self, batch: Batch) -> Iterator[Check]:
         """Invariants between raw examples and tensors."""
-
-
-def own_texts(examples: Any) -> list[Any]:
-    """A person's own texts, or pairs of texts, as a list.
-
-    Raises:
-        DataError: they are a table, none, or something else than texts.
-    """
-    if hasattr(examples, "columns"):
-        names = ", ".join(map(str, examples.columns))
-        raise DataError(
-            "A table can't be read as texts.",
-            f"It has the columns {names}.",
-            "Give one of them: predict(table['text']).",
-        )
-    given = [examples] if isinstance(examples, str) else list(examples) if hasattr(examples, "__iter__") else [examples]
-    if not given:
-        raise DataError("There are no examples.", "The list is empty.", "Give at least one.")
-    for place, example in enumerate(given):
-        pair = (
-            isinstance(example, (tuple, list)) and len(example) == 2 and all(isinstance(text, str) for text in example)
-        )
-        if not isinstance(example, str) and not pair:
-            raise DataError(
-                "These texts can't be read.", f"Number {place} is {type(example).__name__}, not a text.",
-                "Give a list of strings.",
-            )  # fmt: skip
-    return given
-
-
-def label_numbers(labels: Any, examples: int, names: Sequence[str]) -> Tensor:
-    """Class numbers [n] int64 of a person's own answers, given by name or number; -100 for all where there are none.
-
-    Raises:
-        DataError: an answer that is no class, or not one an example.
-    """
-    if labels is None:
-        return torch.full((examples,), -100)
-    given = [labels] if isinstance(labels, (str, int)) else list(labels) if hasattr(labels, "__iter__") else [labels]
-    if len(given) != examples:
-        raise DataError(
-            "The columns have different lengths.",
-            f"{examples} examples, {len(given)} answers.",
-            "Give one answer each.",
-        )
-    return torch.tensor([_label_number(label, names) for label in given], dtype=torch.int64)
-
-
-def _label_number(label: Any, names: Sequence[str]) -> int:
-    if isinstance(label, str):
-        if label in names:
-            return list(names).index(label)
-    else:
-        try:
-            number = int(label)
-        except (TypeError, ValueError):
-            number = -1
-        if 0 <= number < len(names) and number == label:
-            return number
-    raise DataError(f"Label {label!r} is no class.", f"The classes are: {', '.join(names)}.", "Use one of them.")

@@ -1,0 +1,77 @@
+"""Model selection: evaluations go into the history, and the best weights among them are what a run ends with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aitrain_nb.engine.evaluating import Stopped
+from aitrain_nb.engine.inference import Inference
+from aitrain_nb.errors import PhaseError
+from aitrain_nb.records import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aitrain_nb.records import Evaluation
+
+
+class ModelSelection(Inference):
+    """When a run is evaluated, which weights it keeps, and how it stands at its end."""
+
+    @property
+    def owes_evaluation(self) -> bool:
+        """Whether the run owes an evaluation of the weights as they are."""
+        every = self.config.evaluate_every
+        if not self._evaluator.can_validate or every == 0 or self.step == 0 or self.history.evaluated(self.step):
+            return False
+        return self._is_due(every)
+
+    def evaluate_and_keep(self, stop: Callable[[], bool] = lambda: False) -> Evaluation | None:
+        """Evaluate into the history and keep the weights if they are the best: what a run does where it owes an evaluation.
+
+        Args:
+            stop: asked now and then whether to leave it.
+
+        Returns:
+            The evaluation, or None where it was left.
+
+        Raises:
+            DataError: there are no validation examples.
+            PhaseError: no step has been taken that it could belong to.
+        """
+        if self.step == 0:
+            raise PhaseError(
+                "There is no step yet that this evaluation could belong to.", "It goes into the history, beside the step it follows.",
+                "Call trainer.evaluate(): it only looks.",
+            )  # fmt: skip
+        try:
+            evaluation = self._evaluate("validation", stop)
+        except Stopped:
+            return None
+        evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)
+        self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
+        score = evaluation.score(self.config.best_metric)
+        evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
+        evaluation.overfitting = self.history.verdict.overfitting
+        return evaluation
+
+    @property
+    def kept_step(self) -> int:
+        """The step whose weights the run keeps, as it stands; 0 before the first evaluation, and with `keep="last"`."""
+        return self._keeper.best.step if self._keeper.best is not None else 0
+
+    def _is_due(self, every: int | None) -> bool:
+        """Whether something that happens every so many steps, or at the end of each epoch, happens after this one; at the end it does."""
+        if self.step >= self.total_steps:
+            return True
+        return self.order.cursor.position == 0 if every is None else self.step % every == 0
+
+    def _show_best(self, state: str, reason: str) -> Ending:
+        """Put the best weights into the model; gives the ending of a run that ends in this state, for this reason."""
+        last = self.history.last.get("eval_loss") if self.step else None
+        kept = self._keeper.show_best(self.step)
+        if kept is None:
+            return Ending(state, reason, self.step, self.order.epochs_completed, self.step, last)
+        metric = self.config.best_metric
+        score = None if metric == "loss" else (metric, kept.score)
+        return Ending(state, reason, self.step, kept.epoch, kept.step, kept.loss, score)
