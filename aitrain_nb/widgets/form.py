@@ -103,10 +103,7 @@ class ConfigForm(Placed, ValueWidget):
 
     @config.setter
     def config(self, config: TrainConfig) -> None:
-        with self._settling:
-            self._wrong.clear()
-            self._adopt(config)
-        self.refresh()
+        self._hold(config)
 
     @property
     def history(self) -> History | None:
@@ -133,10 +130,7 @@ class ConfigForm(Placed, ValueWidget):
         Args:
             findings: of `ai.diagnose`, or one of them, of `ai.find_learning_rate` or `ai.sweep`: the fields of its `fix` are changed.
         """
-        before = self.value
-        self.config = before.replace(**findings.fix)
-        self._advice.enter(findings, before)
-        self._advise()
+        self._hold(self.value.replace(**findings.fix), findings)
 
     def undo(self, findings: Advising | None = None) -> None:
         """Take back what was applied last, or what was applied of this: its fields are what they were before."""
@@ -228,6 +222,17 @@ class ConfigForm(Placed, ValueWidget):
     def _refuse(self, name: str, error: AitrainError) -> None:
         self._wrong[name] = " ".join(filter(None, (error.what, error.why, error.fix)))
         self._show(self.value, self.preview)
+
+    def _hold(self, config: TrainConfig, because: Advising | None = None) -> None:
+        """Hold a config that code gives, or a suggestion."""
+        before = self.value
+        with self._settling:
+            self._wrong.clear()
+            self._adopt(config)
+            if because is not None:
+                self._advice.enter(because, before)
+                self._advise()
+        self.refresh()
 
     def _adopt(self, config: TrainConfig) -> None:
         """Hold another config; raises, and holds the old one, where its run can't be."""

@@ -74,9 +74,9 @@ class RateTest:
         self._began = time.monotonic()
         found = find_learning_rate(trainer, steps=STEPS, after_step=self._after_step)
         took = numerals.duration(time.monotonic() - self._began)
-        self._found(found)
         word = "stopped" if found.ended in {"stopped", "interrupted"} else "done"
         self._tell(word, f"{numerals.several(len(found.losses), 'step')} in {took}.", len(found.losses))
+        self._found(found)
 
     def _after_step(self, done: int) -> bool:
         now = time.monotonic()

@@ -49,6 +49,7 @@ def test_a_fix_is_applied_and_undone_and_a_rate_is_found(open_book, theme, width
     assert "Suggested" in tried.inner_text()
     tried.locator("[data-does=apply]").click()
     book.until(lambda: rate.input_value() == "0.0066")
+    book.until(tried.locator("[data-does=undo]").is_visible)
     form.scroll_into_view_if_needed()
     book.shot(f"form_advised_{name}", form)
     assert book.do(1).split() == ["0.0066", "135", "91"], "the run and its trainer are what they were"
