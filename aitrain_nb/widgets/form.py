@@ -89,8 +89,8 @@ class ConfigForm(Placed, ValueWidget):
         self._result = {"text/html": "", "text/plain": ""}
         self._advice = Advice(findings)
         self._test = RateTest(self.prepare, lambda told: setattr(self, "testing", told), self._take_rates)
-        about = form_fields.described(type(begun), has_source=self._source is not None)
-        super().__init__(value=begun, fields=about, state={"word": "ready", "said": ""})
+        super().__init__(value=begun, fields=form_fields.described(type(begun), has_source=self._source is not None))
+        self._say("ready")
         self._show(begun, self.preview)
         self._advise()
 
@@ -135,7 +135,6 @@ class ConfigForm(Placed, ValueWidget):
     def undo(self, findings: Advising | None = None) -> None:
         """Take back what was applied last, or what was applied of this: its fields are what they were before."""
         self.config = self.value.replace(**self._advice.take_back(findings))
-        self._advise()
 
     def find_learning_rate(self) -> RateFinding:
         """What the button beside the learning rate does, in a cell: `ai.find_learning_rate` of a new trainer of the config."""
@@ -244,12 +243,10 @@ class ConfigForm(Placed, ValueWidget):
         self._advise()
 
     def _load_for_the_page(self, place: str) -> None:
-        with self._settling:
-            self._wrong.clear()
-            try:
-                self._adopt(form_fields.read_config(place.strip()))
-            except AitrainError as error:
-                self._refuse("", error)
+        try:
+            self._hold(form_fields.read_config(place.strip()))
+        except AitrainError as error:
+            self._refuse("", error)
 
     def _show(self, config: TrainConfig, preview: Preview, *, busy: bool = False) -> None:
         """Send the page what it shows: the values that hold, and what their run will be.
@@ -307,8 +304,7 @@ class ConfigForm(Placed, ValueWidget):
     def _train_for_the_page(self) -> None:
         """On the main thread."""
         self._say("training")
-        # in the form's own output: so it is there inside ipywidgets' boxes, too
-        place = SimpleNamespace(update=self.show_run)
+        place = SimpleNamespace(update=self.show_run)  # in the form's output: it is there in boxes of ipywidgets, too
         try:
             with spoken(self._say):
                 self.trainer = trainer = self.prepare()
