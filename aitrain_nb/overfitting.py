@@ -19,6 +19,9 @@ Degree = Literal["none", "rising", "overfitting"]
 
 MATERIAL_RISE = 0.045
 """Rise of the validation loss above its lowest, as a share of it, that counts where many evaluations show it."""
+_LEVEL, _BELOW, _FAR = 5.0, 2.0, 0.7
+"""Standard errors that a rise must have where the training loss lies as high as validation, and where it lies below by this share of it:
+a network whose training loss is no lower has memorised nothing yet, so its rises are noise; one far below is expected to overfit."""
 _STAYS = 0.65
 """A verdict of a growing curve stays down to this score: it doesn't come and go with one noisy evaluation."""
 _ASKED_OFTEN = 1.75
@@ -126,7 +129,7 @@ class OverfittingDetector:
         end = median(curve.values[-window:])
         rise = end - low
         stays = max(window, curve.stays_above(low + rise / 2)) if rise > 0 else window
-        clear = curve.noise(stays)
+        clear = curve.noise(stays, self._doubt(window, end, curve.scale + max(0.0, rise)))
         material = MATERIAL_RISE * curve.scale * (1 + 1 / max(1, after))  # of few evaluations more is asked
         needed = max(clear, material, 1e-300)
         shared, memorises = self._training_since(window, end, rise)
@@ -162,6 +165,14 @@ class OverfittingDetector:
         count = len(self._training)
         share = 0.5 if self._validation.low_at < 3 else min(0.5, 4 / count)
         return change, -change > share * rise or end - now > share * self._validation.scale
+
+    def _doubt(self, window: int, end: float, scale: float) -> float:
+        """How many standard errors a rise must have, from where the training loss lies at the end."""
+        if math.isnan(self._training[-1]):
+            return (_LEVEL + _BELOW) / 2
+        gap = (end - median(self._training[-window:])) / max(scale, 1e-300)
+        opened = gap / (_FAR * min(1.0, len(self._training) / 6))  # a gap takes some evaluations to open
+        return _LEVEL - (_LEVEL - _BELOW) * min(1.0, max(0.0, opened))
 
     def _onset(self, turn: int, line: float) -> int:
         """The 1-based evaluation from which the smoothed curve stays above the line."""

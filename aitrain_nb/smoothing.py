@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _MOST_BLOCKS = 48
 """Evaluations are smoothed in blocks; at this many the blocks double in size."""
-_NOISE = 2.9
-"""How many standard errors a rise must have."""
+_NARROW = 6.0
+"""Standard deviations below the lowest block at which three neighbours are no noise, but a minimum too narrow for the blocks."""
 
 
 class Smoothed:
@@ -26,6 +26,7 @@ class Smoothed:
         self.scale = 0.0
         self._bends: list[float] = []
         self._wander = self._habit = 0.0
+        self._dip, self._dip_at = math.inf, 0
 
     @property
     def tail(self) -> int:
@@ -54,6 +55,9 @@ class Smoothed:
         values.append(value)
         if len(values) >= 3:
             insort(self._bends, abs(values[-3] - 2 * values[-2] + value))
+            middle = median(values[-3:])
+            if middle < self._dip:
+                self._dip, self._dip_at = middle, len(values) - 2
         if len(values) < 8 or len(values) % self.size == 0:
             if len(values) >= _MOST_BLOCKS * self.size:
                 self.size *= 2
@@ -80,17 +84,22 @@ class Smoothed:
         self._wander = _off_a_valley(
             values if size == 1 else [median(values[b * size : (b + 1) * size]) for b in range(blocks)]
         )
+        jitter = max(_deviation(self._bends), self._wander)
+        is_past = self._dip_at < self.low_at + size < len(values) - self.tail
+        if size > 1 and is_past and self.low - self._dip > _NARROW * jitter:
+            self.low, self.low_at = self._dip, self._dip_at
 
     def stays_above(self, line: float) -> int:
         """How many evaluations at the end the smoothed curve has been above this line."""
         below = next((b for b in reversed(range(len(self.smooth))) if self.smooth[b] <= line), -1)
         return len(self.values) - (below + 1) * self.size
 
-    def noise(self, window: int) -> float:
+    def noise(self, window: int, errors: float) -> float:
         """A rise that the curve's own restlessness can make: its jitter, its slow wander, and what it came back from before.
 
         Args:
             window: evaluations that show the rise.
+            errors: standard errors that it must have.
         """
         count = len(self.values)
         shrinks = 1.25 * math.sqrt(1 / window + 1 / (2 * self._reach + 1))
@@ -99,7 +108,7 @@ class Smoothed:
         else:
             error = max(shrinks * _deviation(self._bends), 0.8 * math.sqrt(self.size / window + 1 / 3) * self._wander)
         assumed = 0.024 * min(1.0, 6 / count) * self.scale  # few evaluations can't tell how restless they are
-        return max(_NOISE * max(error, shrinks * assumed), self._habit)
+        return max(errors * max(error, shrinks * assumed), self._habit)
 
 
 def _recovered(values: Sequence[float]) -> tuple[float, float]:

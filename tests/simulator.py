@@ -164,7 +164,8 @@ def _pattern(pattern: str, time: np.ndarray, random: np.random.Generator) -> tup
         case "healthy" | "noisy" | "not finite":
             pair = training, validation
         case "plateau":
-            pair = flat, flat * random.uniform(1, 1.1)
+            fallen = np.minimum(flat, start)  # one that ends above its start is no plateau
+            pair = fallen, fallen * random.uniform(1, 1.1)
         case "gap":
             pair = start * np.exp(-time / random.uniform(0.15, 0.4)), flat
         case "underfitting":
