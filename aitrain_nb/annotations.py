@@ -86,7 +86,7 @@ def _changes(history: History) -> Iterator[Annotation]:
     found: list[Annotation] = []
     following: dict[str, int] = {}
     for change in reversed(history.changes):
-        if change.name == "paused":
+        if change.name not in {"learning_rate", "pace"}:
             continue
         next_step = following.get(change.name)
         following[change.name] = change.step
@@ -123,5 +123,8 @@ def _pauses(history: History) -> Iterator[Annotation]:
 def _trouble(history: History) -> Iterator[Annotation]:
     """The first number that isn't finite."""
     history.flush()
+    skipped = history.skipped
     for trouble in history.troubles[:1]:
-        yield Annotation("trouble", trouble.step, None, None, str(trouble))
+        words = ", its update left out" if trouble.step in skipped else ""
+        more = f"; {len(skipped) - 1} more were left out" if len(skipped) > 1 else ""
+        yield Annotation("trouble", trouble.step, None, None, f"{trouble}{words}{more}")

@@ -131,6 +131,11 @@ class TrainConfig(BaseModel):
         1, "Gradient accumulation", "Batches whose gradients are added up before the weights change.",
         unit="micro-batches a step", minimum=1, maximum=10_000, group="Optimizer",
     )  # fmt: skip
+    nan_policy: Literal["stop", "skip", "mark"] = knob(
+        "stop", "Not a number", "What happens where a loss or gradient isn't finite. stop: the weights stay as they were and the run ends; "
+        "skip: they stay, the run goes on (10 such steps in a row end it); mark: the step is taken and marked, and spoils the weights.",
+        group="Optimizer",
+    )  # fmt: skip
     label_smoothing: float = knob(
         0.0, "Label smoothing", "Share of the target probability spread evenly over all classes.",
         unit="share of the probability", minimum=0.0, maximum=0.9, group="Loss",

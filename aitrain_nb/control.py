@@ -12,6 +12,8 @@ from aitrain_nb.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+NOT_REPEATED = frozenset({"pace", "paused", "skipped"})
+"""Changes that change no number, or that come again by themselves."""
 _LOOK_EVERY_SECONDS = 0.02
 """How often a paused run looks whether it may go on."""
 
@@ -21,8 +23,8 @@ class Change(NamedTuple):
 
     Attributes:
         step: the first step it holds for, 1-based.
-        name: "learning_rate", "pace" or "paused".
-        value: the new peak rate, the new steps a second, or the seconds that the run waited.
+        name: "learning_rate", "pace", "paused", or "skipped" for a step whose update was left out since its numbers weren't finite.
+        value: the new peak rate, the new steps a second, the seconds that the run waited, or 1 step.
     """
 
     step: int
@@ -83,7 +85,7 @@ class Control:
         Args:
             pace: steps a second at most; 0 for full speed. It is how the run begins, and no change.
             replay: what was changed in another run, to be changed at the same steps again; how long it took (pauses and pace) is left
-                out, since it changes no number.
+                out, since it changes no number, and so is what comes again by itself.
 
         Raises:
             ConfigError: one of them is no change that a run knows.
@@ -95,12 +97,12 @@ class Control:
                 "This can't be repeated.", f"replay takes the history of a run, or its changes, not {type(replay).__name__}.",
                 "fit(replay=history)",
             ) from error  # fmt: skip
-        planned = [change for change in given if change.name not in {"paused", "pace"}]
+        planned = [change for change in given if change.name not in NOT_REPEATED]
         unknown = [change.name for change in planned if change.name != "learning_rate"]
         if unknown:
             raise ConfigError(
                 f"A run can't repeat a change of {unknown[0]!r}.",
-                "It knows learning_rate; pauses and pace change no number.",
+                "It knows learning_rate; the others follow from the run, or change no number.",
                 "Leave it out.",
             )
         self.learning_rate, self.pace, self.paused = None, pace, False

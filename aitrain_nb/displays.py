@@ -167,9 +167,12 @@ class TextDisplay:
         self._trainer.history.flush()
         troubles = self._trainer.history.troubles
         if len(troubles) > self._troubles == 0:
-            self._write(
-                f"  ← {troubles[0]}: numbers after it can't be trusted. Lower the learning rate, or look at that batch."
+            what = (
+                "its update was left out"
+                if troubles[0].step in self._trainer.history.skipped
+                else "numbers after it can't be trusted"
             )
+            self._write(f"  ← {troubles[0]}: {what}. Lower the learning rate, or look at that batch.")
         self._troubles = len(troubles)
 
     def _write(self, line: str) -> None:
@@ -222,21 +225,22 @@ def pictures_of(plots: Any) -> Sequence[Any]:
     return found
 
 
-def progress(total: int, unit: str, doing: str) -> Any:
+def progress(total: int, unit: str, doing: str, *, is_shown: bool = True) -> Any:
     """A progress bar, as a `with` block, of what takes longer than a second, in a terminal or a notebook; nothing of it stays.
 
     Args:
         total: how many there are to do; `bar.update(1)` says that one is done.
         unit: what they are.
         doing: what is done, in a word or two.
+        is_shown: whether anybody wants to see it.
     """
     from tqdm import tqdm
 
     stream = sys.stdout
-    shown, is_terminal = is_notebook(), stream.isatty()
+    in_notebook, is_terminal = is_notebook(), stream.isatty()
     return tqdm(
         total=total, desc=doing, unit=unit, file=stream, leave=False, delay=1.0, mininterval=0.3, dynamic_ncols=is_terminal,
-        disable=not (shown or is_terminal),
+        disable=not (is_shown and (in_notebook or is_terminal)),
     )  # fmt: skip
 
 

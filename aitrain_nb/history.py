@@ -73,6 +73,11 @@ class History:
             (change.value for change in reversed(self.changes) if change.name == name and change.step <= step), None
         )
 
+    @property
+    def skipped(self) -> frozenset[int]:
+        """The steps whose update was left out, since their numbers weren't finite; the weights didn't move in them."""
+        return frozenset(change.step for change in self.changes if change.name == "skipped")
+
     def add_step(self, row: list[Any]) -> None:
         """Take the values of COLUMNS for one step; loss and grad_norm may be tensors of any device.
 
@@ -193,9 +198,11 @@ class History:
         return max(self._evaluations, default=0)
 
     def mean_loss(self, after_step: int) -> float:
-        """Training loss since `after_step`: nats, the sum over counted targets divided by their number."""
+        """Training loss since `after_step`: nats, the sum over counted targets divided by their number; without skipped steps."""
         self.flush()
         rows = self._rows[bisect_right(self._rows, after_step, key=lambda row: row[0]) :]
+        if skipped := self.skipped:
+            rows = [row for row in rows if row[0] not in skipped]
         targets = sum(row[6] for row in rows)
         return sum(row[2] * row[6] for row in rows) / targets if targets else math.nan
 

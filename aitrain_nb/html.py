@@ -148,7 +148,8 @@ def image(png: bytes, alt: str, width: int | None = None, *, is_drawing: bool = 
 
 def details(summary: str, content: Markup) -> Markup:
     """Content behind a line that opens it."""
-    return Markup(f"<details><summary>{escape(summary)}</summary>{content}</details>")
+    line = element("summary", summary, style="cursor:pointer;padding:4px 0")  # high enough for a finger
+    return Markup(f"<details>{line}{content}</details>")
 
 
 def section(title: str, note: str, *content: object) -> Markup:

@@ -35,6 +35,7 @@ UNTRANSLATED = {
     "early_stopping early_stopping_patience": "There it is EarlyStoppingCallback(early_stopping_patience=...).",
     "threads": "Call torch.set_num_threads(...) before training.",
     "save_every keep_checkpoints": "There it is save_steps and save_total_limit, beside load_best_model_at_end.",
+    "nan_policy": "transformers' Trainer takes such steps and spoils the weights; a callback may stop it.",
     "inspect_every snapshot_every snapshot_memory_bytes": "transformers' Trainer can't do it.",
 }
 """Our fields that no argument can say -> what to do with transformers instead."""

@@ -115,11 +115,11 @@ def memory(size_bytes: float) -> str:
 def duration(seconds: float) -> str:
     """A time in the unit that reads best.
 
-    >>> duration(0.00123), duration(2.5), duration(150)
-    ('1.2 ms', '2.5 s', '2 min 30 s')
+    >>> duration(0.00123), duration(0.6451), duration(2.5), duration(150)
+    ('1.2 ms', '645 ms', '2.5 s', '2 min 30 s')
     """
     if seconds < 1:
-        return f"{seconds * 1000:.1f} ms"
+        return f"{seconds * 1000:.{0 if seconds >= 0.01 else 1}f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"

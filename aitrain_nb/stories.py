@@ -17,8 +17,12 @@ _TAIL = 0.1
 """Share of the steps whose mean is the loss at the end."""
 _KNOWS_NOTHING = 0.95
 """A loss above this share of ln C is hardly better than knowing nothing."""
-_STILL_FALLING, _LEVEL = 0.02, 0.005
-"""Relative fall of the validation loss from one evaluation to the next above which it still learns, and below which it has levelled off."""
+_FAR_BELOW = 0.5
+"""A training loss below this share of the best validation loss: it knows its examples far better than others."""
+_WORSE = 1.05
+"""Above this share it is worse than that."""
+_STILL_FALLING = 0.02
+"""Relative fall of the validation loss below the best one before above which it still learns."""
 
 
 class About(NamedTuple):
@@ -108,7 +112,9 @@ def _trained(history: History) -> str:
     last = rows[-1]
     seconds = sum(row["seconds"] for row in rows if math.isfinite(row["seconds"]))
     took = f", {numerals.duration(seconds)} of training" if seconds else ""
-    length = f"{_many(last['step'], 'step')}, {numerals.epoch(last['epoch'])} epochs{took}"
+    length = (
+        f"{_many(last['step'], 'step')}, {numerals.epoch(last['epoch'])} epoch{'' if last['epoch'] == 1 else 's'}{took}"
+    )
     ending = history.ending
     ended = ""
     if ending is not None and ending.state != "done":
@@ -147,7 +153,7 @@ def _end(losses: Sequence[float]) -> tuple[int, float]:
 def _kept(history: History) -> str:
     rows = [row for row in history.evaluations if math.isfinite(row.get("eval_loss", math.nan))]
     ending = history.ending
-    holds = f"the model holds: {ending.kept}" if ending is not None and ending.kept else ""
+    holds = f"the model holds {ending.kept.removeprefix('kept ')}" if ending is not None and ending.kept else ""
     if not rows:
         many = len(history.evaluations)
         found = f"None of {_many(many, 'evaluation')} gave a finite loss" if many else "It was evaluated 0 times"
@@ -174,7 +180,8 @@ def _broken(history: History) -> tuple[str, str] | None:
         return None
     trouble, rate = history.troubles[0], history.last["lr"]
     return (
-        f"It broke: {trouble}, and no number after it can be trusted.",
+        f"It broke: {trouble}, and "
+        + ("that update was left out." if trouble.step in history.skipped else "no number after it can be trusted."),
         f"Try a tenth of the learning rate: {_rate(rate / 10)}.",
     )
 
@@ -190,10 +197,17 @@ def _overfitting(history: History) -> tuple[str, str] | None:
         f"validation loss rose from {numerals.epoch_loss(best['eval_loss'])} (epoch {numerals.epoch(best['epoch'])}) "
         f"to {numerals.epoch_loss(end['eval_loss'])}"
     )
+    _, trained = _end([row["loss"] for row in history])
+    epochs = max(1, round(best["epoch"]))
+    sooner = f"End after epoch {epochs} (epochs={epochs}), or get more data, or try weight_decay=0.1."
     if verdict.overfitting:
         sentence = f"It overfits from epoch {numerals.epoch(onset['epoch'])} on: {rise} while the training loss went on falling."
-        epochs = max(1, round(best["epoch"]))
-        return sentence, f"End after epoch {epochs} (epochs={epochs}), or get more data, or try weight_decay=0.1."
+        return sentence, sooner
+    if trained < _FAR_BELOW * best["eval_loss"]:
+        sentence = (
+            f"It may begin to overfit: {rise}, and the training loss is far below it, at {numerals.step_loss(trained)}."
+        )
+        return sentence, sooner
     sentence = f"The {rise}, and the training loss doesn't explain it: that is not plain overfitting."
     return sentence, f"Try a third of the learning rate: {_rate(history.last['lr'] / 3)}."
 
@@ -212,6 +226,10 @@ def _learned_nothing(history: History) -> tuple[str, str] | None:
             "Go on to 5 epochs: trainer.fit(epochs=5).",
         )
     sentence = f"It underfits: its loss at the end is {share:.0%} of what knowing nothing costs."
+    if share > _WORSE:
+        sentence = (
+            f"It has learned nothing: knowing nothing costs less than its loss at the end, {numerals.step_loss(end)}."
+        )
     return (
         sentence,
         f"Let ai.find_learning_rate(trainer) look for another learning rate than {numerals.rate(history.last['lr'])}.",
@@ -229,16 +247,19 @@ def _not_validated(history: History) -> tuple[str, str] | None:
 
 def _course(history: History) -> tuple[str, str]:
     rows = [row for row in history.evaluations if math.isfinite(row["eval_loss"])]
-    before, last = rows[-2], rows[-1]
-    fall = (before["eval_loss"] - last["eval_loss"]) / max(abs(before["eval_loss"]), 1e-12)
+    last, before = rows[-1], min(row["eval_loss"] for row in rows[:-1])
+    fall = (before - last["eval_loss"]) / max(abs(before), 1e-12)
     epochs = max(2, math.ceil(2 * last["epoch"]))
-    now = f"validation loss {numerals.epoch_loss(last['eval_loss'])} after {numerals.epoch_loss(before['eval_loss'])}"
+    now = (
+        f"validation loss {numerals.epoch_loss(last['eval_loss'])}, {numerals.share(abs(fall))} {'less' if fall >= 0 else 'more'} "
+        f"than the best before it ({numerals.epoch_loss(before)})"
+    )
     if fall > _STILL_FALLING:
-        return f"It is healthy and still learning: {now}, {fall:.1%} less.", f"Go on: trainer.fit(epochs={epochs})."
+        return f"It is healthy and still learning: {now}.", f"Go on: trainer.fit(epochs={epochs})."
     if fall < -_STILL_FALLING:
-        sentence = f"It is healthy so far, though the last evaluation was {-fall:.1%} worse: {now}."
+        sentence = f"It is healthy so far, though its last evaluation was not its best: {now}."
         return sentence, f"Try half the learning rate for a calmer end: {_rate(history.last['lr'] / 2)}."
-    sentence = f"It is healthy and has levelled off: {now}, {abs(fall):.1%} {'less' if fall >= 0 else 'more'}."
+    sentence = f"It is healthy and has levelled off: {now}."
     return (
         sentence,
         f"More steps alone will bring little: try a larger model, more data, or {_rate(history.last['lr'] / 3)} at the end.",

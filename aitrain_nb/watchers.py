@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
 
 
+_SKIPPED_IN_A_ROW = 10
+"""So many updates in a row that had to be left out end a run that leaves them out."""
+
+
 def early_stopping(history: History, patience: int, metric: str = "loss") -> Callable[[Any], None]:
     """A watcher that ends training after `patience` evaluations in a row without a new best.
 
@@ -64,11 +68,32 @@ def stop_at_overfitting(history: History) -> Callable[[Any], None]:
     return watch
 
 
+def stop_at_skipped_steps(most: int) -> Callable[[Any], None]:
+    """A watcher that ends training when so many updates in a row were left out, since their numbers weren't finite.
+
+    Args:
+        most: 1 ends it at the first.
+    """
+    in_a_row = 0
+
+    def watch(record: Any) -> None:
+        nonlocal in_a_row
+        if isinstance(record, Update):
+            in_a_row = in_a_row + 1 if record.trouble else 0
+            if in_a_row >= most:
+                raise StopTraining(record.trouble + ("" if most == 1 else f"; so it was {most} steps in a row"))
+
+    return watch
+
+
 def stoppers(config: TrainConfig, history: History) -> list[Callable[[Any], None]]:
     """The watchers that end this run early, where its config asks for that."""
+    found = [stop_at_skipped_steps(1 if config.nan_policy == "stop" else _SKIPPED_IN_A_ROW)]
     if config.early_stopping == "patience":
-        return [early_stopping(history, config.early_stopping_patience, config.best_metric)]
-    return [stop_at_overfitting(history)] if config.early_stopping == "detector" else []
+        found.append(early_stopping(history, config.early_stopping_patience, config.best_metric))
+    elif config.early_stopping == "detector":
+        found.append(stop_at_overfitting(history))
+    return found
 
 
 def sample(

@@ -75,3 +75,48 @@ def step():
         return batch, forward, loss, gradients, trainer.update(gradients)
 
     return take
+
+
+@pytest.fixture(scope="module")
+def language() -> ai.Trainer:
+    """A language model after three steps."""
+    trainer = ai.prepare(
+        data="tickets", task="text-generation", model="small-gpt", max_length=32, max_steps=3, evaluate_every=0
+    )
+    trainer.fit("none")
+    return trainer
+
+
+@pytest.fixture
+def lose_a_number():
+    """Lose a number of the model, so that the losses of all steps after this one are NaN."""
+
+    def plan(trainer: ai.Trainer, after: int) -> None:
+        def lose(record):
+            if isinstance(record, ai.Update) and record.step == after:
+                with torch.no_grad():
+                    trainer.model.output.bias[0] = float("nan")
+
+        trainer.watchers.append(lose)
+
+    return plan
+
+
+@pytest.fixture
+def refused():
+    """What a call is refused with: an error of this kind that says what, why and one fix."""
+
+    def check(call, kind: type[ai.AitrainError], says: str) -> str:
+        with pytest.raises(ai.AitrainError) as caught:
+            call()
+        error = caught.value
+        text = str(error)
+        assert type(error) is kind, f"{type(error).__name__}: {error}"
+        assert says in text, text
+        assert error.what.rstrip()[-1] in ".:", error.what
+        assert error.why
+        assert error.fix
+        assert len(error.fix) < 160
+        return text
+
+    return check

@@ -133,15 +133,9 @@ def test_a_terminal_gets_a_bar_under_the_lines(make):
     assert trainer.ending.kept in shown
 
 
-def test_a_lost_number_is_said_once(make, capsys):
+def test_a_lost_number_is_said_once(make, lose_a_number, capsys):
     trainer = make(max_steps=60, log_every=5, evaluate_every=0)
-
-    def poison(record):
-        if isinstance(record, ai.Update) and record.step == 36:
-            with torch.no_grad():
-                trainer.model.output.bias[0] = float("nan")
-
-    trainer.watchers.append(poison)
+    lose_a_number(trainer, after=36)
     trainer.fit()
     out = capsys.readouterr().out
     assert out.count("loss is nan at step 37") == 1

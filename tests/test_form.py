@@ -1,8 +1,12 @@
 """The form without a browser: what the page is told, what it does with what the page sends, and what stays in the file."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 import aitrain_nb as ai
+from aitrain_nb.diagnosis import Findings
 from tests.notebook_page import Page
 
 
@@ -129,3 +133,102 @@ def test_it_takes_what_a_range_test_or_a_sweep_suggests(form):
     swept = ai.sweep(form.config, batch_size=[16, 64])
     form.apply(swept)
     assert form.config == swept.best_config
+
+
+@pytest.fixture
+def exploded(form, monkeypatch):
+    """A form whose run has exploded."""
+    Page().take_the_place_of_the_notebook(monkeypatch)
+    set_field(form, "max_steps", None)
+    set_field(form, "learning_rate", 10.0)
+    form._hear(None, {"type": "train"}, [])
+    return form
+
+
+def items(form):
+    return {item["key"]: item for item in form.advised["items"]}
+
+
+def test_after_a_run_the_form_says_what_is_wrong_and_enters_the_fix_and_takes_it_back(exploded):
+    form = exploded
+    assert "learning rate too high" in form.advised["headline"]
+    assert form.findings.names == ["learning rate too high"]
+    assert (items(form)["0"]["state"], items(form)["0"]["changes"]) == ("open", "learning rate 10 → 0.001")
+    form._hear(None, {"type": "apply", "value": "0"}, [])
+    assert form.config.learning_rate == form.shown["values"]["learning_rate"] == 0.001
+    assert form.advised["marked"] == {"learning_rate": "was 10"}
+    assert items(form)["0"]["state"] == "entered"
+    form._hear(None, {"type": "undo", "value": "0"}, [])
+    assert form.config.learning_rate == 10
+    assert not form.advised["marked"]
+    assert items(form)["0"]["state"] == "open"
+    form.apply(form.findings)
+    set_field(form, "learning_rate", 0.002)
+    assert not form.advised["marked"], "what a person has overwritten is nobody's change any more"
+    form.undo()
+    assert form.config.learning_rate == 0.002
+
+
+def test_what_stays_says_the_code_that_applies(exploded):
+    exploded.find_learning_rate()
+    twin = exploded.bundle()
+    for shown in (twin["text/html"], twin["text/plain"]):
+        assert "form.apply(form.findings)" in shown
+        assert "form.apply(form.rates)" in shown
+    assert "<script" not in twin["text/html"]
+
+
+def test_a_fix_that_cannot_be_is_refused_in_words(exploded, monkeypatch):
+    finding = exploded.findings[0]
+    monkeypatch.setattr(exploded._advice, "findings", Findings("a run", [replace(finding, fix={"batch_size": -1})]))
+    exploded._hear(None, {"type": "apply", "value": "0"}, [])
+    assert "batch_size" in items(exploded)["0"]["wrong"]
+    for odd in (None, 3, "7", ["0"], "rates"):
+        exploded._hear(None, {"type": "apply", "value": odd}, [])
+    assert exploded.config.learning_rate == 10
+
+
+def test_findings_from_elsewhere_are_shown_with_their_buttons():
+    findings = ai.diagnose([2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.5])
+    form = ai.ConfigForm("digits", model="mlp", findings=findings)
+    assert "overfitting" in form.advised["headline"]
+    assert items(form)["0"]["state"] == ("open" if findings[0].fix else "none")
+
+
+def test_a_range_test_of_the_form_touches_no_run(exploded):
+    before, drawn = exploded.trainer.fingerprint(), torch.get_rng_state()
+    told = []
+    exploded.observe(lambda change: told.append(change.new), "testing")
+    exploded._hear(None, {"type": "test"}, [])
+    assert told[0]["word"] == "waiting"
+    assert told[-1]["word"] == "done"
+    assert exploded.rates == exploded._advice.find("rates")
+    assert (exploded.trainer.fingerprint(), exploded.trainer.step) == (before, len(exploded.history))
+    assert torch.equal(drawn, torch.get_rng_state())
+    exploded._hear(None, {"type": "apply", "value": "rates"}, [])
+    assert exploded.config.learning_rate == exploded.rates.learning_rate
+    same = ai.find_learning_rate(ai.prepare(exploded.config.replace(learning_rate=10.0)))
+    assert same.losses == exploded.rates.losses
+
+
+def test_a_range_test_is_stopped_before_it_begins_and_under_way(form, monkeypatch):
+    waiting = []
+    monkeypatch.setattr(form, "in_turn", lambda act: waiting.append(act) or True)
+    for _ in range(2):
+        form._hear(None, {"type": "test"}, [])
+    assert len(waiting) == 1, "it is begun once"
+    form._hear(None, {"type": "stop_test"}, [])
+    waiting.pop()()
+    assert (form.testing["word"], form.rates) == ("stopped", None)
+    form.observe(lambda change: change.new["word"] == "testing" and change.new["done"] and form._test.stop(), "testing")
+    form._hear(None, {"type": "test"}, [])
+    waiting.pop()()
+    assert form.testing["word"] == "stopped"
+    assert form.rates.ended == "stopped"
+    assert len(form.rates.losses) < 100
+
+
+def test_without_a_kernel_the_range_test_says_what_to_run_instead(form, monkeypatch):
+    monkeypatch.setattr(form, "in_turn", lambda act: False)
+    form._hear(None, {"type": "test"}, [])
+    assert (form.testing["word"], "form.find_learning_rate()" in form.testing["said"]) == ("ready", True)

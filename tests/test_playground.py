@@ -39,15 +39,6 @@ def pairs():
     return ai.prepare(data=rows, vocabulary_size=200, batch_size=8, max_steps=3)
 
 
-@pytest.fixture(scope="module")
-def language():
-    trainer = ai.prepare(
-        data="tickets", task="text-generation", model="small-gpt", max_length=32, max_steps=2, evaluate_every=0
-    )
-    trainer.fit("none")
-    return trainer
-
-
 @pytest.fixture
 def open_on(monkeypatch):
     """open_on(trainer): a playground whose page keeps what it is told; `granting = False` stands for a cell that runs."""

@@ -189,15 +189,9 @@ class TestPromise3AnInterruptIsANormalEnding:
 class TestPromise7TheLoggedLossIsTrue:
     """Nothing hidden: NaN is in the history, the first step is logged, evaluation rows carry a training loss."""
 
-    def test_nan_planted_at_step_37_is_in_row_37_and_is_reported(self, capsys):
-        trainer = ai.prepare(model="mlp", max_steps=60, evaluate_every=10)
-
-        def poison(record):
-            if isinstance(record, ai.Update) and record.step == 36:
-                with torch.no_grad():
-                    trainer.model.output.bias[0] = float("nan")
-
-        trainer.watchers.append(poison)
+    def test_nan_planted_at_step_37_is_in_row_37_and_is_reported(self, lose_a_number, capsys):
+        trainer = ai.prepare(model="mlp", max_steps=60, evaluate_every=10, nan_policy="mark")
+        lose_a_number(trainer, after=36)
         trainer.fit()
         frame = trainer.history.frame().set_index("step")
         assert frame["loss"].loc[:36].notna().all()
@@ -220,7 +214,7 @@ class TestPromise7TheLoggedLossIsTrue:
         assert plain.history.last["loss"] == smooth.history.last["loss"]
 
     def test_an_epoch_that_is_lost_still_has_its_line(self, capsys):
-        trainer = ai.prepare(model="mlp", epochs=2)
+        trainer = ai.prepare(model="mlp", epochs=2, nan_policy="mark")
         with torch.no_grad():
             trainer.model.output.bias[0] = float("nan")
         trainer.fit()

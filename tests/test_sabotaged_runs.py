@@ -12,13 +12,14 @@ import aitrain_nb as ai
 from aitrain_nb.diagnosis import RULES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sabotage import CASES, diagnosed, digits, network, trainer_of
+from sabotage import CASES, diagnosed, digits, network, not_a_number, trainer_of
 from simulator import curves
 
 SEEDS = range(5)
 MENDED = {
     "learning rate too high": lambda seed, config: trainer_of(seed, learning_rate=config.learning_rate),
     "unscaled inputs": lambda seed, config: ai.prepare(config, data=digits(seed, factor=255.0)),
+    "not a number": lambda seed, config: not_a_number(seed, nan_policy=config.nan_policy),
 }
 
 

@@ -29,15 +29,6 @@ def tickets():
 
 
 @pytest.fixture(scope="module")
-def language():
-    trainer = ai.prepare(
-        data="tickets", task="text-generation", model="small-gpt", max_length=32, max_steps=3, evaluate_every=0
-    )
-    trainer.fit("none")
-    return trainer
-
-
-@pytest.fixture(scope="module")
 def pairs():
     rows = pd.DataFrame(
         {"one": [f"a {n} {BAD}" for n in range(40)], "two": [f"b {n}" for n in range(40)], "label": [BAD, "other"] * 20}

@@ -59,7 +59,7 @@ def examine(case: Case) -> Findings:
     found, missing = judge(case, RULES)
     signs = health.ticks(case.curves)
     well = None if found else health.healthy(signs)
-    return Findings(case.curves.name, found or ([well] if well else []), signs, _looked_at(case), missing)
+    return Findings(case.curves.name, found or ([well] if well else []), signs, _looked_at(case), missing, case.config)
 
 
 def _looked_at(case: Case) -> Iterator[str]:

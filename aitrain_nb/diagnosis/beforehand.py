@@ -116,7 +116,8 @@ def check_before_training(trainer: Trainer, *, seconds: float = 10.0) -> Finding
     case = Case(of_trainer(trainer).curves, trainer.config, probe)
     found, missing = judge(case, [*(one for one in RULES if one.name in _ALSO), *BEFORE])
     looked = [f"{len(probe.sample):,} training examples", "one step", f"{len(probe.one_batch[0])} steps on one batch"]
-    return Findings(f"{trainer.data.name}, before training", found, _ticks(probe, found), looked, missing)
+    about = f"{trainer.data.name}, before training"
+    return Findings(about, found, _ticks(probe, found), looked, missing, trainer.config)
 
 
 def _ticks(probe: Rehearsals, found: Iterable[Finding]) -> list[Tick]:

@@ -36,6 +36,7 @@ class Curves:
         classes: how many the model chooses between, or None.
         label_loss: entropy of the label shares (nats): what knowing only them costs; None where the labels aren't known.
         majority: accuracy of always naming the most frequent class, or None.
+        skipped: steps whose update was left out, since their numbers weren't finite.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Curves:
     classes: int | None = None
     label_loss: float | None = None
     majority: float | None = None
+    skipped: int = 0
 
     @cached_property
     def main(self) -> Curve:

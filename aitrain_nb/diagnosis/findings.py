@@ -41,6 +41,7 @@ class Findings(Sequence["Finding"]):
         ticks: what is well and what isn't.
         looked_at: what was there to look at, in words.
         missing: rule -> what it would have needed.
+        config: of the run, where it is known: so the fixes can say what was before.
 
     Example:
         findings = ai.diagnose(trainer)
@@ -49,10 +50,10 @@ class Findings(Sequence["Finding"]):
 
     def __init__(
         self, about: str, found: Iterable[Finding], ticks: Iterable[Tick] = (), looked_at: Iterable[str] = (),
-        missing: Mapping[str, str] | None = None,
+        missing: Mapping[str, str] | None = None, config: TrainConfig | None = None,
     ) -> None:  # fmt: skip
         self.about, self.ticks, self.looked_at = about, tuple(ticks), tuple(looked_at)
-        self.missing = dict(missing or {})
+        self.missing, self.config = dict(missing or {}), config
         self._found = tuple(found)
 
     @overload

@@ -45,7 +45,9 @@ def of_history(history: History, name: str = "a history", **known: Any) -> Curve
     training, validation, accuracies = (
         _column(evaluations, key) for key in ("train_loss", "eval_loss", "eval_accuracy")
     )
-    return Curves(name, steps, losses, rates, norms, training, validation, accuracies, **known)
+    return Curves(
+        name, steps, losses, rates, norms, training, validation, accuracies, skipped=len(history.skipped), **known
+    )
 
 
 def of_table(frame: pd.DataFrame, name: str = "a table") -> Curves:

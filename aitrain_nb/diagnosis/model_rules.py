@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aitrain_nb.diagnosis.finding import Evidence, Observation
+from aitrain_nb.diagnosis.loss_rules import smaller_rate
 from aitrain_nb.diagnosis.rules import LOSS_SYMPTOMS, MODEL_SYMPTOMS, rule
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from aitrain_nb.diagnosis.rules import Case
 
 _FROZEN = 0.05
+_FEW_SKIPPED = 0.02
+_ROSE = 1.5
 _PILED = 1.5
 _NOT_THE_SAME = 0.01
 _DEAD = 0.5
@@ -28,22 +31,47 @@ _RATIO_HIGH, _RATIO_LOW = 0.1, 1e-6
     could_also_be=("a learning rate that is too high", "a logarithm of 0 or a division by 0 in the model or its loss",
                    "16-bit numbers that overflow", "inputs that aren't finite"),
     refute="Train again from the last weights that were finite with a tenth of the rate: if it comes at the same batch, look at the batch.",
-    advice="Take a smaller learning rate, clip gradients, and look into the step before: trainer.loss(...).check() names the layer.",
-    how_to_read="The curve ends, or has a gap: a number that isn't finite can't be drawn. All weights after it are spoilt.",
+    advice="Where the loss had been rising: a smaller learning rate and clipped gradients. Where it had been quiet: leave that update "
+           "out (nan_policy='skip') and look at its batch; the run's ending names the layer.",
+    how_to_read="The curve ends, or has a gap: a number that isn't finite can't be drawn. All weights after it are spoilt, if that update "
+                "was taken.",
     source="Goodfellow et al., Deep Learning (2016), 4.1: overflow and underflow",
     explains=(*LOSS_SYMPTOMS, *MODEL_SYMPTOMS, "overfitting", "odd loss at the start", "validation in training mode",
               "gradients not zeroed", "labels look shuffled", "everything frozen"),
 )  # fmt: skip
 def not_a_number(case: Case) -> Observation | None:
     """A loss or gradient norm that isn't finite."""
-    place, count = _first_bad(case.curves)
-    if not count:
+    curves = case.curves
+    place, count = _first_bad(curves)
+    may_skip = case.config is not None and case.config.nan_policy == "skip"
+    if not count or (may_skip and count <= curves.skipped <= _FEW_SKIPPED * len(curves.losses)):
         return None
-    from aitrain_nb.diagnosis.loss_rules import smaller_rate
+    rise = _rise_before(curves)
+    evidence = (
+        Evidence(
+            "losses that aren't finite",
+            float(count),
+            f"none, or {_FEW_SKIPPED:.0%} of the steps where their updates are left out",
+        ),
+        Evidence(
+            "last losses before it, as a multiple of those before them", rise, f"above {_ROSE:g} it had been rising"
+        ),
+    )
+    fix: dict[str, object] = {}
+    if case.config is not None:
+        is_quiet = rise <= _ROSE and not may_skip
+        fix = {"nan_policy": "skip"} if is_quiet else smaller_rate(case) | {"max_grad_norm": 1.0}
+    return Observation(f"The loss is not a number, for the first time {place}.", evidence, "high", fix)
 
-    fix = smaller_rate(case) | ({"max_grad_norm": 1.0} if case.config is not None else {})
-    evidence = Evidence("losses that aren't finite", float(count), "none")
-    return Observation(f"The loss is not a number, for the first time {place}.", (evidence,), "high", fix)
+
+def _rise_before(curves: Curves) -> float:
+    """Median of the last three losses before the first bad one over that of the ten before them; infinite where it came at once."""
+    losses = curves.losses if len(curves.losses) else curves.training
+    bad = ~np.isfinite(losses)
+    before = losses[: bad.argmax()] if bad.any() else losses
+    if len(before) < 6:
+        return float("inf")
+    return float(np.median(before[-3:]) / max(1e-12, np.median(before[-13:-3])))
 
 
 def _first_bad(curves: Curves) -> tuple[str, int]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aitrain_nb import html
+from aitrain_nb.diagnosis import fixes
 from aitrain_nb.lettering import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
+    from aitrain_nb.config import TrainConfig
     from aitrain_nb.diagnosis.finding import Finding
     from aitrain_nb.diagnosis.findings import Findings, Tick
     from aitrain_nb.html import Markup
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 _MARKS = {True: "✓", False: "✗", None: "?"}
 _COLOURS = {"high": html.ORANGE, "medium": html.ORANGE, "low": html.GREY}
 _LETTERS = 600
+_FORM, _CODE = "form.apply(findings)", "config = findings.apply(config)"
+_PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:4px 0"
 
 
 def lines(findings: Findings) -> Iterator[str]:
@@ -27,6 +32,10 @@ def lines(findings: Findings) -> Iterator[str]:
     for finding in findings.alarms:
         yield ""
         yield from finding_lines(finding)
+    if findings.fix:
+        yield ""
+        yield f"Apply all of it: {_CODE}; in a form: {_FORM}"
+        yield from (f"    {change}" for change in _changes(findings, findings.fix))
     if findings.looked_at:
         yield ""
         yield f"Looked at: {'; '.join(_safe(part) for part in findings.looked_at)}."
@@ -41,6 +50,8 @@ def headline(findings: Findings) -> str:
         return f"{len(names)} finding{'s' * (len(names) > 1)}: {', '.join(names)}"
     if findings.names:
         return "healthy; nothing wrong was found"
+    if findings.ticks and all(tick.holds for tick in findings.ticks):
+        return f"all {len(findings.ticks)} checks are well"
     return "no rule fired, but not every sign of a healthy run is there" if findings.ticks else "too little to judge"
 
 
@@ -76,17 +87,48 @@ def _words(finding: Finding) -> Iterator[tuple[str, str]]:
 
 def page(findings: Findings) -> Markup:
     """The findings as HTML; each opens to its evidence."""
-    parts: list[object] = [html.join(_tick(tick) for tick in findings.ticks)]
-    parts += [finding_page(finding, is_open=not place) for place, finding in enumerate(findings.alarms)]
-    if findings.fix:
-        code = "config = findings.apply(config)      # " + ", ".join(f"{k}={v!r}" for k, v in findings.fix.items())
-        parts.append(html.element("pre", code, style="white-space:pre-wrap"))
+    parts: list[object] = [ticks_page(findings)]
+    parts += [
+        finding_page(finding, is_open=not place, config=findings.config)
+        for place, finding in enumerate(findings.alarms)
+    ]
+    parts += [_how_to_apply(findings), what_was_seen(findings)]
+    return html.section(f"Diagnosis of {_safe(findings.about)}", headline(findings), *parts)
+
+
+def what_was_seen(findings: Findings) -> Markup:
+    """What was looked at and what wasn't, behind a line; nothing where nobody said."""
     seen = "; ".join(_safe(part) for part in findings.looked_at)
     note = html.element("div", f"Looked at: {seen}.") if seen else html.Markup("")
     if findings.missing:
         note += html.element("div", f"Not looked at: {_missing(findings)}.")
-    parts.append(html.details("What was looked at", note) if note else "")
-    return html.section(f"Diagnosis of {_safe(findings.about)}", headline(findings), *parts)
+    return html.details("What was looked at", note) if note else html.Markup("")
+
+
+def _how_to_apply(findings: Findings) -> Markup:
+    """All fixes together: how to apply them, and the fields that they change."""
+    if not findings.fix:
+        return html.Markup("")
+    changed = html.join(_change(change) for change in _changes(findings, findings.fix))
+    width = len(_CODE) + 4
+    code = html.element("pre", f"{_FORM:{width}}# in a form\n{_CODE:{width}}# without one", style=_PRE)
+    return html.element("div", html.element("b", "Apply all fixes: "), changed, code, style="margin:8px 0 4px")
+
+
+def _changes(findings: Findings, fix: Mapping[str, Any]) -> list[str]:
+    """What a fix changes, in words; without a config only what it would be afterwards is known."""
+    if findings.config is None:
+        return [f"{name}={value!r}" for name, value in fix.items()]
+    return [str(change) for change in fixes.changes(findings.config, fix)] or ["nothing: the config holds it"]
+
+
+def _change(words: str) -> Markup:
+    return html.element("span", html.chip(words), " ", style="margin-right:4px")
+
+
+def ticks_page(findings: Findings) -> Markup:
+    """What is well and what isn't, a line each."""
+    return html.join(_tick(tick) for tick in findings.ticks)
 
 
 def _tick(tick: Tick) -> Markup:
@@ -94,11 +136,22 @@ def _tick(tick: Tick) -> Markup:
     mark = html.element(
         "span", _MARKS[tick.holds], style=f"background-color:rgba({colour},0.25);border-radius:4px;padding:0 5px"
     )
-    return html.element("div", mark, " ", html.element("b", tick.name), f": {_safe(tick.words)}", style="margin:2px 0")
+    return html.element(
+        "div", mark, " ", html.element("b", tick.name), f": {_safe(tick.words)}", style="margin:4px 0;line-height:1.45"
+    )
 
 
-def finding_page(finding: Finding, *, is_open: bool = True) -> Markup:
-    """One finding as HTML: its sentence and fix at once, the rest behind a line."""
+def finding_page(
+    finding: Finding, *, is_open: bool = True, config: TrainConfig | None = None, has_fields: bool = True
+) -> Markup:
+    """One finding as HTML: its sentence and fix at once, the rest behind a line.
+
+    Args:
+        finding: to show.
+        is_open: whether the rest is open at first.
+        config: of the run: the fix says what was before.
+        has_fields: whether the fix names the fields that it changes.
+    """
     colour = _COLOURS[finding.confidence] if finding.is_alarm else html.GREEN
     head = html.element(
         "div", html.element("b", finding.name), " ", html.chip(f"{finding.confidence} confidence", colour),
@@ -115,9 +168,18 @@ def finding_page(finding: Finding, *, is_open: bool = True) -> Markup:
     for label, words in _words(finding):
         if label != "Fix":
             more += _line(label, words)
-    parts = [head, html.element("div", finding.what), _line("Fix", finding.fix_text), _unfold(more, is_open=is_open)]
-    style = f"border-left:4px solid rgba({colour},0.8);padding:2px 10px;margin:8px 0"
+    fix = _fix(finding, config) if has_fields else finding.advice
+    parts = [head, html.element("div", finding.what), _line("Fix", fix), _unfold(more, is_open=is_open)]
+    style = f"border-left:4px solid rgba({colour},0.8);padding:2px 12px;margin:10px 0;line-height:1.45"
     return html.element("div", *parts, style=style)
+
+
+def _fix(finding: Finding, config: TrainConfig | None) -> Markup:
+    """What to do, and the fields that it changes."""
+    if config is None:
+        return html.escape(finding.fix_text)
+    changed = html.join(_change(str(change)) for change in fixes.changes(config, finding.fix))
+    return html.join([finding.advice, " ", changed])
 
 
 def _line(label: str, words: str) -> Markup:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb.engine import snapshots
+from aitrain_nb.control import Change
+from aitrain_nb.engine import faults, snapshots
 from aitrain_nb.engine.interrupts import whole
 from aitrain_nb.engine.optim import clip_gradients
 from aitrain_nb.engine.state import TrainingState
@@ -158,25 +160,36 @@ class Phases(TrainingState):
         began = perf_counter()
         before = self._weights_before()
         lr = self.learning_rate(self.step)
+        trouble = self._trouble(batch, gradients)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         with (
             whole() if self._keeps_records else nullcontext()
         ):  # weights, counters and history move together or not at all
             self._turn.updating = True
-            with self.threads:
-                self.optimizer.step()
-            update = self._complete(batch, gradients, lr, before, began)
+            if not trouble:
+                with self.threads:
+                    self.optimizer.step()
+            update = Update(self._reference, self.step + 1, self.order.epochs_completed, lr, before, trouble)
+            self._complete(batch, gradients, update, began)
             self._turn.between_steps()
         return update
 
-    def _complete(
-        self, batch: Batch, gradients: Gradients, lr: float, before: dict[str, Tensor] | None, began: float
-    ) -> Update:
+    def _trouble(self, batch: Batch, gradients: Gradients) -> str:
+        """Why this step's update is left out, in words; empty where it is taken."""
+        norm = gradients.norm_tensor
+        assert norm is not None
+        if self.config.nan_policy == "mark" or faults.is_finite(self._losses, norm):
+            return ""
+        assert self._start is not None
+        where = faults.first_bad(self, batch, self._start.random, self._start.buffers)
+        loss, size = sum(value.item() for value in self._losses), norm.item()
+        what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient norm is {size}"
+        return f"{what} at step {self.step + 1}: {where}"
+
+    def _complete(self, batch: Batch, gradients: Gradients, update: Update, began: float) -> None:
         """The weights have moved: count the step and put its row into the history."""
         self.step += 1
-        epoch = self.order.epochs_completed
-        update = Update(self._reference, self.step, epoch, lr, before)
         value: Any = self._losses[0] if len(self._losses) == 1 else torch.stack(self._losses).sum()
         self._losses.clear()
         if self.records is not None:
@@ -185,8 +198,10 @@ class Phases(TrainingState):
         if self._reads_at_once:
             value, norm = value.item(), norm.item()
         update.seconds = perf_counter() - began
-        self.history.add_step([self.step, epoch, value, lr, norm, self._seconds + update.seconds, batch.counted])
-        return update
+        seconds = self._seconds + update.seconds
+        self.history.add_step([self.step, update.epoch, value, update.lr, norm, seconds, batch.counted])
+        if update.trouble:
+            self.history.add_change(Change(self.step, "skipped", 1.0))
 
     # what the phases lean on
 

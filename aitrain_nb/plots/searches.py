@@ -88,7 +88,7 @@ def sweep(
     """
     (across, columns), (down, rows) = [*fields.items(), ("", [""])][:2]
     figure, (axis,) = new_figure(width=max(5.0, 1.6 + 0.95 * len(columns)), height=max(2.2, 1.3 + 0.55 * len(rows)))
-    figure.is_drawing, figure.description = False, description
+    figure.is_drawing, figure.description = True, description
     axis.grid(visible=False)
     finite = sorted(loss for loss in losses.values() if np.isfinite(loss))
     for place, column in enumerate(columns):

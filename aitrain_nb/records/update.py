@@ -33,6 +33,7 @@ class Update(Record):
         schedule_part: "warm-up", "peak" or "decay".
         before: weights before the step by name, or None where they weren't kept (in `fit`, but for every
             `inspect_every`-th step).
+        trouble: why the update was left out, in words, where a loss or gradient wasn't finite (`nan_policy`); else empty.
     """
 
     phase = "update"
@@ -40,11 +41,11 @@ class Update(Record):
     explain = "The optimizer moves each weight a little, against its gradient."
 
     def __init__(
-        self, trainer: weakref.ref[Any], step: int, epoch: float, lr: float, before: dict[str, Tensor] | None
+        self, trainer: weakref.ref[Any], step: int, epoch: float, lr: float, before: dict[str, Tensor] | None, trouble: str = ""
     ) -> None:  # fmt: skip
         super().__init__(trainer, step, epoch)
-        self.lr, self.before = lr, before
-        self.weights_changed = lr != 0
+        self.lr, self.before, self.trouble = lr, before, trouble
+        self.weights_changed = lr != 0 and not trouble
         if before is not None:
             self._rows = self._measure(trainer(), before)
 
@@ -180,11 +181,18 @@ class Update(Record):
 
     def brief(self) -> str:
         """How far the weights moved, and at which rate."""
+        if self.trouble:
+            return f"left out: {self.trouble}"
         moved = "" if self.before is None else f"weights moved by {numerals.share(self.ratio)} of their size; "
         return f"{moved}{self.optimizer}, rate {numerals.rate(self.lr)}"
 
     def text(self) -> str:
         """The update in sentences."""
+        if self.trouble:
+            return (
+                f"This update was left out, and the weights are what they were: {self.trouble}. "
+                "The next step takes other examples; nan_policy says whether fit goes on to it."
+            )
         sentences = [
             f"{self.optimizer} moved the weights with learning rate {numerals.rate(self.lr)} ({self.schedule_part})."
         ]
@@ -222,6 +230,11 @@ class Update(Record):
         )
 
     def _checks(self) -> Iterator[Check]:
+        if self.trouble:
+            yield Check(
+                "the weights are what they were", not any(row["update_norm"] for row in self._measured()), self.trouble
+            )
+            return
         yield from self.trainer.inspector.update_checks(self._records, self)
 
 

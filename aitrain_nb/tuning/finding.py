@@ -31,6 +31,7 @@ _ENDS = {
     "": "It went to the end.",
     "exploded": "There the loss exploded, so it ended early.",
     "interrupted": "There it was interrupted.",
+    "stopped": "There it was stopped.",
 }
 
 
@@ -41,7 +42,7 @@ class RateFinding:
         learning_rates: of each step, rising.
         losses: of each step before its update, nats; the last may be infinite or NaN.
         steps: that were asked for; fewer were taken where it ended early.
-        ended: "" (it went to the end), "exploded" or "interrupted".
+        ended: "" (it went to the end), "exploded", "interrupted" or "stopped".
         step: optimizer steps that the trainer had taken before.
         config: of the trainer.
     """

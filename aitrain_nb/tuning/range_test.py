@@ -14,6 +14,8 @@ from aitrain_nb.tuning import rules
 from aitrain_nb.tuning.finding import RateFinding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aitrain_nb.trainer import Trainer
 
 MOST_STEPS = 10_000
@@ -21,7 +23,9 @@ _START = 10
 """Steps whose mean loss is the loss at the start."""
 
 
-def find_learning_rate(trainer: Trainer, lowest: float = 1e-7, highest: float = 10.0, steps: int = 100) -> RateFinding:
+def find_learning_rate(
+    trainer: Trainer, lowest: float = 1e-7, highest: float = 10.0, steps: int = 100, *, after_step: Callable[[int], object] | None = None,
+) -> RateFinding:  # fmt: skip
     """Try learning rates from the lowest to the highest, a step each, and suggest one; the trainer is left as it was, bit for bit.
 
     The steps are the trainer's own, from where it stands, with its data in their order (over and over where they are few), its batch
@@ -33,6 +37,7 @@ def find_learning_rate(trainer: Trainer, lowest: float = 1e-7, highest: float = 
         lowest: the first learning rate.
         highest: the last learning rate.
         steps: optimizer steps at most, 20 to 10,000.
+        after_step: told after each step how many were taken, in place of the progress bar; a true answer ends the test there.
 
     Returns:
         Rates, losses and suggestions, with a picture.
@@ -52,7 +57,7 @@ def find_learning_rate(trainer: Trainer, lowest: float = 1e-7, highest: float = 
     factor = (highest / lowest) ** (1 / (steps - 1))
     with (
         trial(trainer),
-        progress(steps, "step", "learning rates") as bar,
+        progress(steps, "step", "learning rates", is_shown=after_step is None) as bar,
         deferred_interrupt(stopped.append, lambda: not trainer.is_updating) as raise_second,
     ):
         trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0)
@@ -65,6 +70,8 @@ def find_learning_rate(trainer: Trainer, lowest: float = 1e-7, highest: float = 
             bar.update(1)
             if watch.is_seen(trainer.history.last["loss"]):
                 stopped.append("exploded")
+            if after_step is not None and after_step(number + 1):
+                stopped.append("stopped")
             if stopped:
                 break
         losses = [row["loss"] for row in trainer.history]

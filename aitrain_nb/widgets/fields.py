@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.bundled import BUNDLED
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.errors import ConfigError
+from aitrain_nb.errors import AitrainError, ConfigError
 from aitrain_nb.run_folder.files import CONFIG
 from aitrain_nb.tasks import find_task, task_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aitrain_nb.knobs import Knob
+    from aitrain_nb.previewing import Preview, Scout
 
 _ONLY_FOR = {"Texts": "text", "Images": "image"}
 """Groups of fields that make sense for data of one sort alone: group -> how the name of what such data are read as begins."""
+
+_OF_THE_DATA = (
+    "task", "model", "method", "text_column", "pair_column", "label_column", "max_length", "tokenizer", "image_size", "augmentation",
+    "best_metric", "class_weights",
+)  # fmt: skip
+"""Fields that may no longer fit when other data, or another task, are chosen."""
 
 
 def described(kind: type[TrainConfig], *, has_source: bool) -> list[dict[str, Any]]:
@@ -40,6 +49,45 @@ def _described(knob: Knob) -> dict[str, Any]:
             "step": 1 if knob.kind == "whole" else 0,
         }  # fmt: skip
     return about
+
+
+def page(config: TrainConfig, preview: Preview, source: Any = None) -> dict[str, Any]:
+    """What the page shows of a config and of what its run will be.
+
+    Args:
+        config: as it was entered.
+        preview: of its run.
+        source: the data, where they are in memory.
+    """
+    task = str(preview.config.task)
+    return {
+        "values": config.model_dump(), "automatic": automatic_values(config, preview.config), "hidden": hidden_groups(task),
+        "suggestions": suggestions(task), "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()],
+        "words": preview.words, "code": written(config, source),
+    }  # fmt: skip
+
+
+def are_arithmetic(wishes: Mapping[str, Any], config: TrainConfig, scout: Scout) -> bool:
+    """Whether no data have to be read and no model made to know what the run will be.
+
+    Args:
+        wishes: fields that a person sets, one after the other.
+        config: in which they are set.
+        scout: knows what was read and made.
+    """
+    for name, value in list(wishes.items()):
+        try:
+            config = config.replace(**{name: value})
+            if not (scout.knows(config) and scout.knows_weights(config)):
+                return False
+        except AitrainError:
+            return name not in {"data", "task"}
+    return True
+
+
+def without_data(config: TrainConfig, kept: str) -> TrainConfig:
+    """The config without what was meant for other data; one field of it is kept."""
+    return config.replace(**{name: config.knobs()[name].default for name in _OF_THE_DATA if name != kept})
 
 
 def automatic_values(config: TrainConfig, resolved: TrainConfig) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -10,30 +12,30 @@ from ipywidgets import ValueWidget  # type: ignore[import-untyped]
 
 from aitrain_nb import html
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.errors import AitrainError
+from aitrain_nb.diagnosis import diagnose
+from aitrain_nb.errors import AitrainError, DataError
 from aitrain_nb.previewing import Preview, Scout
 from aitrain_nb.run import describe, prepare
+from aitrain_nb.tuning import find_learning_rate
 from aitrain_nb.widgets import fields as form_fields
+from aitrain_nb.widgets.advice import Advice
 from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.live import PanelDisplay
-from aitrain_nb.widgets.placed import Placed
+from aitrain_nb.widgets.placed import Placed, spoken
+from aitrain_nb.widgets.rate_test import AT_REST, RateTest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from aitrain_nb.diagnosis import Finding, Findings
+    from aitrain_nb.diagnosis import Findings
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
-    from aitrain_nb.tuning import RateFinding, Sweep
+    from aitrain_nb.tuning import RateFinding
+    from aitrain_nb.widgets.advice import Advising
 
 _BUSY = {"waiting", "training"}
 _NOT_HERE = "Nothing here can start it. In a cell: history = form.train()"
-_OF_THE_DATA = (
-    "task", "model", "method", "text_column", "pair_column", "label_column", "max_length", "tokenizer", "image_size", "augmentation",
-    "best_metric", "class_weights",
-)  # fmt: skip
-"""Fields that may no longer fit when other data, or another task, are chosen."""
 
 
 class ConfigForm(Placed, ValueWidget):
@@ -45,6 +47,7 @@ class ConfigForm(Placed, ValueWidget):
     Args:
         data: as `prepare` takes it: a name, a file, a folder, a DataFrame, a `Dataset`, `Splits`.
         config: where to begin: a TrainConfig, a YAML file, or the folder of a run.
+        findings: of `ai.diagnose`: shown with a button for each fix, until a run of the form has findings of its own.
         fields: fields of the config to set or change.
 
     Attributes:
@@ -61,16 +64,20 @@ class ConfigForm(Placed, ValueWidget):
         form
     """
 
-    _esm = source("placed.js", "slider.js", "chart.js", "fields.js", "form.js")
-    _css = source("slider.css", "panel.css", "form.css")
+    _esm = source("placed.js", "slider.js", "chart.js", "fields.js", "advice.js", "form.js")
+    _css = source("slider.css", "panel.css", "form.css", "advice.css")
     value = traitlets.Instance(TrainConfig)
     fields: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     shown = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     data = traitlets.Unicode().tag(sync=True)
     run = traitlets.Unicode().tag(sync=True)
+    advised = traitlets.Dict().tag(sync=True)
+    testing = traitlets.Dict(AT_REST).tag(sync=True)
 
-    def __init__(self, data: Any = None, config: TrainConfig | str | Path | None = None, **fields: Any) -> None:
+    def __init__(
+        self, data: Any = None, config: TrainConfig | str | Path | None = None, *, findings: Findings | None = None, **fields: Any
+    ) -> None:  # fmt: skip
         begun = config if config is None or isinstance(config, TrainConfig) else form_fields.read_config(config)
         begun, self._source = describe(begun, fields if data is None else fields | {"data": data})
         self._scout = Scout(self._source)
@@ -80,9 +87,12 @@ class ConfigForm(Placed, ValueWidget):
         self._wrong: dict[str, str] = {}
         self._settling = threading.Lock()
         self._result = {"text/html": "", "text/plain": ""}
-        about = form_fields.described(type(begun), has_source=self._source is not None)
-        super().__init__(value=begun, fields=about, state={"word": "ready", "said": ""})
+        self._advice = Advice(findings)
+        self._test = RateTest(self.prepare, lambda told: setattr(self, "testing", told), self._take_rates)
+        super().__init__(value=begun, fields=form_fields.described(type(begun), has_source=self._source is not None))
+        self._say("ready")
         self._show(begun, self.preview)
+        self._advise()
 
     # what it holds
 
@@ -93,10 +103,7 @@ class ConfigForm(Placed, ValueWidget):
 
     @config.setter
     def config(self, config: TrainConfig) -> None:
-        with self._settling:
-            self._wrong.clear()
-            self._adopt(config)
-        self.refresh()
+        self._hold(config)
 
     @property
     def history(self) -> History | None:
@@ -107,13 +114,32 @@ class ConfigForm(Placed, ValueWidget):
         """Fill the form in from a YAML file or the folder of a run; raises ConfigError or DataError where that can't be."""
         self.config = form_fields.read_config(place)
 
-    def apply(self, findings: Findings | Finding | RateFinding | Sweep) -> None:
+    @property
+    def findings(self) -> Findings | None:
+        """What the diagnosis of the run that was begun here last says; before it those the form was given, or None."""
+        return self._advice.findings
+
+    @property
+    def rates(self) -> RateFinding | None:
+        """What the range test that was run here last has seen, or None."""
+        return self._advice.rates
+
+    def apply(self, findings: Advising) -> None:
         """Enter what a diagnosis, a range test or a sweep suggests; raises ConfigError or DataError where that run can't be.
 
         Args:
             findings: of `ai.diagnose`, or one of them, of `ai.find_learning_rate` or `ai.sweep`: the fields of its `fix` are changed.
         """
-        self.config = self.value.replace(**findings.fix)
+        self._hold(self.value.replace(**findings.fix), findings)
+
+    def undo(self, findings: Advising | None = None) -> None:
+        """Take back what was applied last, or what was applied of this: its fields are what they were before."""
+        self.config = self.value.replace(**self._advice.take_back(findings))
+
+    def find_learning_rate(self) -> RateFinding:
+        """What the button beside the learning rate does, in a cell: `ai.find_learning_rate` of a new trainer of the config."""
+        self._take_rates(found := find_learning_rate(self.prepare()))
+        return found
 
     def to_yaml(self) -> str:
         """The config as YAML: `TrainConfig.from_yaml` and `aitrain-nb train` read it."""
@@ -133,8 +159,11 @@ class ConfigForm(Placed, ValueWidget):
         Args:
             display: as for `Trainer.fit`.
         """
-        self.trainer = self.prepare()
-        return self.trainer.fit(display)
+        self.trainer = trainer = self.prepare()
+        history = trainer.fit(display)
+        self._judge(trainer)
+        self.refresh()
+        return history
 
     # changes
 
@@ -143,7 +172,7 @@ class ConfigForm(Placed, ValueWidget):
         kind, name, value = (message.get(part) for part in ("type", "name", "value"))
         if kind == "set" and isinstance(name, str) and name in type(self.value).model_fields:
             self._wishes[name] = value
-            if self._is_arithmetic():
+            if self._is_arithmetic(self._wishes):
                 self._settle()
             else:
                 self.shown = self.shown | {"busy": True}
@@ -151,27 +180,23 @@ class ConfigForm(Placed, ValueWidget):
         elif kind == "load" and isinstance(value, str):
             self._in_turn_or_now(lambda: self._load_for_the_page(value))
         elif kind == "train" and self.state["word"] not in _BUSY:
-            self.state = {"word": "waiting", "said": ""}
+            self._say("waiting")
             if not self.in_turn(self._train_for_the_page):
-                self.state = {"word": "ready", "said": _NOT_HERE}
+                self._say("ready", _NOT_HERE)
+        elif kind in {"apply", "undo"}:
+            self._advice_for_the_page(kind, value)
+        elif kind == "test":
+            self._test.begin(self.in_turn)
+        elif kind == "stop_test":
+            self._test.stop()
 
     def _in_turn_or_now(self, act: Callable[[], None]) -> None:
         if not self.in_turn(act):
             act()
 
-    def _is_arithmetic(self) -> bool:
-        """Whether no data have to be read and no model made for what is wished: the main thread alone does that."""
-        if self._settling.locked():
-            return False
-        config = self.value
-        for name, value in list(self._wishes.items()):
-            try:
-                config = config.replace(**{name: value})
-                if not (self._scout.knows(config) and self._scout.knows_weights(config)):
-                    return False
-            except AitrainError:
-                return name not in {"data", "task"}
-        return True
+    def _is_arithmetic(self, wishes: Mapping[str, Any]) -> bool:
+        """Whether it takes no time to enter them, and nothing else is being entered: else the main thread alone does that."""
+        return not self._settling.locked() and form_fields.are_arithmetic(wishes, self.value, self._scout)
 
     def _settle(self) -> None:
         """Take what is wished, one after the other: what can't be keeps the last good value and says so under its field."""
@@ -189,18 +214,24 @@ class ConfigForm(Placed, ValueWidget):
             except AitrainError:
                 if name not in {"data", "task"}:
                     raise
-                self._adopt(self._set_back(config, name))
+                self._adopt(form_fields.without_data(config, name))
         except AitrainError as error:
             self._refuse(name, error)
-
-    def _set_back(self, config: TrainConfig, name: str) -> TrainConfig:
-        """The config without what was meant for other data."""
-        of_the_data = {one: config.knobs()[one].default for one in _OF_THE_DATA if one != name}
-        return config.replace(**of_the_data)
 
     def _refuse(self, name: str, error: AitrainError) -> None:
         self._wrong[name] = " ".join(filter(None, (error.what, error.why, error.fix)))
         self._show(self.value, self.preview)
+
+    def _hold(self, config: TrainConfig, because: Advising | None = None) -> None:
+        """Hold a config that code gives, or a suggestion."""
+        before = self.value
+        with self._settling:
+            self._wrong.clear()
+            self._adopt(config)
+            if because is not None:
+                self._advice.enter(because, before)
+                self._advise()
+        self.refresh()
 
     def _adopt(self, config: TrainConfig) -> None:
         """Hold another config; raises, and holds the old one, where its run can't be."""
@@ -209,14 +240,13 @@ class ConfigForm(Placed, ValueWidget):
         self.preview = self._scout.preview(config)
         self._show(config, self.preview)
         self.value = config
+        self._advise()
 
     def _load_for_the_page(self, place: str) -> None:
-        with self._settling:
-            self._wrong.clear()
-            try:
-                self._adopt(form_fields.read_config(place.strip()))
-            except AitrainError as error:
-                self._refuse("", error)
+        try:
+            self._hold(form_fields.read_config(place.strip()))
+        except AitrainError as error:
+            self._refuse("", error)
 
     def _show(self, config: TrainConfig, preview: Preview, *, busy: bool = False) -> None:
         """Send the page what it shows: the values that hold, and what their run will be.
@@ -226,42 +256,71 @@ class ConfigForm(Placed, ValueWidget):
             preview: of its run.
             busy: whether it is still to be found out whether that run can be: its code and what it would find out aren't shown yet.
         """
-        task = str(preview.config.task)
         held = {name: self.shown[name] for name in ("automatic", "code")} if busy else {}
+        wrong = {"wrong": dict(self._wrong), "busy": busy}
         with self.hold_sync():
-            self.shown = {
-                "values": config.model_dump(), "automatic": form_fields.automatic_values(config, preview.config),
-                "wrong": dict(self._wrong), "hidden": form_fields.hidden_groups(task),
-                "suggestions": form_fields.suggestions(task), "busy": busy,
-                "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()], "words": preview.words,
-                "code": form_fields.written(config, self._source),
-            } | held  # fmt: skip
+            self.shown = form_fields.page(config, preview, self._source) | wrong | held
             self.data = str(preview.data.page)
+
+    # what is advised
+
+    def _advise(self) -> None:
+        """Send the page what is suggested for what holds."""
+        self._advice.follow(self.value)
+        self.advised = self._advice.page(self.value)
+
+    def _advice_for_the_page(self, kind: str, key: Any) -> None:
+        """Enter a suggestion or take it back: at once where that is arithmetic, else in turn."""
+        what = self._advice.find(key)
+        if what is None:
+            return
+
+        def act() -> None:
+            try:
+                (self.apply if kind == "apply" else self.undo)(what)
+            except AitrainError as error:
+                self._advice.refuse(key, str(error))
+                self._advise()
+
+        if self._is_arithmetic(what.fix):
+            act()
+        else:
+            self._in_turn_or_now(act)
+
+    def _judge(self, trainer: Trainer) -> None:
+        """Diagnose the run that has ended."""
+        self._advice.begin_anew()
+        with suppress(DataError):  # it ended before its first step
+            self._advice.findings = diagnose(trainer)
+        self._advise()
+
+    def _take_rates(self, found: RateFinding) -> None:
+        self._advice.rates = found
+        self._advise()
+        self.refresh()
 
     # the run
 
     def _train_for_the_page(self) -> None:
-        """On the main thread: what it raises would end the kernel's loop, so it is said instead."""
-        self.state = {"word": "training", "said": ""}
-        place = _BelowTheForm(self)
+        """On the main thread."""
+        self._say("training")
+        place = SimpleNamespace(update=self.show_run)  # in the form's output: it is there in boxes of ipywidgets, too
         try:
-            self.trainer = trainer = self.prepare()
-            trainer.fit(lambda trainer, plots: PanelDisplay(trainer, plots, place))
-            assert trainer.ending is not None
-            word, said = trainer.ending.state, trainer.ending.kept
-        except KeyboardInterrupt:
-            word, said = "stopped", "interrupted"
-        except AitrainError as error:
-            word, said = "failed", str(error)
-        except Exception as error:
-            word, said = "failed", f"{type(error).__name__}: {error}"
-            raise
+            with spoken(self._say):
+                self.trainer = trainer = self.prepare()
+                trainer.fit(lambda trainer, plots: PanelDisplay(trainer, plots, place))
+                self._judge(trainer)
+                assert trainer.ending is not None
+                self._say(trainer.ending.state, trainer.ending.kept)
         finally:
-            self.state = {"word": word, "said": said}
             self.refresh()
 
-    def show_run(self, bundle: dict[str, str]) -> None:
-        """Show a run below the fields: its panel, and what stays of it."""
+    def _say(self, word: str, said: str = "") -> None:
+        self.state = {"word": word, "said": said}
+
+    def show_run(self, bundle: dict[str, str], *, raw: bool = True) -> None:
+        """Show a run below the fields, as a monitor's place does: its panel, and what stays of it."""
+        del raw
         self._result = bundle
         self.run = str(bundle["text/html"])
 
@@ -282,21 +341,10 @@ class ConfigForm(Placed, ValueWidget):
         parts = [self.preview.page(), html.details("What was chosen", changed), code]
         if self.state["word"] not in _BUSY and self._result["text/html"]:
             parts.append(html.Markup(self._result["text/html"]))
+        parts.append(self._advice.twin())
         return html.section("A run", "what it will be", *parts)
 
     def text(self) -> str:
         """The same for a terminal."""
         run = self._result["text/plain"] if self.state["word"] not in _BUSY else ""
-        return "\n\n".join(filter(None, (self.preview.text(), self.to_code(), run)))
-
-
-class _BelowTheForm:
-    """The place of a run in the form's own output, as a monitor takes it: so it is there inside ipywidgets' boxes too."""
-
-    def __init__(self, form: ConfigForm) -> None:
-        self._form = form
-
-    def update(self, bundle: dict[str, str], *, raw: bool = True) -> None:
-        """Show this in it."""
-        del raw
-        self._form.show_run(bundle)
+        return "\n\n".join(filter(None, (self.preview.text(), self.to_code(), run, self._advice.text())))

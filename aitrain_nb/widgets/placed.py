@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -17,10 +18,11 @@ import traitlets
 from IPython.display import display
 
 from aitrain_nb import html
+from aitrain_nb.errors import AitrainError
 from aitrain_nb.widgets.front_end import reply_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
@@ -28,6 +30,24 @@ _VIEW = "application/vnd.jupyter.widget-view+json"
 
 def _shows_only_widgets() -> bool:
     return "google.colab" in sys.modules or "VSCODE_PID" in os.environ
+
+
+@contextmanager
+def spoken(tell: Callable[[str, str], None]) -> Iterator[None]:
+    """For what is done outside of any cell: what ends it is told; an interrupt that is raised there would end the kernel's loop.
+
+    Args:
+        tell: takes a word, "stopped" or "failed", and what happened.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell("stopped", "It was interrupted.")
+    except AitrainError as error:
+        tell("failed", str(error))
+    except Exception as error:
+        tell("failed", f"{type(error).__name__}: {error}")
+        raise
 
 
 class Placed(anywidget.AnyWidget):

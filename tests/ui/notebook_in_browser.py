@@ -195,6 +195,14 @@ class Book:
         self.until(lambda: self.path.stat().st_mtime_ns != before)
         self.page.wait_for_timeout(200)
 
+    def saved(self):
+        """The text of the file, once the twins are in it; no widget is."""
+        self.page.wait_for_timeout(1500)  # the twin in the file is put in place when the hand rests
+        self.save()
+        text = self.path.read_text(encoding="utf-8")
+        assert "widget-view" not in text
+        return text
+
     def shot(self, name, place=None):
         if SHOTS:
             Path(SHOTS).mkdir(parents=True, exist_ok=True)

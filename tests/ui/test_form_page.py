@@ -73,11 +73,7 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     book.shot("form_trained")
     assert not violations(book.page, ".aitrain-form")
 
-    book.page.wait_for_timeout(1500)
-    book.save()
-    saved = book.path.read_text(encoding="utf-8")
-    assert "widget-view" not in saved
-    assert "steps in all" in saved
+    assert "steps in all" in book.saved()
     assert not book.page.problems
 
 

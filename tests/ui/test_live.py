@@ -56,6 +56,15 @@ def test_every_lever_acts_while_the_cell_runs(open_book):
     book.until(lambda: book.data(0, "live") == "true", 3)
     word = lambda: book.data(0, "word")  # noqa: E731
 
+    pause_step_and_resume(book, word)
+    move_rate_and_pace(book)
+    book.shot("levers")
+    stop_and_see_what_was_kept(book)
+    assert book.do(2).strip() == "5", "the next cell runs"
+    assert not book.page.problems
+
+
+def pause_step_and_resume(book, word):
     press(book, "Pause")
     book.until(lambda: word() == "paused", WITHIN)
     held = step_of(book)
@@ -68,6 +77,8 @@ def test_every_lever_acts_while_the_cell_runs(open_book):
     press(book, "Resume")
     book.until(lambda: step_of(book) > held + 3, WITHIN)
 
+
+def move_rate_and_pace(book):
     rate = book.panel(0).get_by_role("slider", name="Learning rate")
     rate.focus()
     book.page.keyboard.press("ArrowRight")
@@ -91,7 +102,8 @@ def test_every_lever_acts_while_the_cell_runs(open_book):
     before = step_of(book)
     book.until(lambda: step_of(book) > before + 60, 4)
 
-    book.shot("levers")
+
+def stop_and_see_what_was_kept(book):
     press(book, "Stop")
     pressed = time.monotonic()
     said = book.wait_for(0, 10)
@@ -106,8 +118,6 @@ def test_every_lever_acts_while_the_cell_runs(open_book):
     assert "stopped: by the Stop button; kept" in told
     taken, step = told.splitlines()[-1].split()
     assert taken == step
-    assert book.do(2).strip() == "5", "the next cell runs"
-    assert not book.page.problems
 
 
 def test_without_message_threads_a_hint_appears_and_interrupt_is_the_stop(open_book, server):
@@ -307,6 +317,22 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     keys.press("Tab")
     keys.press("Tab")
     assert focused() == "canvas"
+    read_and_view_by_keyboard(book, panel, rate)
+    book.shot("by_keyboard")
+    panel.locator("[data-does=pause]").focus()
+    keys.press("Enter")
+    book.until(lambda: "lr=0.02" in panel.locator(".aitrain-line").text_content(), WITHIN)
+    assert rate.get_attribute("aria-valuetext") == "0.02"
+    panel.locator("[data-does=stop]").focus()
+    keys.press("Space")
+    assert "by the Stop button" in book.wait_for(0, 10)
+    assert "by the Stop button" in book.do(1)
+    assert not book.page.problems
+
+
+def read_and_view_by_keyboard(book, panel, rate):
+    """From the chart on, which has the focus, to the table."""
+    keys = book.page.keyboard
     keys.press("Home")
     values = panel.locator(".aitrain-values")
     book.until(lambda: values.text_content().startswith("step 1 "), 2)
@@ -325,13 +351,3 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     assert panel.locator("details").evaluate("details => details.open")
     book.page.wait_for_timeout(700)
     assert rate.get_attribute("aria-valuetext") == "0.02"
-    book.shot("by_keyboard")
-    panel.locator("[data-does=pause]").focus()
-    keys.press("Enter")
-    book.until(lambda: "lr=0.02" in panel.locator(".aitrain-line").text_content(), WITHIN)
-    assert rate.get_attribute("aria-valuetext") == "0.02"
-    panel.locator("[data-does=stop]").focus()
-    keys.press("Space")
-    assert "by the Stop button" in book.wait_for(0, 10)
-    assert "by the Stop button" in book.do(1)
-    assert not book.page.problems

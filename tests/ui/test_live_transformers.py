@@ -92,6 +92,11 @@ def test_stop_and_rate_act_while_it_trains_and_the_picture_is_saved(open_book):
     assert "stopped: interrupted; kept the last weights" in book.do(4)
     book.shot("transformers_interrupted")
 
+    the_file_has_two_pictures_and_no_widget(book)
+    assert not book.page.problems
+
+
+def the_file_has_two_pictures_and_no_widget(book):
     book.save()
     book.until(lambda: "stopped: interrupted" in book.path.read_text(encoding="utf-8"), 10)
     saved = nbformat.read(book.path, as_version=4)
@@ -101,4 +106,3 @@ def test_stop_and_rate_act_while_it_trains_and_the_picture_is_saved(open_book):
         pages = [one["data"].get("text/html", "") for one in saved.cells[number].outputs if "data" in one]
         pictures = [page for page in pages if "<figure" in page and "data:image/png" in page]
         assert len(pictures) == 1
-    assert not book.page.problems

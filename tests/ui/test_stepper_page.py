@@ -84,9 +84,5 @@ def test_a_whole_step_of_each_task_is_walked_and_taken_back(open_book):
     names = book.tabs(stepper)
     assert names[:5] == ["next_phase", "next_step", "to_epoch_end", "back", "This click as code"]
     assert names[-1] == "The whole walk as a cell"
-    book.page.wait_for_timeout(1500)
-    book.save()
-    saved = book.path.read_text(encoding="utf-8")
-    assert "widget-view" not in saved
-    assert "trainer.undo()" in saved
+    assert "trainer.undo()" in book.saved()
     assert not book.page.problems

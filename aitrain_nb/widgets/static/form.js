@@ -11,11 +11,16 @@ const FORM_PARTS = `
       <div class="aitrain-words"></div>
     </div>
   </div>
+  <div class="aitrain-tried" role="group" aria-label="Find learning rate"><div class="aitrain-testing"></div><div class="aitrain-rates"></div></div>
   <div class="aitrain-go">
     <button type="button" data-does="train">Train</button>
     <span class="aitrain-word"></span><span class="aitrain-outcome"></span>
   </div>
   <div class="aitrain-run"></div>
+  <div class="aitrain-say" role="group" aria-label="What the run says">
+    <div class="aitrain-title"><b>What the run says</b> <span class="aitrain-headline"></span></div>
+    <div class="aitrain-ticks"></div><div class="aitrain-items"></div><div class="aitrain-seen"></div>
+  </div>
   <div class="aitrain-more" role="group" aria-label="More settings"></div>
   <details class="aitrain-data"><summary>Data</summary><div></div></details>
   <details class="aitrain-code"><summary>The same as code</summary>
@@ -139,6 +144,8 @@ function renderForm({ model, el }) {
     box.put(name, value);
     rest();
   });
+  const parts = { say: find(".aitrain-say"), rates: find(".aitrain-rates"), test: find(".aitrain-testing") };
+  const { showAdvice, showTest } = makeAdvice(model, fields, parts, rest);
   let later = null;
 
   function showFields() {
@@ -191,7 +198,7 @@ function renderForm({ model, el }) {
   find("[data-does=copy]").addEventListener("click", () => copyCode(el));
   find("[data-does=load]").addEventListener("click", load);
   find(".aitrain-load input").addEventListener("change", load);
-  const shows = { shown: showShown, state: showState, data: showData, run: showRun };
+  const shows = { shown: showShown, state: showState, data: showData, run: showRun, advised: showAdvice, testing: showTest };
   for (const [name, show] of Object.entries(shows)) {
     model.on(`change:${name}`, show);
     show();

@@ -153,96 +153,137 @@ function hintOf(run) {
   return run.live === false && run.facts.controls.length ? DEAF : "";
 }
 
+/** Whether the run waits, or was asked to and hasn't said so yet. */
+function holds(run) {
+  return run.asked === "pausing" || (run.state.word === "paused" && run.asked !== "resuming");
+}
+
+/** Buttons and sliders as far as the run offers them. @returns {show()} */
+function makeControls(el, run) {
+  const find = (selector) => el.querySelector(selector);
+  const send = (message) => run.model.send(message);
+  const { controls } = run.facts;
+  const levers = makeLevers(controls, run.facts, send);
+  find(".aitrain-controls").append(...levers.elements);
+  wireButtons(el, run, () => holds(run), (asked, message) => {
+    run.asked = asked;
+    send(message);
+    redrawAll(run);
+  });
+  if (!controls.length) find(".aitrain-controls").remove();
+  return {
+    show() {
+      const off = run.live === false || run.gone || OVER.includes(run.state.word);
+      for (const button of el.querySelectorAll(".aitrain-controls button")) button.disabled = off || run.asked === "stopping";
+      const pause = find("[data-does=pause]");
+      if (pause) pause.textContent = holds(run) ? "Resume" : "Pause";
+      levers.show(run.state, off);
+    },
+  };
+}
+
+/** The chart with its values, its two choices of view, and the evaluations as a table. @returns {show()} */
+function makeCurves(el, run, poke) {
+  const find = (selector) => el.querySelector(selector);
+  const canvas = find("canvas");
+  const chart = new Chart(canvas);
+  const view = { across: "step", log: false };
+  let tabled = -1; // evaluations in the table
+  wireReading(canvas, chart, run, poke);
+  for (const select of el.querySelectorAll("select"))
+    select.addEventListener("change", () => {
+      view[select.dataset.view] = select.dataset.view === "log" ? Boolean(select.value) : select.value;
+      poke();
+    });
+  return {
+    show() {
+      Object.assign(run, { total: run.facts.steps, classes: run.facts.classes, running: !OVER.includes(run.state.word) });
+      chart.draw(run, view);
+      canvas.setAttribute("aria-label", describe(run));
+      find(".aitrain-values").textContent = valuesAt(run, chart.reading) || "point at the curve, or use the arrow keys, to read values";
+      if (tabled === run.evaluations.length) return;
+      tabled = run.evaluations.length;
+      fillTable(find("details div"), run.evaluations);
+    },
+  };
+}
+
+/** Tells the kernel how large the panel is, so that what takes its place is as tall and as wide. */
+function sizeTeller(el, send) {
+  let told = "";
+  return () => {
+    const now = `${el.offsetWidth} ${el.offsetHeight}`;
+    if (now === told || !el.offsetHeight) return;
+    told = now;
+    send({ type: "size", width: el.offsetWidth, height: el.offsetHeight });
+  };
+}
+
+/** Redraw where the room or the theme changes, or nothing is heard of the run. @returns what ends it */
+function watchSurroundings(room, run, poke) {
+  const resized = new ResizeObserver(poke);
+  resized.observe(room);
+  const themed = new MutationObserver(poke);
+  themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "class"] });
+  const silence = setInterval(() => Date.now() - run.heard > SILENT && poke(), 1000);
+  return () => {
+    resized.disconnect();
+    themed.disconnect();
+    clearInterval(silence);
+  };
+}
+
+/** At most one drawing a frame. @returns what asks for one */
+function oncePerFrame(draw) {
+  let queued = false;
+  return () => {
+    if (queued) return;
+    queued = true;
+    requestAnimationFrame(() => {
+      queued = false;
+      draw();
+    });
+  };
+}
+
 function renderPanel({ el, shared: run }) {
   el.classList.add("aitrain-panel");
   el.dataset.lmSuppressShortcuts = "true";
   el.addEventListener("keydown", (event) => event.stopPropagation());
   el.innerHTML = PARTS;
   const find = (selector) => el.querySelector(selector);
-  const { controls } = run.facts;
-  const chart = new Chart(find("canvas"));
-  const view = { across: "step", log: false };
-  const send = (message) => run.model.send(message);
-  const holds = () => run.asked === "pausing" || (run.state.word === "paused" && run.asked !== "resuming");
   let gone = false;
-  let queued = false;
-  let tabled = -1;
-  let size = "";
-
-  const levers = makeLevers(controls, run.facts, send);
-  find(".aitrain-controls").append(...levers.elements);
+  const poke = oncePerFrame(() => !gone && el.isConnected && (run.twin ? showTwin() : draw()));
+  const controls = makeControls(el, run);
+  const curves = makeCurves(el, run, poke);
   const boxes = makeBoxes();
   find(".aitrain-inside").append(boxes.element);
-  wireButtons(el, run, holds, (asked, message) => {
-    run.asked = asked;
-    send(message);
-    redrawAll(run);
-  });
-  if (!controls.length) find(".aitrain-controls").remove();
-  wireReading(find("canvas"), chart, run, poke);
-  for (const select of el.querySelectorAll("select"))
-    select.addEventListener("change", () => {
-      view[select.dataset.view] = select.dataset.view === "log" ? Boolean(select.value) : select.value;
-      poke();
-    });
+  const tellSize = sizeTeller(el, (message) => run.model.send(message));
 
   function draw() {
-    queued = false;
-    if (gone || !el.isConnected) return;
-    if (run.twin) {
-      end();
-      el.innerHTML = run.twin; // the kernel's own HTML, as it stands in the notebook elsewhere
-      el.dataset.last = "yes"; // and there it stays
-      return;
-    }
-    const over = OVER.includes(run.state.word);
-    const word = wordOf(run);
-    const off = run.live === false || run.gone || over;
-    Object.assign(run, { total: run.facts.steps, classes: run.facts.classes, running: !over });
+    const [word, hint] = [wordOf(run), hintOf(run)];
     drawHead(find, run, word);
-    for (const button of el.querySelectorAll(".aitrain-controls button")) button.disabled = off || run.asked === "stopping";
-    if (find("[data-does=pause]")) find("[data-does=pause]").textContent = holds() ? "Resume" : "Pause";
-    levers.show(run.state, off);
-    drawInside(find, run, holds(), boxes);
-    const hint = hintOf(run);
+    controls.show();
+    drawInside(find, run, holds(run), boxes);
     find(".aitrain-hint").hidden = !hint;
     find(".aitrain-hint").textContent = hint;
-    chart.draw(run, view);
-    find("canvas").setAttribute("aria-label", describe(run));
-    find(".aitrain-values").textContent = valuesAt(run, chart.reading) || "point at the curve, or use the arrow keys, to read values";
-    if (tabled !== run.evaluations.length) {
-      tabled = run.evaluations.length;
-      fillTable(find("details div"), run.evaluations);
-    }
+    curves.show();
     announce([word, hint, newestOf(run.inside)].filter(Boolean).join(". "));
     tellSize();
     Object.assign(el.dataset, { rows: run.rows.length, live: String(run.live), word, draws: Number(el.dataset.draws || 0) + 1 });
   }
-  /** So that what takes its place is as tall and as wide. */
-  function tellSize() {
-    const now = `${el.offsetWidth} ${el.offsetHeight}`;
-    if (now === size || !el.offsetHeight) return;
-    size = now;
-    send({ type: "size", width: el.offsetWidth, height: el.offsetHeight });
-  }
-  function poke() {
-    if (queued) return;
-    queued = true;
-    requestAnimationFrame(draw);
+  function showTwin() {
+    end();
+    el.innerHTML = run.twin; // the kernel's own HTML, as it stands in the notebook elsewhere
+    el.dataset.last = "yes"; // and there it stays
   }
   run.views.add(poke);
-  const resized = new ResizeObserver(poke);
-  resized.observe(find(".aitrain-chart"));
-  const themed = new MutationObserver(poke);
-  themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "class"] });
-  const watch = setInterval(() => Date.now() - run.heard > SILENT && poke(), 1000);
+  const leave = watchSurroundings(find(".aitrain-chart"), run, poke);
   poke();
   function end() {
     gone = true;
     run.views.delete(poke);
-    resized.disconnect();
-    themed.disconnect();
-    clearInterval(watch);
+    leave();
   }
   return end;
 }
