@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.diagnosis import diagnose
     from aitrain_nb.diagnosis.beforehand import check_before_training
-    from aitrain_nb.errors import AitrainError, ConfigError, DataError, ModelError, PhaseError, StopTraining
+    from aitrain_nb.errors import (
+        AitrainError,
+        ConfigError,
+        DataError,
+        ModelError,
+        OutOfMemoryError,
+        PhaseError,
+        StopTraining,
+    )  # fmt: skip
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
@@ -68,7 +76,10 @@ _HOMES = {
     "Slider": "widgets.slider",
     "Stepper": "widgets.stepper",
     **dict.fromkeys(("Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation"), "records"),
-    **dict.fromkeys(("AitrainError", "ConfigError", "DataError", "ModelError", "PhaseError", "StopTraining"), "errors"),
+    **dict.fromkeys(
+        ("AitrainError", "ConfigError", "DataError", "ModelError", "OutOfMemoryError", "PhaseError", "StopTraining"),
+        "errors",
+    ),
 }
 
 __all__ = [
@@ -84,6 +95,7 @@ __all__ = [
     "Loss",
     "ModelError",
     "Monitor",
+    "OutOfMemoryError",
     "OverfittingDetector",
     "PhaseError",
     "Playground",

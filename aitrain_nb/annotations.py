@@ -120,8 +120,22 @@ def _pauses(history: History) -> Iterator[Annotation]:
         yield Annotation("paused", first, None, None, words, amount=seconds)
 
 
+def memory_words(change: Change) -> str:
+    """What a run did where memory ran out, in words; empty where the change is another one."""
+    examples = numerals.several(int(change.value), "example")
+    if change.name == "micro_batch_size":
+        return f"out of memory at step {change.step}: {examples} at once from here on, the batch stays"
+    if change.name == "evaluation_batch_size":
+        return f"out of memory in the evaluation after step {change.step}: {examples} at once from here on"
+    return ""
+
+
 def _trouble(history: History) -> Iterator[Annotation]:
-    """The first number that isn't finite."""
+    """The last word on memory, and the first number that isn't finite."""
+    last = {change.name: change for change in history.changes}
+    for change in last.values():
+        if words := memory_words(change):
+            yield Annotation("trouble", change.step, None, None, words, amount=change.value)
     history.flush()
     skipped = history.skipped
     for trouble in history.troubles[:1]:

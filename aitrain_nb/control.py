@@ -12,7 +12,7 @@ from aitrain_nb.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-NOT_REPEATED = frozenset({"pace", "paused", "skipped"})
+NOT_REPEATED = frozenset({"pace", "paused", "skipped", "micro_batch_size", "evaluation_batch_size"})
 """Changes that change no number, or that come again by themselves."""
 _LOOK_EVERY_SECONDS = 0.02
 """How often a paused run looks whether it may go on."""
@@ -23,8 +23,9 @@ class Change(NamedTuple):
 
     Attributes:
         step: the first step it holds for, 1-based.
-        name: "learning_rate", "pace", "paused", or "skipped" for a step whose update was left out since its numbers weren't finite.
-        value: the new peak rate, the new steps a second, the seconds that the run waited, or 1 step.
+        name: "learning_rate", "pace" or "paused"; "skipped" for a step whose update was left out since its numbers weren't finite;
+            "micro_batch_size" or "evaluation_batch_size" where memory ran out.
+        value: the new peak rate, the new steps a second, the seconds that the run waited; 1 step; the examples at once from then on.
     """
 
     step: int

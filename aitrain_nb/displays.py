@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aitrain_nb import numerals
+from aitrain_nb.annotations import memory_words
 from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.records import Evaluation, Update
 
@@ -113,7 +114,7 @@ class TextDisplay:
         self._bar: Any = None
         self._first = True
         self._header = 0
-        self._troubles = 0
+        self._troubles = self._changes = 0
 
     def begin(self) -> None:
         """Start the bar where a terminal can show one."""
@@ -129,7 +130,7 @@ class TextDisplay:
                 leave=False,
                 dynamic_ncols=True,
             )
-        self._troubles = len(self._trainer.history.troubles)
+        self._troubles, self._changes = len(self._trainer.history.troubles), len(self._trainer.history.changes)
         if not self._trainer.step:
             for note in self._trainer.notes:
                 self._write(note)
@@ -138,6 +139,7 @@ class TextDisplay:
 
     def __call__(self, record: Any) -> None:
         """Write a line for the steps and evaluations that call for one."""
+        self._report_memory()
         if type(record) is Update:
             self._after_step(record)
         elif type(record) is Evaluation:
@@ -162,6 +164,14 @@ class TextDisplay:
             self._first = False
             self._write(row_line(trainer.history.last, number, trainer.steps_per_epoch))
             self._report_trouble()
+
+    def _report_memory(self) -> None:
+        """Write a line where memory ran out."""
+        changes = self._trainer.history.changes
+        for change in changes[self._changes :]:
+            if words := memory_words(change):
+                self._write(f"  ← {words}")
+        self._changes = len(changes)
 
     def _report_trouble(self) -> None:
         self._trainer.history.flush()

@@ -72,6 +72,10 @@ class PhaseError(AitrainError):
     """A phase was called out of order, or a record was used after its time."""
 
 
+class OutOfMemoryError(AitrainError):
+    """Memory ran out, and smaller portions of the work don't help."""
+
+
 class StopTraining(Exception):  # noqa: N818  a signal to the loop, not a failure
     """Raised by a watcher to end training after the current step; `reason` is shown to the user."""
 

@@ -24,7 +24,7 @@ _LEVEL, _BELOW, _FAR = 5.0, 2.0, 0.7
 a network whose training loss is no lower has memorised nothing yet, so its rises are noise; one far below is expected to overfit."""
 _STAYS = 0.65
 """A verdict of a growing curve stays down to this score: it doesn't come and go with one noisy evaluation."""
-_ASKED_OFTEN = 1.75
+_ASKED_OFTEN = 1.5
 """How much clearer of the noise a rise must be in a growing curve: who asks after each evaluation meets noise at its worst."""
 
 
@@ -129,10 +129,11 @@ class OverfittingDetector:
         end = median(curve.values[-window:])
         rise = end - low
         stays = max(window, curve.stays_above(low + rise / 2)) if rise > 0 else window
-        clear = curve.noise(stays, self._doubt(window, end, curve.scale + max(0.0, rise)))
+        now = median(self._training[-window:])
+        clear = curve.noise(stays, self._errors((end - now) / max(curve.scale + max(0.0, rise), 1e-300)))
         material = MATERIAL_RISE * curve.scale * (1 + 1 / max(1, after))  # of few evaluations more is asked
         needed = max(clear, material, 1e-300)
-        shared, memorises = self._training_since(window, end, rise)
+        shared, memorises = self._training_since(now, end, rise)
         score = (rise - 2 * max(0.0, shared or 0.0)) / needed
         stood = self.verdict.overfitting and count >= 8
         limit = _STAYS if stood else 1.0
@@ -152,7 +153,7 @@ class OverfittingDetector:
         sure = _confidence(degree, score, rise / needed, count, known=shared is not None)
         return Verdict(degree == "overfitting", degree, best, best + 1, onset, score, sure, facts.reason(degree), rise)
 
-    def _training_since(self, window: int, end: float, rise: float) -> tuple[float | None, bool]:
+    def _training_since(self, now: float, end: float, rise: float) -> tuple[float | None, bool]:
         """How much the training loss changed since validation was lowest, None where it isn't known; and does that look like memorising?
 
         It does where the training loss fell meanwhile, or lies below validation: the more so, the fewer the evaluations.
@@ -160,17 +161,15 @@ class OverfittingDetector:
         if math.isnan(self._training[-1]):
             return None, True
         first, last = self._validation.low_window
-        now = median(self._training[-window:])
         change = now - median(self._training[first:last])
         count = len(self._training)
         share = 0.5 if self._validation.low_at < 3 else min(0.5, 4 / count)
         return change, -change > share * rise or end - now > share * self._validation.scale
 
-    def _doubt(self, window: int, end: float, scale: float) -> float:
-        """How many standard errors a rise must have, from where the training loss lies at the end."""
+    def _errors(self, gap: float) -> float:
+        """How many standard errors a rise must have where validation lies above training by this share of it."""
         if math.isnan(self._training[-1]):
             return (_LEVEL + _BELOW) / 2
-        gap = (end - median(self._training[-window:])) / max(scale, 1e-300)
         opened = gap / (_FAR * min(1.0, len(self._training) / 6))  # a gap takes some evaluations to open
         return _LEVEL - (_LEVEL - _BELOW) * min(1.0, max(0.0, opened))
 

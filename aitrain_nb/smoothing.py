@@ -55,7 +55,7 @@ class Smoothed:
         values.append(value)
         if len(values) >= 3:
             insort(self._bends, abs(values[-3] - 2 * values[-2] + value))
-            middle = median(values[-3:])
+            middle = sorted(values[-3:])[1]
             if middle < self._dip:
                 self._dip, self._dip_at = middle, len(values) - 2
         if len(values) < 8 or len(values) % self.size == 0:

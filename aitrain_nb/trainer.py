@@ -12,6 +12,7 @@ from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change, checked_pace
 from aitrain_nb.displays import find_display, pictures_of
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
+from aitrain_nb.engine.memory import is_out_of_memory, release
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.selection import ModelSelection
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
@@ -148,6 +149,21 @@ class Trainer(ModelSelection):
         return writer is not None and every != 0 and 0 < self.step != writer.saved_step and self._is_due(every)
 
     def _one_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
+        """The records of a step; where memory runs out it is dropped whole and begun again with half the examples at once."""
+        while True:
+            try:
+                yield from self._records_of_step(watchers)
+            except Exception as error:
+                if not (self.is_in_step and is_out_of_memory(error)):
+                    raise
+                size = self._smaller_micro_batch(error)
+            else:
+                return
+            self._drop_unfinished_step()  # here no frame of the error holds a tensor any more
+            release()
+            self.history.add_change(Change(self.step + 1, "micro_batch_size", size))
+
+    def _records_of_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         """The records of a step. One that is looked into keeps them, and waits after each phase until the next is asked for."""
         is_looked_into = self.control.looking and not self._keeps_records  # by hand one waits by oneself
         self._keeps_records |= is_looked_into

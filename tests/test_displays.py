@@ -134,7 +134,7 @@ def test_a_terminal_gets_a_bar_under_the_lines(make):
 
 
 def test_a_lost_number_is_said_once(make, lose_a_number, capsys):
-    trainer = make(max_steps=60, log_every=5, evaluate_every=0)
+    trainer = make(max_steps=60, log_every=5, evaluate_every=0, nan_policy="mark")
     lose_a_number(trainer, after=36)
     trainer.fit()
     out = capsys.readouterr().out

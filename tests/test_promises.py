@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import gc
 import json
 import os
@@ -321,8 +322,137 @@ class TestPromise7TheLoggedLossIsTrue:
         assert "no validation loss was a finite number" in trainer.ending.kept
 
 
-class OutOfMemoryError(RuntimeError):
-    """Stands for the device's own error, which needs a device."""
+def run_out_of_memory(model, inputs, *, most=0, also_in_evaluation=False):
+    """A hook before forward: the device's memory holds `most` examples."""
+    if len(inputs[0]) > most and (model.training or also_in_evaluation):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+class TestPromise9OutOfMemoryTakesSmallerPortions:
+    """The micro-batch is halved at the step's edge, which is said; no step is repeated or lost; evaluation is a matter of its own."""
+
+    fields: ClassVar = {
+        "model": "small-cnn",
+        "max_steps": 12,
+        "evaluate_every": 4,
+        "keep": "last",
+        "threads": 1,
+        "augmentation": "shift",
+    }
+
+    def short_of_memory(self, most, *, also_in_evaluation=False, **fields):
+        trainer = ai.prepare(**self.fields, **fields)
+        hook = functools.partial(run_out_of_memory, most=most, also_in_evaluation=also_in_evaluation)
+        trainer.model.register_forward_pre_hook(hook)
+        return trainer
+
+    def test_the_losses_are_those_of_the_smaller_batches(self, capsys):
+        trainer = self.short_of_memory(10, batch_size=32)
+        trainer.fit()
+        small = ai.prepare(**self.fields, batch_size=8, gradient_accumulation_steps=4)
+        small.fit(display="none")
+        assert [row["loss"] for row in trainer.history] == [row["loss"] for row in small.history]
+        assert trainer.fingerprint() == small.fingerprint()
+        assert [row["step"] for row in trainer.history] == list(range(1, 13))
+        assert trainer.history.changes == [(1, "micro_batch_size", 16), (1, "micro_batch_size", 8)]
+        assert "out of memory at step 1: 8 examples at once from here on, the batch stays" in capsys.readouterr().out
+        assert trainer.ending.state == "done"
+
+    def test_in_the_middle_of_a_run(self):
+        fields = self.fields | {"augmentation": "none"}  # which draws anew for each micro-batch
+        trainer, whole = (ai.prepare(**fields, batch_size=32) for _ in range(2))
+        whole.fit(display="none")
+
+        def lose_memory(record):
+            if isinstance(record, ai.Update) and record.step == 6:
+                trainer.model.register_forward_pre_hook(functools.partial(run_out_of_memory, most=16))
+
+        trainer.watchers.append(lose_memory)
+        trainer.fit(display="none")
+        losses, same = ([row["loss"] for row in run.history] for run in (trainer, whole))
+        assert losses[:6] == same[:6]
+        assert losses == pytest.approx(same, rel=1e-4)
+        assert trainer.history.changes == [(7, "micro_batch_size", 16)]
+        assert trainer.order.cursor == whole.order.cursor
+
+    def test_in_backward(self):
+        trainer = ai.prepare(**self.fields, batch_size=32)
+        twin = ai.prepare(**self.fields, batch_size=16, gradient_accumulation_steps=2)
+
+        def run_out(gradient):
+            if len(gradient) > 16:
+                raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+
+        def watch(_module, _inputs, output):
+            if output.requires_grad:
+                output.register_hook(run_out)
+
+        trainer.model.register_forward_hook(watch)
+        trainer.fit(display="none")
+        twin.fit(display="none")
+        assert trainer.fingerprint() == twin.fingerprint()
+
+    def test_in_evaluation_only_its_batch_changes(self):
+        trainer, whole = (
+            self.short_of_memory(40, also_in_evaluation=True, batch_size=32),
+            ai.prepare(**self.fields, batch_size=32),
+        )
+        trainer.fit(display="none")
+        whole.fit(display="none")
+        assert [row["loss"] for row in trainer.history] == [row["loss"] for row in whole.history]
+        (change,) = trainer.history.changes
+        assert change.name == "evaluation_batch_size"
+        assert change.value <= 40
+        assert len(trainer.history.evaluations) == 3
+        mine, theirs = ([row["eval_loss"] for row in run.history.evaluations] for run in (trainer, whole))
+        assert mine == pytest.approx(theirs, rel=1e-5)
+
+    def test_a_prediction_takes_smaller_portions_too(self):
+        trainer = self.short_of_memory(3, also_in_evaluation=True)
+        images = trainer.data.validation.columns["image"][:10]
+        assert len(trainer.predict(images)) == 10
+
+    def test_one_example_that_is_too_much_is_said_and_nothing_is_lost(self):
+        trainer = ai.prepare(**self.fields)
+        for _ in range(3):
+            list(trainer.phases())
+        before, cursor = trainer.fingerprint(), trainer.order.cursor
+        handle = trainer.model.register_forward_pre_hook(run_out_of_memory)
+        with pytest.raises(ai.OutOfMemoryError, match="at step 4, with one example at a time") as raised:
+            trainer.fit(display="none")
+        assert "Tried to allocate 2.00 GiB" in raised.value.why
+        assert trainer.ending.reason == "OutOfMemoryError at step 4"
+        assert (trainer.fingerprint(), trainer.order.cursor, trainer.step) == (before, cursor, 3)
+        handle.remove()
+        trainer.fit(display="none")
+        assert trainer.ending.state == "done"
+
+    def test_an_optimizer_without_room_is_said(self):
+        trainer = ai.prepare(**self.fields)
+        trainer.optimizer.register_step_pre_hook(run_out_in_the_optimizer)
+        with pytest.raises(ai.OutOfMemoryError, match="in the update of step 1"):
+            trainer.fit(display="none")
+
+    def test_it_goes_on_from_a_folder_as_it_was(self, tmp_path):
+        whole = self.short_of_memory(10, batch_size=32)
+        whole.fit(display="none")
+        half = self.short_of_memory(10, batch_size=32, save_every=4)
+        half.watchers.append(lambda record: half.stop() if record.step == 8 and isinstance(record, ai.Update) else None)
+        half.fit(display="none", output_dir=tmp_path / "run")
+        again = ai.load_run(tmp_path / "run")
+        again.fit(display="none")
+        assert again.fingerprint() == whole.fingerprint()
+
+    def test_another_error_is_none_of_its_business(self):
+        trainer = ai.prepare(**self.fields)
+        trainer.model.register_forward_pre_hook(lambda *_: (_ for _ in ()).throw(RuntimeError("shapes differ")))
+        with pytest.raises(RuntimeError, match="shapes differ"):
+            trainer.fit(display="none")
+        assert not trainer.history.changes
+
+
+def run_out_in_the_optimizer(*_):
+    raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
 class TestPromise8TheBestWeightsAreWhatOneGets:
@@ -342,7 +472,7 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
                 if kind == "exception":
                     raise ValueError("a bug")
                 if kind == "out of memory":
-                    raise OutOfMemoryError("out of memory")
+                    trainer.model.register_forward_pre_hook(run_out_of_memory)
 
         trainer.watchers.append(at_step_40)
 
@@ -363,7 +493,7 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
         trainer.watchers.append(remember)
         self.endings(trainer, kind)
         if state == "failed":
-            with pytest.raises((ValueError, OutOfMemoryError)):
+            with pytest.raises((ValueError, ai.OutOfMemoryError)):
                 trainer.fit()
         else:
             trainer.fit()

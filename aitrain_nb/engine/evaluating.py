@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from aitrain_nb.engine.memory import in_portions
 from aitrain_nb.errors import DataError, ModelError
 from aitrain_nb.records.targets import join
 
@@ -70,6 +71,9 @@ class Evaluator:
         device: where the model lies.
         random: the run's random state, which a forward in evaluation mode may not advance.
         threads: how many processor threads torch uses.
+
+    Attributes:
+        batch_size: examples at once; the config's, or fewer where memory ran out.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Evaluator:
     ) -> None:  # fmt: skip
         self._model, self._task, self._data, self._prepared, self._processor = model, task, data, prepared, processor
         self._config, self._device, self._random, self._threads = config, device, random, threads
+        self.batch_size = config.evaluation_batch_size or 256
 
     @property
     def can_validate(self) -> bool:
@@ -85,19 +90,30 @@ class Evaluator:
         return "validation" in self._prepared
 
     @torch.no_grad()
-    def _outputs(self, dataset: Dataset) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    def _outputs(self, dataset: Dataset, size: int = 256) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         """Logits and inputs, batch by batch, on the model's device."""
         task, model = self._task, self._model
         with evaluation_mode(model), self._threads, self._random.replayed(self._random.state):
-            for indices in torch.arange(len(dataset)).split(self._config.evaluation_batch_size or 256):
+            for indices in torch.arange(len(dataset)).split(size):
                 columns = task.collate(dataset.take(indices), self._processor)
                 inputs = {name: value.to(self._device) for name, value in columns.items()}
                 yield task.outputs(model, inputs), inputs
 
     def answers(self, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> Answers:
-        """What the model says about prepared examples; raises Stopped where `stop` says so."""
+        """What the model says about prepared examples; raises Stopped where `stop` says so.
+
+        Where memory runs out it begins again with half the examples at once, and stays at that.
+        """
+        found: list[Answers] = []
+        first = min(self.batch_size, max(1, len(dataset)))
+        size = in_portions(lambda size: found.append(self._answers(dataset, stop, size)), first, "in an evaluation")
+        if size < first:
+            self.batch_size = size
+        return found[0]
+
+    def _answers(self, dataset: Dataset, stop: Callable[[], bool], size: int) -> Answers:
         predicted, losses, labels, logits = [], [], [], []
-        for outputs, inputs in self._outputs(dataset):
+        for outputs, inputs in self._outputs(dataset, size):
             if stop():
                 raise Stopped
             predicted.append(outputs.argmax(-1).cpu())

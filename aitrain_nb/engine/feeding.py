@@ -41,13 +41,24 @@ class Feed:
         self._all_count = bool((labels != -100).all()) if isinstance(labels, torch.Tensor) else False
         self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
 
-    def next_step(self) -> tuple[StepIndices, tuple[MicroBatch, ...]]:
-        """The next step's examples; moves the cursor of the order."""
+    def next_step(self, at_most: int | None = None) -> tuple[StepIndices, tuple[MicroBatch, ...]]:
+        """The next step's examples; moves the cursor of the order.
+
+        Args:
+            at_most: examples in a micro-batch, where memory holds fewer than the config asks for.
+        """
         taken = self._order.take()
+        if at_most is not None:
+            taken = taken._replace(parts=tuple(piece for part in taken.parts for piece in part.split(at_most)))
         parts = tuple(
             [
-                self.micro_batch(self._columns(taken, number), number, all_count=self._all_count, training=True)
-                for number in range(len(taken.parts))
+                self.micro_batch(
+                    self._columns(taken, number) if at_most is None else self._dataset.take(indices),
+                    number,
+                    all_count=self._all_count,
+                    training=True,
+                )
+                for number, indices in enumerate(taken.parts)
             ]
         )
         return taken, parts

@@ -12,9 +12,10 @@ import torch
 from aitrain_nb.control import Change
 from aitrain_nb.engine import faults, snapshots
 from aitrain_nb.engine.interrupts import whole
+from aitrain_nb.engine.memory import smaller
 from aitrain_nb.engine.optim import clip_gradients
 from aitrain_nb.engine.state import TrainingState
-from aitrain_nb.errors import ModelError, PhaseError
+from aitrain_nb.errors import ModelError, OutOfMemoryError, PhaseError
 from aitrain_nb.records import Batch, Forward, Gradients, Loss, StepRecords, Update
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ class Phases(TrainingState):
         self.resume()
         state = self._snapshot() if self._snapshot_due() else None
         epoch = self.order.epochs_completed
-        taken, parts = self._feed.next_step()
+        try:
+            taken, parts = self._feed.next_step(self.micro_batch_limit)
+        except BaseException:  # no example is lost
+            self.order.cursor, self.random.state = self._start.cursor, self._start.random
+            raise
         batch = Batch(self._reference, self.step + 1, epoch, parts, taken)
         self.records = StepRecords(self.step + 1, batch, state) if self._keeps_records else None
         self._turn.begin(batch)
@@ -204,6 +209,22 @@ class Phases(TrainingState):
             self.history.add_change(Change(self.step, "skipped", 1.0))
 
     # what the phases lean on
+
+    def _smaller_micro_batch(self, error: Exception) -> int:
+        """Half of the examples that were too many at once in the step under way.
+
+        Raises:
+            OutOfMemoryError: it doesn't help: a single example was too much, or the optimizer's own numbers were.
+        """
+        batch = self._turn.batch
+        assert batch is not None
+        if self.is_updating:
+            raise OutOfMemoryError(
+                f"Memory ran out in the update of step {self.step + 1}.",
+                f"What the optimizer keeps for each weight doesn't depend on the batch. {str(error).splitlines()[0]}",
+                "Take optimizer='sgd', or a smaller model; the best weights are kept.",
+            ) from error
+        return smaller(max(len(part.inputs["labels"]) for part in batch.parts), error, f"at step {self.step + 1}")
 
     def _one_example(self, part: MicroBatch) -> tuple[str, str, str]:
         """Why batch normalisation can't train on this micro-batch, and what to do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aitrain_nb.control import Change
 from aitrain_nb.engine.evaluating import Stopped
 from aitrain_nb.engine.inference import Inference
 from aitrain_nb.errors import PhaseError
@@ -44,10 +45,16 @@ class ModelSelection(Inference):
                 "There is no step yet that this evaluation could belong to.", "It goes into the history, beside the step it follows.",
                 "Call trainer.evaluate(): it only looks.",
             )  # fmt: skip
+        limit = self.history.changed("evaluation_batch_size", self.step)
+        if limit is not None:  # memory ran out before, perhaps in another process
+            self._evaluator.batch_size = int(limit)
+        at_once = self._evaluator.batch_size
         try:
             evaluation = self._evaluate("validation", stop)
         except Stopped:
             return None
+        if self._evaluator.batch_size < at_once:
+            self.history.add_change(Change(self.step, "evaluation_batch_size", self._evaluator.batch_size))
         evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)
         self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
         score = evaluation.score(self.config.best_metric)
