@@ -16,11 +16,14 @@ import threading
 import time
 import tracemalloc
 import weakref
+from contextlib import contextmanager
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from test_trials import state_of
 
 import aitrain_nb as ai
 
@@ -185,6 +188,100 @@ class TestPromise3AnInterruptIsANormalEnding:
         worker.start()
         worker.join()
         assert trainer.ending.state == "done"
+
+
+class TestPromise4TheRateFinderChangesNothing:
+    """A run is the same with and without a range test before it, however the range test ended: also in the middle of another run."""
+
+    kinds: ClassVar = {
+        "an mlp": {},
+        "a network with buffers": {"model": "small-cnn", "optimizer": "sgd", "momentum": 0.9},
+        "a network with dropout on texts": {"data": "tickets", "model": None},
+        "batches in parts": {"gradient_accumulation_steps": 2},
+        "images that are moved": {"model": "small-cnn", "augmentation": "affine"},
+    }
+
+    def run(self, make, **fields) -> ai.Trainer:
+        return make(max_steps=6, evaluate_every=3, schedule="cosine", warmup_steps=2, log_every=1, **fields)
+
+    @contextmanager
+    def at_each_loss(self, trainer, act):
+        """Call `act` before each loss of the range test."""
+        real = trainer.task.loss
+
+        def watched(*arguments):
+            act()
+            return real(*arguments)
+
+        trainer.task.loss = watched
+        try:
+            yield
+        finally:
+            del trainer.task.loss
+
+    def pulls_the_cable(self, trainer):
+        def act():
+            if trainer.step >= 4:
+                raise RuntimeError("the cable was pulled")
+
+        with self.at_each_loss(trainer, act), pytest.raises(RuntimeError, match="cable"):
+            ai.find_learning_rate(trainer, steps=20)
+
+    def interrupts(self, trainer, moment=0.1):
+        before, timers = signal.getsignal(signal.SIGINT), []
+
+        def act():
+            if not timers:  # counted from its first loss on, so that it never comes before the range test
+                timers.append(threading.Timer(moment, os.kill, (os.getpid(), signal.SIGINT)))
+                timers[0].start()
+
+        with self.at_each_loss(trainer, act):
+            found = ai.find_learning_rate(trainer, highest=1e-5, steps=10_000)
+        assert found.ended == "interrupted"
+        assert "interrupted" in found.text()
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def goes_to_its_end(self, trainer):
+        found = ai.find_learning_rate(trainer, steps=20)
+        assert len(found.losses) == len(found.learning_rates) >= 10
+
+    @pytest.mark.parametrize("how", ["goes_to_its_end", "pulls_the_cable", "interrupts"])
+    @pytest.mark.parametrize("kind", kinds)
+    def test_before_the_first_step(self, make, kind, how):
+        with_it, without = (self.run(make, **self.kinds[kind]) for _ in range(2))
+        before = state_of(with_it)
+        getattr(self, how)(with_it)
+        assert state_of(with_it) == before == state_of(without)
+        assert all(weight.grad is None for weight in with_it.model.parameters())
+        self.compare_the_rest(with_it, without)
+
+    @pytest.mark.parametrize("how", ["goes_to_its_end", "pulls_the_cable", "interrupts"])
+    def test_between_two_steps(self, make, how):
+        with_it, without = (self.run(make, model="small-cnn") for _ in range(2))
+        for trainer in (with_it, without):
+            for _ in range(2):
+                list(trainer.phases())
+            trainer.model.eval()
+        before = state_of(with_it)
+        getattr(self, how)(with_it)
+        assert state_of(with_it) == before
+        self.compare_the_rest(with_it, without)
+
+    def compare_the_rest(self, with_it: ai.Trainer, without: ai.Trainer):
+        """Both runs go on to their end: the same losses, the same weights, the same everything."""
+        for trainer in (with_it, without):
+            trainer.fit("none")
+        one, other = (trainer.history.frame().drop(columns="seconds") for trainer in (with_it, without))
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+        assert with_it.step == 6
+        assert state_of(with_it) == state_of(without)
+
+    def test_interrupted_at_random_moments(self, make):
+        trainer, chance = self.run(make, model="small-cnn"), random.Random(4)
+        before = state_of(trainer)
+        for _ in range(15):
+            self.interrupts(trainer, chance.uniform(0, 0.1))
+            assert state_of(trainer) == before
 
 
 class TestPromise7TheLoggedLossIsTrue:

@@ -1,15 +1,10 @@
 """Range tests of learning rates."""
 
 import math
-import os
-import signal
-import threading
-import time
 
 import numpy as np
 import pytest
 import torch
-from test_trials import state_of
 
 import aitrain_nb as ai
 from aitrain_nb.tuning import rules
@@ -45,27 +40,6 @@ class TestTheRules:
 
 
 class TestFindLearningRate:
-    def test_a_run_is_the_same_with_and_without_it_before(self, make):
-        for fields in (
-            {"model": "mlp"},
-            {"model": "small-cnn", "optimizer": "sgd", "momentum": 0.9},
-            {"data": "tickets", "model": None},
-        ):
-            one, other = (
-                make(max_steps=6, evaluate_every=3, schedule="cosine", warmup_steps=2, **fields) for _ in range(2)
-            )
-            before = state_of(one)
-            found = ai.find_learning_rate(one, steps=20)
-            assert state_of(one) == before
-            assert len(found.losses) == len(found.learning_rates) >= 10
-            for trainer in (one, other):
-                trainer.fit("none")
-            assert one.history.frame()["loss"].tolist() == other.history.frame()["loss"].tolist()
-            assert (
-                one.history.frame()["eval_loss"].dropna().tolist()
-                == other.history.frame()["eval_loss"].dropna().tolist()
-            )
-
     def test_its_steps_are_the_trainer_s_own(self, make):
         """A plain loop with the same batches and rates gives the same losses."""
         found = ai.find_learning_rate(make(weight_decay=0.0, optimizer="sgd", max_grad_norm=0.0), 1e-3, 1e-1, 20)
@@ -110,38 +84,6 @@ class TestFindLearningRate:
         assert math.isnan(found.losses[-1])
         assert len(found.losses) == 31
         assert found.plot().description
-
-    def test_an_interrupt_ends_it_with_what_was_seen(self, make):
-        trainer = make(model="small-cnn")
-        before, handler = state_of(trainer), signal.getsignal(signal.SIGINT)
-
-        def later():
-            time.sleep(0.2)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        threading.Thread(target=later).start()
-        found = ai.find_learning_rate(trainer, highest=1e-5, steps=10_000)
-        assert found.ended == "interrupted"
-        assert "interrupted" in found.text()
-        assert state_of(trainer) == before
-        assert signal.getsignal(signal.SIGINT) is handler
-
-    def test_an_error_leaves_the_trainer_as_it_was(self, make):
-        trainer = make()
-        before, real = state_of(trainer), trainer.task.loss
-
-        def broken(*arguments):
-            if trainer.step == 7:
-                raise RuntimeError("the cable was pulled")
-            return real(*arguments)
-
-        trainer.task.loss = broken
-        try:
-            with pytest.raises(RuntimeError, match="cable"):
-                ai.find_learning_rate(trainer)
-        finally:
-            del trainer.task.loss
-        assert state_of(trainer) == before
 
     def test_data_of_one_batch_are_used_over_and_over(self):
         data = ai.Dataset({"image": np.random.default_rng(0).random((12, 4, 4)), "label": [0, 1] * 6})
