@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import suppress
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,51 +16,10 @@ from aitrain_nb.records import Saved
 from aitrain_nb.run_folder import checkpoints as files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint, size_bytes
 
-DIGITS = {"data": "digits", "model": "small-cnn", "batch_size": 256, "epochs": 2, "learning_rate": 0.01}  # 12 steps
-TICKETS = {
-    "data": "tickets", "model": "small-encoder", "vocabulary_size": 300, "max_length": 12, "batch_size": 16, "max_steps": 6,
-    "evaluate_every": 3, "evaluation_examples": 32,
-}  # fmt: skip
-LANGUAGE = {
-    "data": "tickets", "task": "text-generation", "model": "small-gpt", "vocabulary_size": 300, "max_length": 16, "batch_size": 8,
-    "max_steps": 6, "evaluate_every": 3, "evaluation_examples": 8,
-}  # fmt: skip
+sys.path.insert(0, str(Path(__file__).parent))
+from surviving import DIGITS, LANGUAGE, TICKETS, kill, kill_at, killed, prepared, told
+
 TASKS = pytest.mark.parametrize("fields", [DIGITS, TICKETS, LANGUAGE], ids=["images", "texts", "language"])
-
-
-def prepared(fields, **more):
-    return ai.prepare(**{"threads": 1, "log_every": 100} | fields | more)
-
-
-def told(trainer):
-    """What must be the same, to the last bit."""
-    columns = [name for name in trainer.history.frame().columns if name != "seconds"]
-    ending = trainer.ending
-    trainer.resume()
-    return trainer.fingerprint(), trainer.history.frame()[columns].to_csv(), ending
-
-
-def killed(act):
-    """Run in a child process that kills itself; whether it did."""
-    child = os.fork()
-    if not child:
-        with suppress(BaseException):
-            act()
-        os._exit(0)  # it came to the end alive
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-
-
-def kill():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def kill_at(trainer, step, phase="update"):
-    def watch(record):
-        if getattr(record, "phase", "") == phase and record.step == step:
-            kill()
-
-    trainer.watchers.append(watch)
 
 
 @TASKS
