@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup lab demo test lint bench clean
+.PHONY: setup lab demo test lint bench torture clean
 
 setup: $(READY)
 
@@ -34,6 +34,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# kills, interrupts and full disks by the hundred: about a quarter of an hour
+torture: setup
+	$(BIN)/python tests/torture.py
+
 bench: setup
 	$(BIN)/python tests/benchmarks/step_overhead.py
 	$(BIN)/python tests/benchmarks/import_time.py
@@ -45,6 +49,7 @@ bench: setup
 	$(BIN)/python tests/benchmarks/rate_finder.py
 	$(BIN)/python tests/benchmarks/form_preview.py
 	$(BIN)/python tests/benchmarks/overfitting_table.py
+	$(BIN)/python tests/benchmarks/checkpoint.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -119,8 +119,9 @@ class Trainer(ModelSelection):
             state, reason = "failed", f"{type(error).__name__} {place}"
             raise
         finally:
-            self._drop_unfinished_step()
-            self._finish(state, self._stop_reason if state == "stopped" and self._stop_reason else reason)
+            with whole():
+                self._drop_unfinished_step()
+                self._finish(state, self._stop_reason if state == "stopped" and self._stop_reason else reason)
 
     def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record | Saved]:
         """What is owed at a step's edge comes first: an evaluation, then a checkpoint, then the next step."""
@@ -150,18 +151,18 @@ class Trainer(ModelSelection):
 
     def _one_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         """The records of a step; where memory runs out it is dropped whole and begun again with half the examples at once."""
+        self._at_most = None
         while True:
             try:
                 yield from self._records_of_step(watchers)
             except Exception as error:
                 if not (self.is_in_step and is_out_of_memory(error)):
                     raise
-                size = self._smaller_micro_batch(error)
+                self._at_most = self._smaller_micro_batch(error)
             else:
                 return
             self._drop_unfinished_step()  # here no frame of the error holds a tensor any more
             release()
-            self.history.add_change(Change(self.step + 1, "micro_batch_size", size))
 
     def _records_of_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         """The records of a step. One that is looked into keeps them, and waits after each phase until the next is asked for."""
@@ -242,8 +243,10 @@ class Trainer(ModelSelection):
             self.watchers = [*before, *watching]
             self._drain()
         finally:
-            self.watchers, self._keeps_records, self._running, self._writer = before, True, False, None
-            self._say_the_end(watching)
+            try:
+                self._say_the_end(watching)
+            finally:
+                self.watchers, self._keeps_records, self._running, self._writer = before, True, False, None
         return self.history
 
     def check_can_train(self) -> None:
@@ -292,11 +295,14 @@ class Trainer(ModelSelection):
 
     def _say_the_end(self, watching: list[Display]) -> None:
         """Tell each display how the run ended, the newest first."""
-        if self.ending is None:
-            self._finish("failed", "it could not begin")
-        assert self.ending is not None
         # an interrupt waits, and a display that fails doesn't keep the others from their end
         with whole(), ExitStack() as each:
+            if self.ending is None:  # it could not begin, or a second interrupt cut its end short
+                self._drop_unfinished_step()
+                self._finish(
+                    *(("stopped", self._stop_reason) if self._stop_reason else ("failed", "it could not begin"))
+                )
+            assert self.ending is not None
             for watcher in reversed(watching):
                 each.callback(watcher.end, self.ending)
 

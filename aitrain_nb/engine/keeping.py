@@ -60,9 +60,13 @@ class Keeper:
         return True
 
     def show_best(self, step: int) -> Kept | None:
-        """Put the best weights into the model and set the last ones, of after `step` steps, aside; gives the best ones."""
-        if self.best is not None and self.best.step != step and self.aside is None:
-            self.aside = snapshots.copy_weights(self._model), snapshots.copy_buffers(self._model)
+        """Put the best weights into the model and set the last ones, of after `step` steps, aside; gives the best ones.
+
+        An interrupt in the middle loses nothing: called again, it does all of it.
+        """
+        if self.best is not None and self.best.step != step:
+            if self.aside is None:
+                self.aside = snapshots.copy_weights(self._model), snapshots.copy_buffers(self._model)
             snapshots.load_tensors(self._model, self.best.weights, self.best.buffers)
         return self.best
 

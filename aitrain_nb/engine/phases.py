@@ -205,6 +205,9 @@ class Phases(TrainingState):
         update.seconds = perf_counter() - began
         seconds = self._seconds + update.seconds
         self.history.add_step([self.step, update.epoch, value, update.lr, norm, seconds, batch.counted])
+        if self._at_most is not None:
+            self.history.add_change(Change(self.step, "micro_batch_size", self._at_most))
+            self._at_most = None
         if update.trouble:
             self.history.add_change(Change(self.step, "skipped", 1.0))
 

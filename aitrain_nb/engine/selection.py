@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aitrain_nb.control import Change
 from aitrain_nb.engine.evaluating import Stopped
 from aitrain_nb.engine.inference import Inference
+from aitrain_nb.engine.interrupts import whole
 from aitrain_nb.errors import PhaseError
 from aitrain_nb.records import Ending
 
@@ -56,9 +57,10 @@ class ModelSelection(Inference):
         if self._evaluator.batch_size < at_once:
             self.history.add_change(Change(self.step, "evaluation_batch_size", self._evaluator.batch_size))
         evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)
-        self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
         score = evaluation.score(self.config.best_metric)
-        evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
+        with whole():  # what counts as evaluated was offered
+            evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
+            self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
         evaluation.overfitting = self.history.verdict.overfitting
         return evaluation
 

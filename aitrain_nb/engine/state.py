@@ -115,6 +115,9 @@ class TrainingState:
         self._start: _StepStart | None = None
         self._seconds = 0.0
         self._losses: list[Tensor] = []
+        self._at_most: int | None = (
+            None  # examples in a micro-batch of the step that is tried again after memory ran out
+        )
         self._evaluator = Evaluator(
             self.model, self.task, self.data, prepared, processor, self.config,
             device=self.device, random=self.random, threads=self.threads,
@@ -232,8 +235,8 @@ class TrainingState:
     @property
     def micro_batch_limit(self) -> int | None:
         """Most examples that go through the model at once, where memory ran out with more; the step's batch stays what it is."""
-        if not self.history.changes:
-            return None
+        if self._at_most is not None or not self.history.changes:
+            return self._at_most
         limit = self.history.changed("micro_batch_size", self.step + 1)
         return None if limit is None else int(limit)
 

@@ -11,7 +11,7 @@ from aitrain_nb.engine.keeping import Kept
 from aitrain_nb.engine.order import Cursor
 from aitrain_nb.engine.snapshots import State
 from aitrain_nb.errors import DataError
-from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT, replace_file
+from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT, replace_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +147,7 @@ def _write(path: Path, parts: dict[str, Any], facts: dict[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     plain = {name: _taken_apart(part, name, tensors) for name, part in parts.items()}
     metadata = {_FACTS: json.dumps({"format": FORMAT} | facts | {"parts": plain})}
-    replace_file(path, lambda draft: save_file(tensors, draft, metadata))
+    replace_tensors(path, lambda draft: save_file(tensors, draft, metadata))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

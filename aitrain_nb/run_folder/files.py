@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.control import Change
@@ -27,6 +28,7 @@ _ROW = "{" + ", ".join(f'"{name}": %r' for name in COLUMNS) + "}\n"
 _ODD = ("nan", "inf", "(")
 """What stands in the text of a number that JSON doesn't know; no column's name has it."""
 _TRIES = 20
+_DRAFT = ".draft"
 
 
 def row_lines(rows: list[list[Any]], history: History) -> str:
@@ -104,11 +106,16 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
     Raises:
         OSError: it can't be written.
     """
-    draft = path.with_name(f".{path.name}.draft")
-    write(draft)
-    if synced:
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
+    draft = path.with_name(f".{path.name}{_DRAFT}")
+    try:
+        write(draft)
+        if synced:
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
     for left in reversed(range(_TRIES)):
         try:
             draft.replace(path)
@@ -117,7 +124,36 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
                 raise
             time.sleep(0.01)
         else:
+            if synced:
+                _sync_name(path.parent)
             return
+
+
+def replace_tensors(path: Path, write: Callable[[Path], Any]) -> None:
+    """`replace_file` with what safetensors writes; raises OSError where the disk fails, for which safetensors has an error of its own."""
+    from safetensors import SafetensorError
+
+    try:
+        replace_file(path, write)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def drop_drafts(folder: Path) -> None:
+    """Remove what a process left that was killed in mid-write."""
+    for within in (folder, folder / CHECKPOINTS):
+        for draft in within.glob(f".*{_DRAFT}"):
+            draft.unlink(missing_ok=True)
+
+
+def _sync_name(folder: Path) -> None:
+    """Wait until a renaming is on the disk, where the system can be asked for that."""
+    with suppress(OSError):  # Windows opens no folder; some file systems sync none
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def replace_text(path: Path, text: str, *, synced: bool = True) -> None:

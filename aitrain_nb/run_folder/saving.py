@@ -23,7 +23,7 @@ from aitrain_nb.run_folder.files import (
     STATE,
     WEIGHTS,
     plain,
-    replace_file,
+    replace_tensors,
     replace_text,
 )
 from aitrain_nb.run_folder.state import RunState, has_gone, read_state
@@ -88,7 +88,7 @@ def write_result(trainer: Trainer, folder: Path, data: str) -> None:
     from safetensors.torch import save_model
 
     ending = trainer.ending
-    replace_file(folder / WEIGHTS, lambda path: save_model(trainer.model, str(path)))
+    replace_tensors(folder / WEIGHTS, lambda path: save_model(trainer.model, str(path)))
     result = {
         "step": trainer.step, "kept": ending.kept if ending else "the last weights", "ending": plain(ending._asdict()) if ending else None,
         "fingerprint": trainer.fingerprint(),

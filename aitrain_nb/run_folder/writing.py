@@ -68,6 +68,7 @@ class RunWriter:
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = saving.locked(folder)
+            files.drop_drafts(folder)
             before = read_state(folder)
             if before is None or before.run != trainer.run_id:
                 for name in (FACTS, WEIGHTS):
