@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.smoothing import Smoothed, median
+from aitrain_nb.smoothing import Smoothed, Tail, median
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,6 +75,7 @@ class OverfittingDetector:
         self._count = 0
         self._validation = Smoothed()
         self._training: list[float] = []
+        self._validation_tail, self._training_tail = Tail(), Tail()
         self._places: list[int] = []
         self._lowest = 0
         self.verdict = _too_few(0)
@@ -115,8 +116,13 @@ class OverfittingDetector:
         known = training_loss is not None and math.isfinite(training_loss)
         if known and self._training and math.isnan(self._training[-1]):  # the first one that is known
             self._training = [float(training_loss)] * len(self._training)  # type: ignore[arg-type]
+            for value in self._training:
+                self._training_tail.add(value)
         last = self._training[-1] if self._training else math.nan
         self._training.append(float(training_loss) if known else last)  # type: ignore[arg-type]
+        if not math.isnan(self._training[-1]):
+            self._training_tail.add(self._training[-1])
+        self._validation_tail.add(float(validation_loss))
         self._places.append(self._count - 1)
         values = self._validation.values
         if not values or validation_loss < values[self._lowest]:
@@ -131,10 +137,9 @@ class OverfittingDetector:
         low, turn = curve.low, max(self._lowest, curve.low_at)
         after = count - 1 - turn
         window = curve.tail if count >= 8 else max(1, min(after, curve.tail))
-        end = median(curve.values[-window:])
+        end, now = self._ends(window)
         rise = end - low
         stays = max(window, curve.stays_above(low + rise / 2)) if rise > 0 else window
-        now = median(self._training[-window:])
         clear = curve.noise(stays, self._errors((end - now) / max(curve.scale + max(0.0, rise), 1e-300)))
         material = MATERIAL_RISE * curve.scale * (1 + 1 / max(1, after))  # of few evaluations more is asked
         needed = max(clear, material, 1e-300)
@@ -157,6 +162,12 @@ class OverfittingDetector:
         )
         sure = _confidence(degree, score, rise / needed, count, known=shared is not None)
         return Verdict(degree == "overfitting", degree, best, best + 1, onset, score, sure, facts.reason(degree), rise)
+
+    def _ends(self, window: int) -> tuple[float, float]:
+        """Where validation and training end: the medians of the last evaluations."""
+        if len(self._training) < 8 or math.isnan(self._training[-1]):
+            return median(self._validation.values[-window:]), median(self._training[-window:])
+        return self._validation_tail.median, self._training_tail.median
 
     def _training_since(self, now: float, end: float, rise: float) -> tuple[float | None, bool]:
         """How much the training loss changed since validation was lowest, None where it isn't known; and does that look like memorising?

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import insort
+from bisect import bisect_left, insort
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,29 @@ _MOST_BLOCKS = 48
 """Evaluations are smoothed in blocks; at this many the blocks double in size."""
 _NARROW = 6.0
 """Standard deviations below the lowest block at which three neighbours are no noise, but a minimum too narrow for the blocks."""
+
+
+class Tail:
+    """The last tenth of a curve that grows (at least three values), kept sorted: its median costs no sorting."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._values: deque[float] = deque()
+        self._sorted: list[float] = []
+
+    def add(self, value: float) -> None:
+        """Take one more value, and let go of what no longer belongs to the end."""
+        self._count += 1
+        self._values.append(value)
+        insort(self._sorted, value)
+        if len(self._values) > max(3, self._count // 10):
+            del self._sorted[bisect_left(self._sorted, self._values.popleft())]
+
+    @property
+    def median(self) -> float:
+        """The middle of these values."""
+        ordered, half = self._sorted, len(self._sorted) // 2
+        return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 class Smoothed:

@@ -97,7 +97,7 @@ class Sweep:
         return pd.DataFrame(rows, columns=[*self.fields, *Tried._fields[1:]])
 
     def plot(self) -> Picture:
-        """The losses as cells of a grid with their numbers; over one field as a curve."""
+        """The losses as cells of a grid with their numbers; over one field as a row of them."""
         losses = {tuple(one.changes.values()): self._loss(one) for one in self.tried}
         return plots.sweep(self.fields, losses, self._what, description=self.text())
 
