@@ -66,7 +66,7 @@ def test_tied_weights_come_back_tied(tmp_path):
 
 
 def test_the_history_is_lines_of_json_with_nan_kept(tmp_path):
-    trainer = ai.prepare(model="mlp", max_steps=4)
+    trainer = ai.prepare(model="mlp", max_steps=4, nan_policy="mark")
     with torch.no_grad():
         trainer.model.output.bias[0] = float("nan")
     trainer.fit(display="none")
