@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ app = typer.Typer(
 )
 
 HERE = Path("aitrain-nb-lessons")
+_WIDEST = 110
+"""Lines that are longer than this are hard to read."""
 OWN_TASK = typer.Option(help="A Python file with a task of your own; it is run.")
 
 
@@ -182,6 +185,14 @@ def follow(
 
 
 @app.command()
+def runs(folder: Annotated[Path, typer.Argument(help="The folder that holds your runs.")] = Path("runs")) -> None:
+    """The runs of a folder, the newest first: how they go, the best validation loss of each, how much they take on the disk."""
+    from aitrain_nb.run_table import runs as all_runs
+
+    typer.echo(all_runs(folder).text())
+
+
+@app.command()
 def diagnose(
     run: Annotated[Path, typer.Argument(help="Folder of a run, a trainer_state.json of transformers, or a CSV log.")],
     classes: Annotated[
@@ -192,7 +203,8 @@ def diagnose(
     from aitrain_nb.diagnosis import diagnose as examine_run
 
     findings = examine_run(run, classes=classes)
-    typer.echo(findings.text())
+    width = min(_WIDEST, max(40, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else None
+    typer.echo(findings.text(width))
     if findings.alarms:
         raise typer.Exit(1)
 
