@@ -147,7 +147,7 @@ class Trainer(ModelSelection):
     def owes_checkpoint(self) -> bool:
         """Whether the run owes its folder a checkpoint of the state as it is."""
         writer, every = self._writer, self.config.save_every
-        return writer is not None and every != 0 and 0 < self.step != writer.saved_step and self._is_due(every)
+        return writer is not None and every != 0 and self.step > 0 and not writer.is_saved and self._is_due(every)
 
     def _one_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         """The records of a step; where memory runs out it is dropped whole and begun again with half the examples at once."""

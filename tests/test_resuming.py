@@ -221,3 +221,24 @@ def test_a_fit_that_could_not_begin_leaves_no_writer_behind(tmp_path):
         trainer.fit(display="none", output_dir=tmp_path / "run", pace=-1)
     trainer.fit(display="none")
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_became_the_best_after_their_checkpoint_are_in_the_next_one(tmp_path):
+    trainer = prepared(DIGITS, save_every=2, evaluate_every=4)
+    for step in (
+        4,
+        5,
+    ):  # stopped before the evaluation of step 4, whose checkpoint is written all the same; then just after it
+        trainer.watchers[:] = [
+            lambda record, step=step: (
+                trainer.stop() if record.step == 4 and step == trainer.step + (record.phase == "evaluate") else None
+            )
+        ]
+        trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert trainer.ending.kept_step == trainer.step == 4
+    loaded = ai.load_run(tmp_path / "run")
+    assert loaded.fingerprint() == trainer.fingerprint()
+    loaded.fit(display="none", output_dir=tmp_path / "run")
+    whole = prepared(DIGITS, save_every=2, evaluate_every=4)
+    whole.fit(display="none")
+    assert told(loaded) == told(whole)

@@ -182,7 +182,7 @@ def test_a_disk_that_is_full_at_the_end_is_said_and_the_run_is_still_there(tmp_p
         raise OSError(28, "No space left on device")
 
     trainer = prepared()
-    monkeypatch.setattr(saving, "replace_file", full)
+    monkeypatch.setattr(saving, "replace_tensors", full)
     with pytest.raises(ai.DataError, match=r"No space left[^$]*save_run"):
         trainer.fit(display="none", output_dir=tmp_path / "run")
     assert trainer.ending.state == "done"

@@ -43,9 +43,6 @@ class RunWriter:
         folder: where to; the folder that this run was written to before is gone on with.
         overwrite: another run that lies there may be lost.
 
-    Attributes:
-        saved_step: the step of the newest checkpoint that was written or tried; 0 before the first.
-
     Raises:
         DataError: the folder can't be written, holds another run or something else, or another process writes to it.
     """
@@ -57,7 +54,7 @@ class RunWriter:
         self._began = 0.0  # seconds since 1970; 0 before it begins
         self._due = self._beat_due = math.inf
         self._rows = self._last_step = self._changes = self._cuts = 0
-        self.saved_step = 0
+        self._saved = (0, 0)  # the step of the newest checkpoint, and that of its best weights
         self._has_failed = False  # the newest checkpoint
         self._is_whole = False  # what the folder holds is what these four say
         self._word = "running"
@@ -87,7 +84,7 @@ class RunWriter:
                 trainer.step and trainer.config.save_every != 0
             ):  # what lies there may be of before steps were taken back
                 write_checkpoint(folder, trainer.training_state(), trainer.config.keep_checkpoints, anew=True)
-                self.saved_step = trainer.step
+                self._saved = (trainer.step, trainer.kept_step)
         self._due = self._beat_due = time.monotonic()
         self._waiting_before, trainer.control.while_waiting = trainer.control.while_waiting, self._wait
 
@@ -100,6 +97,11 @@ class RunWriter:
         if time.monotonic() >= self._due:
             self._write(record.step)
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether the newest checkpoint that was written or tried holds the run as it stands."""
+        return self._saved == (self._trainer.step, self._trainer.kept_step)
+
     def save(self) -> Saved:
         """Write a checkpoint of the state as it is, after the rows that lead to it; what fails is said and tried again at the next one."""
         trainer, began = self._trainer, time.monotonic()
@@ -108,7 +110,7 @@ class RunWriter:
             self._save()
         except OSError as error:
             trouble = error.strerror or str(error)
-        self.saved_step, self._has_failed = trainer.step, bool(trouble)
+        self._saved, self._has_failed = (trainer.step, trainer.kept_step), bool(trouble)
         return Saved(
             trainer.step, trainer.order.epochs_completed, size_bytes(self._folder), time.monotonic() - began, trouble
         )
@@ -133,11 +135,7 @@ class RunWriter:
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._write_rows(math.inf)
-            if (
-                trainer.config.save_every != 0
-                and trainer.step
-                and (self._has_failed or self.saved_step != trainer.step)
-            ):
+            if trainer.config.save_every != 0 and trainer.step and (self._has_failed or not self.is_saved):
                 self._save()
             saving.write_result(trainer, folder, self._data)
             RunState.of(trainer, ending.state, self._began, ending).write(folder)
