@@ -94,13 +94,17 @@ class Walk:
         self._begin()
         update = None
         trainer = self.trainer
-        with deferred_interrupt(lambda _reason: self.stop(), lambda: not trainer.is_updating) as raise_second:
-            while not self._stopping:
-                update = self._step()
-                after_step()
-                raise_second()
-                if self.is_at_end or trainer.order.cursor.position == 0:
-                    break
+        with deferred_interrupt(lambda _reason: self.stop(), lambda: not trainer.is_updating) as interrupts:
+            try:
+                interrupts.arm()
+                while not self._stopping:
+                    update = self._step()
+                    after_step()
+                    interrupts.raise_second()
+                    if self.is_at_end or trainer.order.cursor.position == 0:
+                        break
+            finally:
+                interrupts.disarm()
         return update
 
     def back(self) -> None:

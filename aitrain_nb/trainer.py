@@ -285,13 +285,17 @@ class Trainer(ModelSelection):
     def _drain(self) -> None:
         """Take every record of `run`; an interrupt waits for the end of its step, a second one is raised."""
         with (
-            deferred_interrupt(self.stop, lambda: not self.is_updating) as raise_second,
+            deferred_interrupt(self.stop, lambda: not self.is_updating) as interrupts,
             closing(self.run()) as records,
             self.threads,
             torch.enable_grad(),
         ):
-            for _ in records:
-                raise_second()
+            try:
+                interrupts.arm()
+                for _ in records:
+                    interrupts.raise_second()
+            finally:
+                interrupts.disarm()
 
     def _say_the_end(self, watching: list[Display]) -> None:
         """Tell each display how the run ended, the newest first."""

@@ -11,39 +11,57 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-@contextmanager
-def deferred_interrupt(ask: Callable[[str], None], may_raise: Callable[[], bool]) -> Iterator[Callable[[], None]]:
-    """Inside, a first interrupt only calls `ask("interrupted")`; a second one raises KeyboardInterrupt.
+class DeferredInterrupt:
+    """A first interrupt only asks for the end of the run; a second one raises KeyboardInterrupt, once, and only between `arm` and `disarm`.
 
-    The handler that was there is put back at the end. On another thread than the main one, where Python sends no
-    signals, this does nothing.
+    What is armed must be inside a `try` whose `finally` disarms: wherever the second interrupt comes, also in that very `finally`, the
+    handler that was there is put back, however many more come.
 
     Args:
-        ask: told the reason once; the loop ends at the step's edge.
+        ask: told the reason; the loop ends at the step's edge.
         may_raise: whether the loop is at a point where it can be cut.
-
-    Yields:
-        A function to call at such points: it raises a second interrupt that came where the loop couldn't be cut.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    count = 0
 
-    def raise_second() -> None:
-        if count > 1:
+    def __init__(self, ask: Callable[[str], None], may_raise: Callable[[], bool]) -> None:
+        self._ask, self._may_raise = ask, may_raise
+        self._count = 0
+        self._is_armed = False
+
+    def arm(self) -> None:
+        """From now on a second interrupt raises."""
+        self._is_armed = True
+
+    def disarm(self) -> None:
+        """From now on nothing raises."""
+        self._is_armed = False
+
+    def raise_second(self) -> None:
+        """Raise a second interrupt that came where the loop couldn't be cut."""
+        if self._count > 1 and self._is_armed:
+            self._is_armed = False
             raise KeyboardInterrupt
 
-    def handle(_number: int, _frame: Any) -> None:
-        nonlocal count
-        count += 1
-        ask("interrupted")
-        if may_raise():
-            raise_second()
+    def handle(self, _number: int, _frame: Any) -> None:
+        """Take an interrupt."""
+        self._count += 1
+        self._ask("interrupted")
+        if self._may_raise():
+            self.raise_second()
 
-    before = signal.signal(signal.SIGINT, handle)
+
+@contextmanager
+def deferred_interrupt(ask: Callable[[str], None], may_raise: Callable[[], bool]) -> Iterator[DeferredInterrupt]:
+    """Inside, interrupts are taken by the `DeferredInterrupt` that it gives; the handler that was there is put back at the end.
+
+    On another thread than the main one, where Python sends no signals, nothing is taken.
+    """
+    taken = DeferredInterrupt(ask, may_raise)
+    if threading.current_thread() is not threading.main_thread():
+        yield taken
+        return
+    before = signal.signal(signal.SIGINT, taken.handle)
     try:
-        yield raise_second
+        yield taken
     finally:
         signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
 

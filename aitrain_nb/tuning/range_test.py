@@ -59,22 +59,26 @@ def find_learning_rate(
     with (
         trial(trainer),
         progress(steps, "step", "learning rates", is_shown=after_step is None) as bar,
-        deferred_interrupt(stopped.append, lambda: not trainer.is_updating) as raise_second,
+        deferred_interrupt(stopped.append, lambda: not trainer.is_updating) as interrupts,
     ):
         trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0)
         began, watch = trainer.step, _Explosion()
-        for number in range(steps):
-            rates.append(lowest * factor**number)
-            trainer.history.add_change(Change(trainer.step + 1, "learning_rate", rates[-1]))
-            for _ in trainer.phases():
-                raise_second()
-            bar.update(1)
-            if watch.is_seen(trainer.history.last["loss"]):
-                stopped.append("exploded")
-            if after_step is not None and after_step(number + 1):
-                stopped.append("stopped")
-            if stopped:
-                break
+        try:
+            interrupts.arm()
+            for number in range(steps):
+                rates.append(lowest * factor**number)
+                trainer.history.add_change(Change(trainer.step + 1, "learning_rate", rates[-1]))
+                for _ in trainer.phases():
+                    interrupts.raise_second()
+                bar.update(1)
+                if watch.is_seen(trainer.history.last["loss"]):
+                    stopped.append("exploded")
+                if after_step is not None and after_step(number + 1):
+                    stopped.append("stopped")
+                if stopped:
+                    break
+        finally:
+            interrupts.disarm()
         losses = [row["loss"] for row in trainer.history]
     config = trainer.config
     return RateFinding(rates[: len(losses)], losses, steps, highest, stopped[0] if stopped else "", began, config)
