@@ -14,6 +14,7 @@ from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_table, of
 from aitrain_nb.diagnosis.rules import Case
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
+from aitrain_nb.placing import is_there
 from aitrain_nb.run_folder.files import CONFIG
 from aitrain_nb.run_folder.following import follow_history
 
@@ -66,14 +67,14 @@ def _read(run: Any, validation: Any) -> Case:
 
 
 def _of_path(path: Path) -> Case:
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         return _of_folder(path)
-    if path.is_file():
-        return Case(of_file(path))
-    raise DataError(
-        f"There is no file or folder {path.name!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
-        "Name a run's folder, a trainer_state.json or a CSV log; relative names begin where the program or notebook runs.",
-    )  # fmt: skip
+    if not path.is_file():
+        raise DataError(
+            f"There is no file or folder {path.name!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
+            "Name a run's folder, a trainer_state.json or a CSV log; relative names begin where the program or notebook runs.",
+        )  # fmt: skip
+    return Case(of_file(path))
 
 
 def _of_numbers(run: Any, validation: Any) -> Curves:
