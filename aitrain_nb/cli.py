@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ app = typer.Typer(
 )
 
 HERE = Path("aitrain-nb-lessons")
+_WIDEST = 110
+"""Lines that are longer than this are hard to read."""
 OWN_TASK = typer.Option(help="A Python file with a task of your own; it is run.")
 
 
@@ -193,7 +196,8 @@ def diagnose(
     from aitrain_nb.diagnosis import diagnose as examine_run
 
     findings = examine_run(run, classes=classes)
-    typer.echo(findings.text())
+    width = min(_WIDEST, max(40, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else None
+    typer.echo(findings.text(width))
     if findings.alarms:
         raise typer.Exit(1)
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from aitrain_nb.errors import DataError
 from aitrain_nb.smoothing import Smoothed, Tail, median
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Degree = Literal["none", "rising", "overfitting"]
 
@@ -87,10 +88,14 @@ class OverfittingDetector:
             training_losses: one an evaluation, any scale, also below 0. None and what isn't finite are passed over. A list of another
                 length is matched by its share of the run; an empty one means that they aren't known.
             validation_losses: the same for validation.
+
+        Raises:
+            DataError: they are no lists of numbers.
         """
-        detector, count, logged = OverfittingDetector(), len(validation_losses), len(training_losses)
-        for number, validation_loss in enumerate(validation_losses, start=1):
-            training_loss = training_losses[math.ceil(number * logged / count) - 1] if logged else None
+        training, validation = _numbers(training_losses, "training"), _numbers(validation_losses, "validation")
+        detector, count, logged = OverfittingDetector(), len(validation), len(training)
+        for number, validation_loss in enumerate(validation, start=1):
+            training_loss = training[math.ceil(number * logged / count) - 1] if logged else None
             detector._add(training_loss, validation_loss)
         return detector._judge(is_whole=True)
 
@@ -206,10 +211,8 @@ class _Facts(NamedTuple):
     def reason(self, degree: Degree) -> str:
         """The verdict in words."""
         scale = max(self.scale, 1e-300)
-        rise = f"{self.rise / scale:+.1%}"
-        numbers = f"validation loss {self.end:.4g} at the end, {self.low:.4g} at its lowest (evaluation {self.lowest})"
-        why = "its noise" if self.is_noisy else "a material rise"
-        counts = f"{self.needed / scale:.1%} would count, by {why}"
+        numbers = f"{self.low:.4g} at its lowest (evaluation {self.lowest}), {self.end:.4g} at the end, {self.rise / scale:+.1%}"
+        counts = f"a rise counts from {self.needed / scale:.1%} on ({'less may be noise' if self.is_noisy else 'less is too little'})"
         known, change = self.training_change is not None, self.training_change or 0.0
         if degree == "overfitting":
             how = "the training loss isn't known, so this rests on validation alone"
@@ -219,18 +222,30 @@ class _Facts(NamedTuple):
                     if change < 0
                     else "the training loss stayed low"
                 )
-            return f"Validation rises: {numbers}: {rise}, and {counts}; {how}."
+            return f"Validation loss rises: {numbers}; {counts}; {how}."
         if degree == "rising" and change > 0 and self.rise > self.needed:
-            return f"Both losses rise: {numbers}: {rise}; training {change:+.4g}. That is not memorising."
+            return f"Both losses rise: validation {numbers}; training {change:+.4g}. That is not memorising."
         if degree == "rising":
             why = "it is too soon to tell" if self.rise > self.needed else "that alone is not overfitting"
-            return f"Validation rises: {numbers}: {rise}; {why}: {counts}."
+            return f"Validation loss rises: {numbers}; {why}: {counts}."
         if self.gained < 0.01 * scale:
-            return f"Validation has stopped improving: {numbers}: {rise}. That alone is not overfitting, for nothing gets worse: {counts}."
-        return f"No material rise: {numbers}: {rise}; {counts}."
+            return f"Validation loss has stopped improving: {numbers}. That alone is not overfitting, for nothing gets worse: {counts}."
+        return f"Validation loss has no material rise: {numbers}; {counts}."
 
 
 check = OverfittingDetector.check
+
+
+def _numbers(values: Iterable[float | None], which: str) -> list[float | None]:
+    """Any list, array, column or tensor of losses as numbers of Python."""
+    try:
+        return [None if value is None else float(value) for value in values]
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"The {which} losses can't be read.",
+            f"{error}.",
+            "Give a list with one number an evaluation, None where one is unknown.",
+        ) from error
 
 
 def _too_few(count: int) -> Verdict:

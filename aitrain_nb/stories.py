@@ -118,8 +118,14 @@ def _trained(history: History) -> str:
     ending = history.ending
     ended = ""
     if ending is not None and ending.state != "done":
-        ended = f"; it {_ENDED.get(ending.state, ending.state)}" + (f" ({ending.reason})" if ending.reason else "")
+        ended = f"; it {_ENDED.get(ending.state, ending.state)}" + (
+            f" ({_first_sentence(ending.reason)})" if ending.reason else ""
+        )
     return f"{_named(history)}: {length}{ended}."
+
+
+def _first_sentence(words: str) -> str:
+    return words.split(". ", maxsplit=1)[0]
 
 
 _ENDED = {"stopped": "was stopped", "failed": "failed", "left": "went on without us"}
@@ -254,7 +260,7 @@ def _course(history: History) -> tuple[str, str]:
         f"validation loss {numerals.epoch_loss(last['eval_loss'])}, {numerals.share(abs(fall))} {'less' if fall >= 0 else 'more'} "
         f"than the best before it ({numerals.epoch_loss(before)})"
     )
-    if fall > _STILL_FALLING:
+    if fall * _part_of_a_round(rows) > _STILL_FALLING:
         return f"It is healthy and still learning: {now}.", f"Go on: trainer.fit(epochs={epochs})."
     if fall < -_STILL_FALLING:
         sentence = f"It is healthy so far, though its last evaluation was not its best: {now}."
@@ -264,6 +270,12 @@ def _course(history: History) -> tuple[str, str]:
         sentence,
         f"More steps alone will bring little: try a larger model, more data, or {_rate(history.last['lr'] / 3)} at the end.",
     )
+
+
+def _part_of_a_round(rows: Sequence[dict[str, Any]]) -> float:
+    """How many times as many steps lie between the evaluations before as before the last one, which a run's end may bring sooner."""
+    steps = [0, *(row["step"] for row in rows)]
+    return max(1.0, (steps[-2] - steps[-3]) / max(1, steps[-1] - steps[-2]))
 
 
 def _rate(value: float) -> str:

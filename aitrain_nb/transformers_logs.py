@@ -39,7 +39,7 @@ class LogBook:
     def read_all(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """Take the logs of the part of the run that was before, from a checkpoint: TrainerState.log_history."""
         for entry in entries:
-            step, epoch = int(entry.get("step", 0)), float(entry.get("epoch") or 0.0)
+            step, epoch = int(entry.get("step") or 0), float(entry.get("epoch") or 0.0)
             if not self.read(entry, step, epoch):
                 self.judge(entry, step, epoch)
 

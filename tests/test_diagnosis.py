@@ -197,3 +197,78 @@ def test_the_command_line_prints_it(tmp_path):
 
 def test_missing_values_are_tolerated():
     assert ai.diagnose([2.5, math.nan, 1.2, 0.8, 0.7], [2.6, 1.9, math.nan, 1.0, 0.9]).alarms == []
+
+
+KERAS = {"loss": OVERFITTING[0], "val_loss": OVERFITTING[1]}
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (pd.DataFrame({"loss": ["low", "high"]}), "There is no number in loss"),
+        (pd.DataFrame({"loss": []}), "There is no number in loss"),
+        (pd.DataFrame({"loss": [[1], {}, None]}), "There is no number in loss"),
+        (pd.DataFrame({"loss": pd.date_range("2020", periods=3)}), "There is no number in loss"),
+        (pd.DataFrame(np.zeros((3, 500))), "and 488 more"),
+        (pd.DataFrame({"a\x1b[31m\u202e": [1]}), r"It has: a\u001b[31m\u202e."),
+        ([[1.0, 2.0], [3.0]], "can't be read as losses"),
+        (np.zeros((3, 2)), "They hold lists themselves"),
+        ([{"loss": "x", "step": 1}], "None of its 1 entries"),
+        ([{"eval_loss": 1.0, "step": "q"}], "A step or an epoch in it is no number"),
+        ({"log_history": []}, "tells of no loss"),
+        ({"a": 1}, "holds no log"),
+        ({"loss": [1.0, 2.0], "val_loss": [1.0]}, "must be of the same length"),
+        ("a" * 5_000, "Can't look for"),
+    ],
+)  # fmt: skip
+def test_what_holds_no_loss_gets_a_sentence_of_its_own(refused, run, words):
+    assert len(refused(lambda: ai.diagnose(run), ai.DataError, words)) < 1_000
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "[1, 2, 3]", '"text"', "5", "null"])
+def test_json_that_is_no_log_gets_no_words_of_a_library(refused, tmp_path, text):
+    said = refused(lambda: ai.diagnose(_written(tmp_path / "odd.json", text)), ai.DataError, "holds no log")
+    assert "index" not in said
+    assert "constructor" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"classes": 0}, "can't be 0 classes"),
+        ({"classes": "ten"}, "can't be 'ten' classes"),
+        ({"validation": 5}, "can't be read as losses"),
+        ({"run": pd.DataFrame(KERAS), "validation": [1.0]}, "It has its own"),
+    ],
+)
+def test_odd_arguments_are_refused(refused, arguments, words):
+    refused(lambda: ai.diagnose(**({"run": [3.0, 2.0, 1.0]} | arguments)), ai.DataError, words)
+
+
+def test_a_dictionary_of_lists_is_a_log_too(tmp_path):
+    file = _written(tmp_path / "history.json", json.dumps(KERAS))
+    assert ai.diagnose(KERAS).names == ai.diagnose(file).names == ["overfitting"]
+
+
+def test_of_two_columns_with_one_name_the_first_counts():
+    table = pd.DataFrame([[3.0, 9.0], [2.0, 9.0], [1.0, 9.0]], columns=["loss", "loss"])
+    assert ai.diagnose(table).names == ["healthy"]
+
+
+def test_the_text_fits_a_terminal():
+    findings = ai.diagnose(*OVERFITTING)
+    rows = findings.text(80).split("\n")
+    assert max(map(len, rows)) <= 80
+    assert " ".join(findings.text(80).split()) == " ".join(findings.text().split())
+    assert max(map(len, findings.text().split("\n"))) > 80
+
+
+def test_a_loss_that_was_lost_has_not_fallen():
+    findings = ai.diagnose(list(decay(30)) + [math.nan] * 30)
+    assert findings.names[0] == "not a number"
+    assert findings.ticks[0].holds is False
+
+
+def test_one_of_a_thing_is_named_in_the_singular():
+    assert ai.diagnose([1.0]).looked_at == ("1 training loss",)
+    assert "2 training losses" in ai.diagnose([1.0, 0.5]).looked_at

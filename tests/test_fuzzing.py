@@ -109,3 +109,13 @@ READERS = [
 @pytest.mark.parametrize("call", READERS)
 def test_a_name_that_is_too_long_is_said(call, refused):
     refused(lambda: call("a" * 5000), ai.DataError, "Can't look for")
+
+
+def test_half_a_character_in_a_text_is_no_trouble():
+    texts = [f"{word} \ud800 {number}" for number, word in enumerate(["late", "good"] * 20)]
+    trainer = ai.prepare(
+        data=ai.Dataset({"text": texts, "label": ["a", "b"] * 20}), model="small-encoder", vocabulary_size=60, batch_size=4, max_steps=1
+    )  # fmt: skip
+    trainer.fit(display="none")
+    assert len(trainer.predict(["half \udc80"])) == 1
+    assert trainer.data.train.columns["text"][0].count("\ufffd") == 1

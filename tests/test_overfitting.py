@@ -4,10 +4,13 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import aitrain_nb as ai
 from aitrain_nb import overfitting
 
 TRAINING, VALIDATION = [2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.5]
@@ -200,3 +203,17 @@ def test_five_thousand_evaluations_are_judged():
     verdict = overfitting.check(training, 0.7 + 0.5 * training + epochs / 12_000 + noise)
     assert verdict.overfitting
     assert verdict.score > 1
+
+
+@pytest.mark.parametrize(
+    "kind", [np.array, torch.tensor, lambda values: pd.Series(values, index=range(5, 9)), iter, tuple]
+)
+def test_any_list_of_numbers_will_do(kind):
+    verdict = overfitting.check(kind([2.5, 1.8, 1.2, 0.8]), kind([2.6, 1.9, 1.3, 1.5]))
+    assert (verdict.overfitting, verdict.best_epoch, verdict.onset_epoch) == (True, 3, 4)
+
+
+@pytest.mark.parametrize("given", ["abc", ["a", "b"], 5, None, [[1], [2]]])
+def test_what_is_no_list_of_numbers_is_refused(refused, given):
+    refused(lambda: overfitting.check(given, [1.0, 2.0, 3.0]), ai.DataError, "The training losses can't be read")
+    refused(lambda: overfitting.check([1.0, 2.0, 3.0], given), ai.DataError, "The validation losses can't be read")

@@ -525,7 +525,7 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
         verdict, rows = trainer.history.verdict, trainer.history.evaluations
         assert verdict.overfitting
         assert trainer.ending.state == "stopped"
-        assert "the model overfits. Validation rises" in trainer.ending.reason
+        assert "the model overfits. Validation loss rises" in trainer.ending.reason
         assert verdict.best_epoch < len(rows) < 60
         assert trainer.ending.kept_step == rows[verdict.epoch]["step"]
 

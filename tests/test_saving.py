@@ -66,7 +66,7 @@ def test_tied_weights_come_back_tied(tmp_path):
 
 
 def test_the_history_is_lines_of_json_with_nan_kept(tmp_path):
-    trainer = ai.prepare(model="mlp", max_steps=4)
+    trainer = ai.prepare(model="mlp", max_steps=4, nan_policy="mark")
     with torch.no_grad():
         trainer.model.output.bias[0] = float("nan")
     trainer.fit(display="none")
@@ -116,8 +116,8 @@ def test_no_draft_and_no_machine_path_is_left(tmp_path):
     saved(tmp_path / "run")
     files = sorted(path for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert [path.name for path in files] == [
-        "best-00000012.safetensors", "step-00000012.safetensors", "config.yaml", "history.jsonl", "model.safetensors", "run.json",
-        "state.json",
+        "README.md", "best-00000012.safetensors", "step-00000012.safetensors", "config.yaml", "curve.png", "environment.json",
+        "history.jsonl", "model.safetensors", "run.json", "state.json",
     ]  # fmt: skip
     assert not any(str(tmp_path).encode() in path.read_bytes() for path in files)
 

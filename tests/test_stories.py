@@ -112,6 +112,20 @@ def test_a_failed_run_says_why():
     assert "it failed (RuntimeError at step 3)" in history.story().trained
 
 
+def test_a_long_reason_is_told_by_its_first_sentence():
+    history = history_of([2.3, 2.2])
+    history.ending = Ending(
+        "stopped", "early stopping: the model overfits. Validation loss rises: 1.5", 2, 0.5, 2, None
+    )
+    assert "it was stopped (early stopping: the model overfits)." in history.story().trained
+
+
+def test_a_last_part_of_an_epoch_is_no_level():
+    history = history_of(falling(9), [(2.0, 2.1), (1.5, 1.6)])
+    history.add_evaluation(9, {"train_loss": 1.4, "eval_loss": 1.58, "eval_accuracy": 0.5})
+    assert "still learning" in history.story().verdict, "1.2 % in a quarter of an epoch"
+
+
 def test_live_changes_are_no_trouble():
     history = history_of(falling(8), [(2.0, 2.1), (1.5, 1.6)])
     history.add_change(Change(3, "learning_rate", 0.01))

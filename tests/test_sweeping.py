@@ -61,7 +61,8 @@ def test_a_run_that_fails_is_kept_with_its_reason():
     assert [bool(one.trouble) for one in found.tried] == [False, True]
     assert "batch_size=5000" in found.tried[1].trouble
     assert found.fix == {"batch_size": 16}
-    assert "1 had trouble" in found.text()
+    assert "1 had trouble, batch_size=5000: " in found.text()
+    assert found.tried[1].trouble.rstrip(".") in found.text()
 
 
 def test_an_interrupt_keeps_what_is_done(monkeypatch):
@@ -115,3 +116,18 @@ def test_a_trainer_shares_its_data(make):
         ai.sweep(make(), model=["mlp", "small-cnn"])
     with pytest.raises(ai.ConfigError, match="str"):
         ai.sweep("digits", seed=[1])
+
+
+def test_one_run_is_told_in_the_singular_and_beside_nothing():
+    text = ai.sweep(CONFIG, learning_rate=[0.01]).text()
+    assert text.startswith("1 run with")
+    assert "highest" not in text
+
+
+def test_trials_that_are_no_number_are_refused(refused):
+    refused(lambda: ai.sweep(CONFIG, learning_rate=[0.1, 0.01], trials="x"), ai.ConfigError, "'x' trials")
+
+
+def test_an_ended_sweep_says_so():
+    sweep = Sweep(CONFIG, {"learning_rate": [0.1, 0.2]}, [], 2)
+    assert sweep.text().startswith("0 of 2 runs with other values of learning_rate, for it was interrupted.")

@@ -308,7 +308,7 @@ def test_stop_ends_the_run_after_that_step(trainer_of, notebook):
     trainer = trainer_of(At(_5=lambda: click(notebook, "stop")), monitor)
     trainer.train()
     assert trainer.state.global_step == 5
-    assert str(monitor.ending).startswith("stopped: by the Stop button; kept the last weights, epoch 0.83 (step 5)")
+    assert str(monitor.ending).startswith("stopped: by the Stop button; kept the last weights, epoch 0.83, step 5")
     assert monitor.history.last["step"] == 5
     trainer.train()
     assert trainer.state.global_step == 5, "and again in the next run, whose panel is another"
@@ -512,8 +512,8 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (KeyboardInterrupt(), "stopped: interrupted; kept the last weights, epoch 0.83 (step 5)"),
-        (ValueError("no"), "failed: ValueError after step 5; kept the last weights, epoch 0.83 (step 5)"),
+        (KeyboardInterrupt(), "stopped: interrupted; kept the last weights, epoch 0.83, step 5"),
+        (ValueError("no"), "failed: ValueError after step 5; kept the last weights, epoch 0.83, step 5"),
     ],
 )
 def test_an_error_is_raised_as_always_and_the_twin_stands_when_the_cell_ends(trainer_of, notebook, error, said):

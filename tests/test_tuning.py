@@ -98,7 +98,8 @@ class TestFindLearningRate:
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
-        [({"lowest": 0}, "make no test"), ({"lowest": 1, "highest": 0.1}, "make no test"), ({"steps": 5}, "5 steps"),
+        [({"lowest": 0}, "make no test"), ({"lowest": "a"}, "make no test"),
+         ({"lowest": 1, "highest": 0.1}, "make no test"), ({"steps": 5}, "5 steps"),
          ({"steps": True}, "True steps"), ({"highest": math.inf}, "make no test"), ({"highest": math.nan}, "make no test")],
     )  # fmt: skip
     def test_what_makes_no_test_is_said(self, make, arguments, words):

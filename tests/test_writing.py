@@ -54,6 +54,8 @@ def test_the_folder_ends_as_what_save_run_writes(tmp_path, fields):
     for written in (live, saved):
         state = json.loads(written.pop("state.json"))
         assert (state["word"], state["step"], state["total_steps"]) == ("done", 12, 12)
+        assert json.loads(written.pop("environment.json"))["calls"]  # when it began and how long it took
+        assert written.pop("README.md").startswith(b"---")  # which says that too, and of each class what fit has seen
     assert live == saved
     again = ai.load_run(tmp_path / "live")
     assert again.fingerprint() == trainer.fingerprint()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
 
+_PLURALS = {"training loss": "training losses", "validation loss": "validation losses"}
+
 __all__ = ["RULES", "Evidence", "Finding", "Findings", "Tick", "diagnose"]
 
 
@@ -37,7 +39,8 @@ def diagnose(
 
     Args:
         run: a trainer (its model and data are looked at too), the folder of a run, a history or its `frame()`, a trainer_state.json
-            of transformers or its `log_history`, a CSV log (of Keras, Lightning and the like), or a list of training losses.
+            of transformers or its `log_history`, a CSV log (of Keras, Lightning and the like), a dictionary of lists such as the
+            `history.history` of Keras, or a list of training losses.
         validation: the validation losses of the same epochs, where `run` is a list.
         classes: how many classes there are, where `run` doesn't know; from it follows what knowing nothing costs, ln C.
 
@@ -57,7 +60,7 @@ def diagnose(
 def examine(case: Case) -> Findings:
     """Apply every rule to a case."""
     found, missing = judge(case, RULES)
-    signs = health.ticks(case.curves)
+    signs = health.ticks(case.curves, is_lost="not a number" in [finding.name for finding in found])
     well = None if found else health.healthy(signs)
     return Findings(case.curves.name, found or ([well] if well else []), signs, _looked_at(case), missing, case.config)
 
@@ -66,10 +69,12 @@ def _looked_at(case: Case) -> Iterator[str]:
     """What there was to look at, in words."""
     curves: Curves = case.curves
     counted = {
-        "training losses": len(curves.main), "validation losses": len(curves.checked),
-        "gradient norms": int(np.isfinite(curves.norms).sum()), "learning rates": int(np.isfinite(curves.rates).sum()),
+        "training loss": len(curves.main), "validation loss": len(curves.checked),
+        "gradient norm": int(np.isfinite(curves.norms).sum()), "learning rate": int(np.isfinite(curves.rates).sum()),
     }  # fmt: skip
-    yield from (f"{number:,} {what}" for what, number in counted.items() if number)
+    for what, number in counted.items():
+        if number:
+            yield f"1 {what}" if number == 1 else f"{number:,} {_PLURALS.get(what, what + 's')}"
     if case.probe is not None:
         yield f"the model, one step of it, and {len(case.probe.sample):,} training examples"
     if curves.baseline is not None:

@@ -113,9 +113,10 @@ class Findings(Sequence["Finding"]):
             "ticks": [tick._asdict() for tick in self.ticks], "looked_at": list(self.looked_at), "missing": self.missing,
         }  # fmt: skip
 
-    def text(self) -> str:
-        """All of it for a terminal."""
-        return "\n".join(showing.lines(self))
+    def text(self, width: int | None = None) -> str:
+        """All of it for a terminal, in lines of at most so many letters where a width is given."""
+        rows = showing.lines(self)
+        return "\n".join(rows if width is None else (showing.fitted(row, width) for row in rows))
 
     def __repr__(self) -> str:
         return self.text()

@@ -19,18 +19,26 @@ _LEVEL = 0.15
 """Share of the whole gain that the last quarter of a levelled curve makes at most."""
 
 
-def ticks(curves: Curves) -> list[Tick]:
-    """The three signs of a healthy run, each True, False, or None where it can't be told."""
+def ticks(curves: Curves, *, is_lost: bool = False) -> list[Tick]:
+    """The three signs of a healthy run, each True, False, or None where it can't be told.
+
+    Args:
+        curves: the numbers of the run.
+        is_lost: whether its loss came to be no number.
+    """
     main, checked = curves.main, curves.checked
     if len(main) < 3:
         return []
     diverges = curves.verdict.degree != "none"
-    return [_falls(main), _follows(main, checked, diverges=diverges), _levels(main, checked)]
+    return [_falls(main, is_lost=is_lost), _follows(main, checked, diverges=diverges), _levels(main, checked)]
 
 
-def _falls(main: Curve) -> Tick:
+def _falls(main: Curve, *, is_lost: bool) -> Tick:
+    words = f"{main.start:.4g} to {main.end:.4g} ({-main.drop:+.0%})"
     return Tick(
-        "training loss falls", bool(main.drop > _FALLS), f"{main.start:.4g} to {main.end:.4g} ({-main.drop:+.0%})"
+        "training loss falls",
+        main.drop > _FALLS and not is_lost,
+        f"{words}, as far as it is a number" if is_lost else words,
     )
 
 
@@ -47,8 +55,10 @@ def _levels(main: Curve, checked: Curve) -> Tick:
     """Whether the last quarter gained little: of validation where it is known, since it is what counts."""
     curve = checked if len(checked) >= 4 else main
     name, gained = "both level off", main.start - min(curve.end, main.start)
-    if len(curve) < 4 or gained <= 0:
+    if len(curve) < 4:
         return Tick(name, None, "too few values to tell")
+    if gained <= 0:
+        return Tick(name, None, f"{curve.end:.4g} at the end is no gain over {main.start:.4g} at the start")
     late = float(curve.blocks[int(0.75 * len(curve.blocks)) - 1] - curve.end)
     if late < -_LEVEL * gained:
         return Tick(name, False, f"the last quarter lost {-late:.3g} of {gained:.3g}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from aitrain_nb.diagnosis.curves import Curves
 from aitrain_nb.errors import DataError
+from aitrain_nb.lettering import shortened, visible
 from aitrain_nb.transformers_logs import LogBook
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What is read -> names of columns for it, in capitals or not: ours, and those of Keras, Lightning, transformers and fastai."""
 _DENSE, _FOR_GOOD = 0.8, 5
+_COLUMNS, _LETTERS = 12, 40
+"""So many names of columns, and letters of each, stand in an error."""
 _TRAINING = ", ".join(_NAMES["training"][:4])
 
 
@@ -56,10 +59,15 @@ def of_table(frame: pd.DataFrame, name: str = "a table") -> Curves:
     Raises:
         DataError: no column holds a training or validation loss.
     """
+    frame = frame.loc[:, ~frame.columns.duplicated()]
     taken = {what: _find(frame, names) for what, names in _NAMES.items()}
-    if taken["loss"] is None and taken["validation"] is None:
+    losses = [column for column in (taken["loss"], taken["validation"]) if column is not None]
+    if not any(_holds_numbers(frame, column) for column in losses):
+        named = [shortened(visible(str(column)), _LETTERS) for column in (losses or frame.columns[:_COLUMNS])]
+        more = "" if losses or len(frame.columns) <= _COLUMNS else f" and {len(frame.columns) - _COLUMNS:,} more"
         raise DataError(
-            f"No column of {name} holds a loss.", f"It has: {', '.join(map(str, frame.columns)) or 'no column'}.",
+            f"No column of {name} holds a loss.",
+            f"There is no number in {', '.join(named)}." if losses else f"It has: {', '.join(named) or 'no column'}{more}.",
             f"Name one of them {_TRAINING} (training) or {', '.join(_NAMES['validation'][:4])} (validation).",
         )  # fmt: skip
     numbers = {what: _numbers(frame, column) for what, column in taken.items()}
@@ -77,6 +85,23 @@ def of_table(frame: pd.DataFrame, name: str = "a table") -> Curves:
     )  # fmt: skip
 
 
+def of_mapping(read: Mapping[str, Any], name: str) -> Curves:
+    """The curves of a dictionary: what a Trainer of transformers writes, or lists under the usual names, such as the history of Keras.
+
+    Raises:
+        DataError: it is neither, or holds no loss.
+    """
+    import pandas as pd
+
+    is_table = read and all(isinstance(values, (list, tuple, np.ndarray)) for values in read.values())
+    if "log_history" in read or not is_table:
+        return of_transformers_state(read, name)
+    try:
+        return of_table(pd.DataFrame(dict(read)), name)
+    except ValueError as error:
+        raise DataError(f"{name} holds no table.", f"{error}.", "Give columns of equal length.") from error
+
+
 def of_transformers_state(state: Mapping[str, Any], name: str = "trainer_state.json") -> Curves:
     """The curves of what a Trainer of transformers writes as trainer_state.json, or of its `log_history`.
 
@@ -86,8 +111,8 @@ def of_transformers_state(state: Mapping[str, Any], name: str = "trainer_state.j
     logs = state.get("log_history")
     if not isinstance(logs, list) or not all(isinstance(entry, dict) for entry in logs):
         raise DataError(
-            f"{name} holds no log of a Trainer.", f"It has: {', '.join(map(str, state)) or 'nothing'}.",
-            "Give the trainer_state.json of a checkpoint: its log_history is a list of entries.",
+            f"{name} holds no log.", f"It has: {shortened(visible(', '.join(map(str, state))), 200) or 'nothing'}.",
+            "Give a trainer_state.json, whose log_history is a list of entries, or lists of numbers under names such as loss and val_loss.",
         )  # fmt: skip
     return of_history(book_of(logs), name)
 
@@ -99,8 +124,15 @@ def book_of(logs: list[Any]) -> History:
         book.read_all(logs)
     except (TypeError, ValueError) as error:
         raise DataError(
-            "The log of the Trainer can't be read.", f"{error}", "Give a trainer_state.json as it was written."
+            "The log of the Trainer can't be read.",
+            "A step or an epoch in it is no number.",
+            "Give a trainer_state.json as it was written.",
         ) from error
+    if not len(book.history):
+        raise DataError(
+            "The log of the Trainer tells of no loss.", f"None of its {len(logs):,} entries has a step and a loss.",
+            "Let the Trainer log (logging_steps), and give the trainer_state.json of its last checkpoint.",
+        )  # fmt: skip
     return book.history
 
 
@@ -135,14 +167,14 @@ def _of_json(path: Path) -> Curves:
         read = [json.loads(line) for line in lines] if path.suffix.lower() == ".jsonl" else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"Can't read {path.name!r} as JSON.", str(error), "Give the file as it was written.") from error
-    if isinstance(read, dict) and "log_history" in read:
-        return of_transformers_state(read, path.name)
-    try:
+    if isinstance(read, dict):
+        return of_mapping(read, path.name)
+    if isinstance(read, list) and read and all(isinstance(row, dict) for row in read):
         return of_table(pd.DataFrame(read), path.name)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path.name!r} holds no table.", str(error), "Give a list of rows with names, or columns of equal length."
-        ) from error
+    raise DataError(
+        f"{path.name!r} holds no log.", "It is no list of rows with names.",
+        "Give a trainer_state.json, a list of rows with names, or lists of numbers under names such as loss and val_loss.",
+    )  # fmt: skip
 
 
 def _has_loss(losses: NDArray[np.float64], validation: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -177,8 +209,19 @@ def _numbers(frame: pd.DataFrame, column: Any) -> NDArray[np.float64]:
 
     if column is None:
         return np.full(len(frame), np.nan)
+    if pd.api.types.is_datetime64_any_dtype(frame[column]):
+        return np.full(len(frame), np.nan)
     values = pd.to_numeric(frame[column], errors="coerce")
     return np.asarray(values, dtype=np.float64)
+
+
+def _holds_numbers(frame: pd.DataFrame, column: Any) -> bool:
+    """Whether a column was meant for numbers: it holds one, or nothing but NaN."""
+    import pandas as pd
+
+    values = _numbers(frame, column)
+    is_all_nan = len(values) > 0 and pd.api.types.is_numeric_dtype(frame[column])
+    return bool((~np.isnan(values)).any()) or is_all_nan
 
 
 def _mean_since(values: NDArray[np.float64], evaluated: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -136,7 +136,7 @@ def validation_rises(case: Case) -> Observation | None:
     since = f" from evaluation {verdict.onset_epoch} on" if verdict.onset_epoch else ""
     fix = {"early_stopping": "patience", "keep": "best"} if case.config is not None else {}
     confidence: Confidence = "high" if verdict.confidence > 0.9 else "medium" if verdict.confidence > 0.6 else "low"
-    return Observation(f"Validation diverges{since}. {verdict.reason}", evidence, confidence, fix)
+    return Observation(f"Validation diverges from training{since}. {verdict.reason}", evidence, confidence, fix)
 
 
 @rule(

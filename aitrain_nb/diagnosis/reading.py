@@ -10,7 +10,7 @@ import numpy as np
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.diagnosis.curves import Curves
-from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_table, of_transformers_state
+from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_mapping, of_table
 from aitrain_nb.diagnosis.rules import Case
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
@@ -33,9 +33,14 @@ def of_lists(training: Sequence[float], validation: Sequence[float], name: str =
         DataError: they hold something else than numbers, are of different length, or empty.
     """
     try:
-        one, other = (np.asarray(values, dtype=np.float64).ravel() for values in (training, validation))
+        one, other = (np.asarray(list(values), dtype=np.float64) for values in (training, validation))
     except (TypeError, ValueError) as error:
-        raise DataError("These lists can't be read as losses.", f"{error}", "Give two lists of numbers.") from error
+        why = str(error).split(". ", maxsplit=1)[0].rstrip(".")
+        raise DataError("These lists can't be read as losses.", f"{why}.", "Give two lists of numbers.") from error
+    if one.ndim > 1 or other.ndim > 1:
+        raise DataError(
+            "These lists can't be read as losses.", "They hold lists themselves.", "Give two lists of numbers."
+        )
     if len(one) != len(other) and len(one) and len(other):
         raise DataError(
             "The two lists have different lengths.", f"{len(one)} training and {len(other)} validation losses.",
@@ -45,6 +50,8 @@ def of_lists(training: Sequence[float], validation: Sequence[float], name: str =
         raise DataError("There is no loss to look at.", "Both lists are empty.", "Give one number an epoch.")
     none: NDArray[np.float64] = np.array([])
     unknown = np.full(max(len(one), len(other)), np.nan)
+    if not len(other):
+        name = "a list of training losses"
     return Curves(name, none, none, none, none, one if len(one) else unknown, other if len(other) else unknown, none)
 
 
@@ -54,11 +61,24 @@ def read(run: Any, validation: Any = None, classes: int | None = None) -> Case:
     Raises:
         DataError: it tells of no run, or can't be read.
     """
+    if classes is not None and (isinstance(classes, bool) or not isinstance(classes, int) or classes < 2):
+        raise DataError(
+            f"There can't be {classes!r} classes.",
+            "A model chooses between two or more.",
+            "Give a whole number, or leave it out.",
+        )
     case = _read(run, validation)
-    return case if classes is None else replace(case, curves=replace(case.curves, classes=int(classes)))
+    return case if classes is None else replace(case, curves=replace(case.curves, classes=classes))
 
 
 def _read(run: Any, validation: Any) -> Case:
+    if validation is not None and (
+        isinstance(run, (str, Path, dict, History)) or hasattr(run, "history") or hasattr(run, "columns")
+    ):
+        raise DataError(
+            f"Validation losses beside a {type(run).__name__} can't be read.", "It has its own.",
+            "Give both losses as lists, ai.diagnose(training, validation), or leave the second one out.",
+        )  # fmt: skip
     if isinstance(run, (str, Path)):
         return _of_path(Path(run))
     if hasattr(run, "history") and hasattr(run, "phases"):
@@ -84,11 +104,11 @@ def _of_numbers(run: Any, validation: Any) -> Curves:
     if hasattr(run, "columns"):
         return of_table(run)
     if isinstance(run, dict):
-        return of_transformers_state(run, "the state of a Trainer")
+        return of_mapping(run, "a dictionary")
     if isinstance(run, list) and run and all(isinstance(entry, dict) for entry in run):
         return of_history(book_of(run), "the log of a Trainer")
     if hasattr(run, "__iter__") and not isinstance(run, bytes):
-        return of_lists(list(run), [] if validation is None else list(validation))
+        return of_lists(run, [] if validation is None else validation)
     raise DataError(
         f"{type(run).__name__} tells of no run.", "A diagnosis reads losses.",
         "Give a trainer, a run's folder, a history, a DataFrame, a trainer_state.json, a CSV log, or two lists of losses.",

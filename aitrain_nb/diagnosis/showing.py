@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from aitrain_nb import html
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _MARKS = {True: "✓", False: "✗", None: "?"}
 _COLOURS = {"high": html.ORANGE, "medium": html.ORANGE, "low": html.GREY}
 _LETTERS = 600
+_NAMED = 4
+"""So many rules are named that lacked the same thing."""
 _FORM, _CODE = "form.apply(findings)", "config = findings.apply(config)"
 _PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:4px 0"
 
@@ -43,6 +46,12 @@ def lines(findings: Findings) -> Iterator[str]:
         yield f"Not looked at: {_missing(findings)}."
 
 
+def fitted(row: str, width: int) -> str:
+    """A line in lines of at most this width: what goes on is indented further."""
+    indent = len(row) - len(row.lstrip()) + 4
+    return textwrap.fill(row, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+
+
 def headline(findings: Findings) -> str:
     """What came out, in a few words."""
     names = [finding.name for finding in findings.alarms]
@@ -60,7 +69,16 @@ def _missing(findings: Findings) -> str:
     gathered: dict[str, list[str]] = {}
     for name, lack in findings.missing.items():
         gathered.setdefault(lack, []).append(name)
-    return "; ".join(f"{', '.join(names)} (needs {_safe(lack)})" for lack, names in gathered.items())
+    return "; ".join(f"{_few(names)} (needs {_safe(lack)})" for lack, names in gathered.items())
+
+
+def _few(names: list[str]) -> str:
+    """Some names, and how many more there are."""
+    return (
+        ", ".join(names)
+        if len(names) <= _NAMED
+        else f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
+    )
 
 
 def finding_lines(finding: Finding) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Ending(NamedTuple):
         where = (
             f"epoch {self.kept_epoch:g}"
             if self.kept_epoch == int(self.kept_epoch)
-            else f"epoch {self.kept_epoch:.2f} (step {self.kept_step})"
+            else f"epoch {self.kept_epoch:.2f}, step {self.kept_step}"
         )
         if self.kept_loss is not None and not math.isfinite(self.kept_loss):
             return f"kept the last weights, {where} (no validation loss was a finite number)"

@@ -18,7 +18,8 @@ FORMAT = 1
 """Number of the folder's format; a newer one is refused with a sentence."""
 CONFIG, HISTORY, CHANGES, WEIGHTS = "config.yaml", "history.jsonl", "changes.jsonl", "model.safetensors"
 FACTS, STATE, CHECKPOINTS, LOCK = "run.json", "state.json", "checkpoints", ".lock"
-NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE, CHECKPOINTS})
+ENVIRONMENT, CARD, CURVE = "environment.json", "README.md", "curve.png"
+NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE, CHECKPOINTS, ENVIRONMENT, CARD, CURVE})
 
 _ROW = "{" + ", ".join(f'"{name}": %r' for name in COLUMNS) + "}\n"
 _NAMES = frozenset({"nan", "inf", "-inf"})

@@ -14,7 +14,9 @@ from aitrain_nb.errors import DataError
 from aitrain_nb.placing import is_there, replace_file, replace_text
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
+from aitrain_nb.run_folder.card import write_card
 from aitrain_nb.run_folder.checkpoints import drop_after, write_checkpoint
+from aitrain_nb.run_folder.environment import write_environment
 from aitrain_nb.run_folder.files import (
     CHANGES,
     CONFIG,
@@ -39,7 +41,8 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
     """Write the run into a folder.
 
     config.yaml, history.jsonl, changes.jsonl (where anything was changed while it ran), model.safetensors (the weights the model
-    holds), checkpoints/ (what training goes on from, unless save_every=0), run.json and state.json. Each file is written under
+    holds), checkpoints/ (what training goes on from, unless save_every=0), run.json and state.json, environment.json (versions and
+    machine) and README.md (the model card, with curve.png). Each file is written under
     another name, synced and renamed, so that a reader never sees half of one. `fit(output_dir=...)` writes the same while it trains.
 
     Args:
@@ -60,8 +63,11 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
             write_checkpoint(folder, trainer.training_state(), trainer.config.keep_checkpoints, anew=True)
         else:
             drop_after(folder, -1)
-        write_result(trainer, folder, data_fingerprint(trainer))
+        data = data_fingerprint(trainer)
+        write_result(trainer, folder, data)
         RunState.of(trainer, ending.state, time.time(), ending).write(folder)
+        write_environment(trainer, folder, data)
+        write_card(trainer, folder, data)
     return folder
 
 

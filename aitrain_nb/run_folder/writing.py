@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
+from aitrain_nb.run_folder.card import write_card
 from aitrain_nb.run_folder.checkpoints import drop_after, size_bytes, write_checkpoint
-from aitrain_nb.run_folder.files import CHANGES, FACTS, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.environment import write_environment
+from aitrain_nb.run_folder.files import CARD, CHANGES, CURVE, ENVIRONMENT, FACTS, HISTORY, WEIGHTS
 from aitrain_nb.run_folder.state import RunState, read_state
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class RunWriter:
         self._has_failed = False  # the newest checkpoint
         self._is_whole = False  # what the folder holds is what these four say
         self._word = "running"
+        self._best: Evaluation | None = None  # of this call
         self._lock: FileLock | None = None
         self._waiting_before: Callable[..., None] | None = None
 
@@ -70,13 +73,14 @@ class RunWriter:
             self._lock = saving.locked(folder)
             before = read_state(folder)
             if before is None or before.run != trainer.run_id:
-                for name in (FACTS, WEIGHTS):
+                for name in (FACTS, WEIGHTS, ENVIRONMENT, CARD, CURVE):
                     (folder / name).unlink(missing_ok=True)
                 drop_after(folder, -1)
             drop_after(folder, trainer.step)
             self._began = time.time()
             RunState.of(trainer, self._word, self._began).write(folder)
             saving.write_beginning(trainer, folder, self._data)
+            write_environment(trainer, folder, self._data, self._began)
             self._write_all()
             if (
                 trainer.step and trainer.config.save_every != 0
@@ -88,8 +92,10 @@ class RunWriter:
 
     def __call__(self, record: Any) -> None:
         """Write what is new, if it is time for it."""
-        if type(record) is Evaluation and record.step <= self._last_step:
-            self._is_whole = False  # its row is there already: a stop had put the evaluation off
+        if type(record) is Evaluation:
+            self._best = record if record.kept else self._best
+            if record.step <= self._last_step:
+                self._is_whole = False  # its row is there already: a stop had put the evaluation off
         if time.monotonic() >= self._due:
             self._write(record.step)
 
@@ -134,6 +140,8 @@ class RunWriter:
                 self._save()
             saving.write_result(trainer, folder, self._data)
             RunState.of(trainer, ending.state, self._began, ending).write(folder)
+            write_environment(trainer, folder, self._data, self._began, time.time() - self._began)
+            write_card(trainer, folder, self._data, self._best)
 
     def _wait(self, *, paused: bool) -> None:
         """While the run waits at a step's edge: every row is certain, and a sign of life is due all the same."""

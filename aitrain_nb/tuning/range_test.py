@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import TYPE_CHECKING
 
 from aitrain_nb.control import Change
@@ -104,7 +105,8 @@ def _check(trainer: Trainer, lowest: float, highest: float, steps: int) -> None:
             "Make one: ai.find_learning_rate(ai.prepare(...)).",
         )  # fmt: skip
     trainer.check_can_train()
-    if not 0 < lowest < highest < math.inf:
+    is_number = all(isinstance(rate, numbers.Real) for rate in (lowest, highest))
+    if not (is_number and 0 < lowest < highest < math.inf):
         raise ConfigError(
             f"Rates from {lowest!r} to {highest!r} make no test.", "The rate rises from the lowest, above 0, to the highest.",
             "Leave them out for 1e-7 to 10.",

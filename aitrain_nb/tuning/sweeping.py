@@ -134,8 +134,8 @@ def _points(
         for value in values:
             config.replace(**{name: value})
     points = list(dict.fromkeys(itertools.product(*fields.values())))
-    if trials is None or trials >= len(points):
+    if trials is None:
         return points
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise ConfigError(f"{trials!r} trials can't be made.", "It is a whole number of at least 1.", "trials=8")
-    return random.Random(seed).sample(points, trials)  # noqa: S311  it only picks what to try
+    return points if trials >= len(points) else random.Random(seed).sample(points, trials)  # noqa: S311  it only picks what to try

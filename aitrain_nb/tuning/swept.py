@@ -97,7 +97,7 @@ class Sweep:
         return pd.DataFrame(rows, columns=[*self.fields, *Tried._fields[1:]])
 
     def plot(self) -> Picture:
-        """The losses as cells of a grid with their numbers; over one field as a curve."""
+        """The losses as cells of a grid with their numbers; over one field as a row of them."""
         losses = {tuple(one.changes.values()): self._loss(one) for one in self.tried}
         return plots.sweep(self.fields, losses, self._what, description=self.text())
 
@@ -108,23 +108,29 @@ class Sweep:
     def text(self) -> str:
         """What was found, in sentences."""
         names = " and ".join(self.fields)
-        many = f"{len(self.tried)} of {self.planned} runs" if len(self.tried) < self.planned else f"{self.planned} runs"
-        sentences = [f"{many} with other values of {names}."]
+        runs = f"{self.planned} run{'s' * (self.planned != 1)}"
+        stopped = len(self.tried) < self.planned
+        many = f"{len(self.tried)} of {runs}" if stopped else runs
+        sentences = [f"{many} with other values of {names}{', for it was interrupted' * stopped}."]
+        broken = [one for one in self.tried if one.trouble]
+        if broken:
+            sentences.append(f"{len(broken)} had trouble, {self._at(broken[0])}: {broken[0].trouble.rstrip('.')}.")
+        finite = [one for one in self.tried if math.isfinite(self._loss(one))]
         if self.best is None:
             return " ".join([*sentences, "None has a finite loss."])
-        finite = [one for one in self.tried if math.isfinite(self._loss(one))]
-        sentences.append(f"The lowest {self._what} is {self._of(self.best)}; the highest {self._of(finite[-1])}.")
-        broken = sum(bool(one.trouble) for one in self.tried)
-        if broken:
-            sentences.append(f"{broken} had trouble.")
+        highest = f"; the highest {self._of(finite[-1])}" if len(finite) > 1 else ""
+        sentences.append(f"The lowest {self._what} is {self._of(self.best)}{highest}.")
         edges = [name for name in self.fields if self._is_at_edge(name)]
         if edges:
             sentences.append(f"The best lies at the edge of {' and '.join(edges)}: values beyond may be better.")
         return " ".join(sentences)
 
     def _of(self, one: Tried) -> str:
-        at = ", ".join(f"{name}={written(value)}" for name, value in one.changes.items())
-        return f"{numerals.epoch_loss(self._loss(one))} at {at}"
+        return f"{numerals.epoch_loss(self._loss(one))} at {self._at(one)}"
+
+    @staticmethod
+    def _at(one: Tried) -> str:
+        return ", ".join(f"{name}={written(value)}" for name, value in one.changes.items())
 
     def _is_at_edge(self, name: str) -> bool:
         """Whether the best value of a field of numbers is its lowest or highest of three or more."""
