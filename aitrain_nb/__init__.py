@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
+    from aitrain_nb.run_table import runs
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
@@ -57,6 +58,7 @@ _HOMES = {
     "quick_look": "looking",
     "save_run": "run_folder.saving",
     "load_run": "loading",
+    "runs": "run_table",
     "follow": "followers",
     "diagnose": "diagnosis",
     "check_before_training": "diagnosis.beforehand",
@@ -118,6 +120,7 @@ __all__ = [
     "preview",
     "quick_look",
     "read",
+    "runs",
     "save_run",
     "sweep",
     "watchers",

@@ -186,6 +186,14 @@ def follow(
 
 
 @app.command()
+def runs(folder: Annotated[Path, typer.Argument(help="The folder that holds your runs.")] = Path("runs")) -> None:
+    """The runs of a folder, the newest first: how they go, the best validation loss of each, how much they take on the disk."""
+    from aitrain_nb.run_table import runs as all_runs
+
+    typer.echo(all_runs(folder).text())
+
+
+@app.command()
 def diagnose(
     run: Annotated[Path, typer.Argument(help="Folder of a run, a trainer_state.json of transformers, or a CSV log.")],
     classes: Annotated[

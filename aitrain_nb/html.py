@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import html as standard_html
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,29 @@ def bar(fraction: float, text: str, colour: str = BLUE, width: int = 120) -> Mar
     block = element("span", style=f"display:block;width:{share:.4g}%;height:10px;background-color:rgb({colour})")
     style = f"display:inline-block;width:min({width}px,16vw);height:10px;background-color:rgba({GREY},0.15)"
     return Markup(f'<span style="white-space:nowrap">{element("span", block, style=style)} {escape(text)}</span>')
+
+
+def spark(values: Sequence[float], colour: str = ORANGE, most: int = 24) -> Markup:
+    """A small curve without words, as bars of at most 18 pixels: the numbers must stand elsewhere.
+
+    Args:
+        values: what isn't finite is left out, as a gap.
+        colour: of the bars.
+        most: bars; of more values, those at even distances are drawn, the last among them.
+    """
+    if len(values) > most:
+        values = [values[round(place * (len(values) - 1) / (most - 1))] for place in range(most)]
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+
+    def height(value: float) -> float:
+        return 3 + 15 * ((value - low) / (high - low) if high > low else 0.5) if math.isfinite(value) else 0
+
+    bars = (
+        element("span", style=f"display:inline-block;width:4px;margin-right:1px;height:{height(value):.0f}px;"
+                f"background-color:rgba({colour},0.8)") for value in values
+    )  # fmt: skip
+    return element("span", join(bars), style="white-space:nowrap;line-height:1")
 
 
 def dotted(name: str) -> Markup:

@@ -15,6 +15,8 @@ from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings
 from aitrain_nb.records import Ending, Record
 from aitrain_nb.records.noise import NoiseScale
+from aitrain_nb.run_folder.summary import RunSummary
+from aitrain_nb.run_table import Runs
 from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.swept import Sweep, Tried
@@ -129,7 +131,8 @@ def of_the_run(folder):
         trainer.config, {"data": HOSTILE[:2], "model": HOSTILE[2:4]},
         [Tried({"data": HOSTILE[0], "model": HOSTILE[2]}, 1.0, 1.0, 2, 0.1, HOSTILE[3])], 4,
     )  # fmt: skip
-    said = [Story(*HOSTILE[:5]), trainer.history.story(), NoiseScale.of(4, 5.0, 2.0)]
+    summary = RunSummary(*HOSTILE[:5], best_loss=1.0, best_score=(HOSTILE[5], 0.5), losses=[2.0, 1.0], notes=HOSTILE)
+    said = [Runs(HOSTILE[1], [summary]), Story(*HOSTILE[:5]), trainer.history.story(), NoiseScale.of(4, 5.0, 2.0)]
     return [panel, slider, trainer.history, tried, swept, finding, findings, *said]
 
 
