@@ -8,7 +8,7 @@ import numpy as np
 
 from aitrain_nb import captions
 from aitrain_nb.errors import ConfigError, unknown_name
-from aitrain_nb.lettering import plain, shortened
+from aitrain_nb.lettering import plain, shortened, visible
 from aitrain_nb.plots.base import GREY, INK, LINES
 from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
 from aitrain_nb.plots.run_data import RunData, smooth, thin
@@ -173,9 +173,12 @@ def _write_names(figure: Picture, axis: Axes, curves: Sequence[_Curve], room: in
 
 
 def _fitting(labels: Labels, name: str, room: int) -> str:
-    """As much of a name as so many pixels hold."""
-    widths = (letters for letters in range(_LETTERS, 2, -1) if labels.measure(shortened(name, letters))[0] <= room)
-    return plain(name, next(widths, 2))
+    """As much of a name as so many pixels hold; a letter outside ASCII may come from any font, and counts as a wide one."""
+
+    def wide(letters: int) -> float:
+        return labels.measure("".join(one if one.isascii() else "W" for one in visible(shortened(name, letters))))[0]
+
+    return plain(name, next((letters for letters in range(_LETTERS, 2, -1) if wide(letters) <= room), 2))
 
 
 def _apart(wanted: Sequence[float], low: float, high: float) -> list[float]:
