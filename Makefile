@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup lab demo test lint bench clean
+.PHONY: setup lab demo test lint bench fuzz clean
 
 setup: $(READY)
 
@@ -45,6 +45,11 @@ bench: setup
 	$(BIN)/python tests/benchmarks/rate_finder.py
 	$(BIN)/python tests/benchmarks/form_preview.py
 	$(BIN)/python tests/benchmarks/overfitting_table.py
+
+# damaged input, made at random: make fuzz MINUTES=1 SEED=7
+MINUTES ?= 10
+fuzz: setup
+	$(BIN)/python tests/fuzzing.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -14,6 +14,7 @@ import typer
 from aitrain_nb import __version__, lessons
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import AitrainError, ConfigError, DataError
+from aitrain_nb.placing import is_there, replace_text
 
 app = typer.Typer(
     help="See a neural network train, one step at a time, in Jupyter.", no_args_is_help=True, add_completion=False
@@ -108,7 +109,7 @@ def look(
     )  # fmt: skip
     typer.echo(repr(found))
     if save is not None:
-        save.write_text(found.config.to_yaml(), encoding="utf-8")
+        _write(save, found.config.to_yaml())
         typer.echo(f"aitrain-nb train {save}")
 
 
@@ -284,13 +285,15 @@ def predict(
     if to is None:
         typer.echo(text, nl=False)
     else:
-        to.write_text(text, encoding="utf-8")
+        _write(to, text)
         typer.echo(f"{len(answers.frame)} rows in {to}")
 
 
 def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
     """Raise where the answers would take the place of a file: of the data themselves always, of another unless that was said."""
-    if to.exists() and Path(what).exists() and to.samefile(what):
+    from aitrain_nb.predicting import names_a_file
+
+    if is_there(to) and names_a_file(what) and is_there(Path(what)) and to.samefile(what):
         raise DataError(
             f"The answers would take the place of the data in {to.name!r}.",
             "--to names the same file.",
@@ -305,11 +308,17 @@ def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
 def _check_place(file: Path) -> None:
     """Raise before the work is done where a file could not be written after it."""
     folder = file.resolve().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise DataError(
-            f"Can't write {file.name!r}.", f"There is no folder {folder.name!r} that can be written to.",
-            "Make the folder first, or name another one.",
-        )  # fmt: skip
+    if (is_there(file) and file.is_dir()) or not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "It is a folder" if file.is_dir() else f"There is no folder {folder.name!r} that can be written to"
+        raise DataError(f"Can't write {str(file)!r}.", f"{why}.", "Name a file, in a folder that is there.")
+
+
+def _write(file: Path, text: str) -> None:
+    """Put a text into a file in one piece; raises DataError where that fails."""
+    try:
+        replace_text(file, text)
+    except (OSError, ValueError) as error:
+        raise DataError(f"Can't write {file.name!r}.", f"{error}", "Free some space, or name another file.") from error
 
 
 def _copy(to: Path) -> None:

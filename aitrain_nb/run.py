@@ -11,6 +11,7 @@ from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset, Splits, split
 from aitrain_nb.errors import ConfigError, DataError, unknown_name
+from aitrain_nb.placing import is_there
 from aitrain_nb.sources import Raw, read
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
@@ -107,7 +108,7 @@ def _task_of(data: str | None) -> str:
     if data is None or data in SERVES:
         return SERVES.get(data or "", "image-classification")
     path = Path(data)
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         return "image-classification"
     return "text-generation" if path.suffix.lower() in {".txt", ".text"} else "text-classification"
 
@@ -168,7 +169,7 @@ def read_examples(config: TrainConfig, source: Any = None) -> Examples:
         return Examples(found.dataset, name, found.scale, found.note)
     if isinstance(source, Dataset):
         return Examples(source)
-    if source is None and not Path(name).exists() and "/" not in name and "." not in name:
+    if source is None and not is_there(Path(name)) and "/" not in name and "." not in name:
         raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
     raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
     return Examples(raw.dataset, raw.name, raw.scale, raw.note, raw.guess)

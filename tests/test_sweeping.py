@@ -35,6 +35,7 @@ def test_the_table_is_sorted_and_the_picture_has_each_number(swept):
     assert picture.description == swept.text()
     assert "at the edge of learning_rate" in swept.text()
     assert f'alt="{swept.text()}"' in swept._repr_html_()
+    assert ">learning_<wbr>rate</th>" in swept._repr_html_()
 
 
 def test_over_one_field_and_by_chance():

@@ -95,7 +95,13 @@ class Curve:
     @cached_property
     def blocks(self) -> NDArray[np.float64]:
         """The medians of at most 20 pieces of equal length, in order."""
-        return np.array([np.median(piece) for piece in np.array_split(self.values, min(_BLOCKS, len(self.values)))])
+        return self.pieces(_BLOCKS)
+
+    def pieces(self, most: int) -> NDArray[np.float64]:
+        """The medians of at most so many pieces of equal length, in order."""
+        if len(self.values) <= most:
+            return self.values
+        return np.array([np.median(piece) for piece in np.array_split(self.values, most)])
 
     @cached_property
     def start(self) -> float:
@@ -136,11 +142,6 @@ class Curve:
     def end_noise(self) -> float:
         """The same for `end`, a median of several values."""
         return 1.25 * self.noise / float(np.sqrt(max(1, len(self.values) // 10)))
-
-    @cached_property
-    def block_noise(self) -> float:
-        """The same for the median of a block."""
-        return 1.25 * self.noise / float(np.sqrt(max(1.0, len(self.values) / _BLOCKS)))
 
     @cached_property
     def drop(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aitrain_nb import overfitting
 from aitrain_nb.diagnosis.finding import Evidence, Observation
 from aitrain_nb.diagnosis.rules import rule
 
@@ -19,8 +20,12 @@ _PEAK = 4.0
 """The same for its peak, if it ends hardly better than it began."""
 _HARDLY_BETTER = 0.7
 _MATERIAL = 0.05
-_TURNED, _LOST = 0.10, 0.15
-"""A loss rises whose end lies so far above its lowest, as a share of that, and of what had been gained until then."""
+_LOST = 0.08
+"""A loss that has turned upwards rises if it loses so much of what it had gained until then."""
+_FAR_ABOVE = 0.15
+"""Above its lowest by this share, half of that will do."""
+_MOST_VALUES = 1_000
+"""Longer curves are judged by the medians of so many pieces."""
 _JUMPY = 1.0
 """Jitter as a share of what the whole curve moves."""
 _JUMPY_LEVEL = 0.15
@@ -44,12 +49,16 @@ def has_exploded(curve: Curve) -> bool:
 
 
 def is_rising(curve: Curve) -> bool:
-    """Whether a loss ends above its start, or well above its lowest in comparison with all that it had gained."""
+    """Whether a loss ends above its start, or turned upwards and lost a part of what it had gained.
+
+    What has turned is judged as a validation loss is: its end against its smoothed minimum, and against its own noise.
+    """
     above = curve.end - curve.start > _MATERIAL * abs(curve.start) + 5 * curve.end_noise + 2 * curve.noise
-    gained, lost = curve.start - curve.lowest, curve.end - curve.lowest
-    hidden = 4 * curve.block_noise + 3 * curve.end_noise
-    turned = len(curve) >= 6 and lost > max(_TURNED * abs(curve.lowest), _LOST * gained, hidden)
-    return bool(above or turned)
+    if above or len(curve) < 6:
+        return bool(above)
+    verdict = overfitting.check([], curve.pieces(_MOST_VALUES).tolist())
+    lost = _LOST / 2 if verdict.rise > _FAR_ABOVE * abs(curve.lowest) else _LOST
+    return verdict.overfitting and verdict.rise > lost * (curve.start - curve.lowest)
 
 
 def is_jumpy(curve: Curve) -> bool:
@@ -105,7 +114,7 @@ def loss_increasing(case: Case) -> Observation | None:
     curve = case.curves.main
     if not is_rising(curve):
         return None
-    low = Evidence("lowest level of the training loss", curve.lowest, f"the end may lie {_TURNED:.0%} above it")
+    low = Evidence("lowest level of the training loss", curve.lowest, f"the end may give back {_LOST:.0%} of the fall")
     what = f"The training loss rises: {curve.start:.4g} at the start, {curve.lowest:.4g} at its lowest, {curve.end:.4g} at the end."
     return Observation(
         what, (*start_and_end(curve), low), "high" if curve.end > curve.start else "medium", smaller_rate(case)

@@ -98,7 +98,7 @@ def sweep(
     axis.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5), xlabel=plain(across), ylabel=plain(down))
     axis.set_title(f"{what.capitalize()} (nats); the lowest is framed")
     axis.set_xticks(range(len(columns)), [_written(value) for value in columns])
-    axis.set_yticks(range(len(rows)), [_written(value) for value in rows])
+    axis.set_yticks(range(len(rows)) if down else [], [_written(value) for value in rows] if down else [])
     return figure
 
 

@@ -11,7 +11,8 @@ from aitrain_nb.engine.keeping import Kept
 from aitrain_nb.engine.order import Cursor
 from aitrain_nb.engine.snapshots import State
 from aitrain_nb.errors import DataError
-from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT, replace_file
+from aitrain_nb.placing import replace_file
+from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path

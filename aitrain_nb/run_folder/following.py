@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
+from aitrain_nb.placing import is_there
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder.files import CHANGES, HISTORY, NAMES, STATE, read_changes, read_rows
 from aitrain_nb.run_folder.state import RunState, has_gone, parse_state
@@ -41,6 +42,7 @@ def follow_history(folder: str | Path) -> FollowedRun:
             run.look()
         print(run.text(), run.history.text())
     """
+    is_there(Path(folder))  # raises where that will never be known
     run = FollowedRun(folder)
     run.look()
     return run
@@ -144,7 +146,7 @@ class FollowedRun:
         except OSError:  # it isn't there, or on Windows is just being replaced
             self._check_kind()
             return self.state is not None
-        if text == self._state_text:
+        if self.state is not None and text == self._state_text:
             return True
         state, now = parse_state(text, self.folder.name), time.monotonic()
         self._age = max(0.0, time.time() - state.heartbeat) if self.state is None else 0.0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
+from aitrain_nb.placing import is_there, replace_file, replace_text
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.card import write_card
@@ -25,8 +26,6 @@ from aitrain_nb.run_folder.files import (
     STATE,
     WEIGHTS,
     plain,
-    replace_file,
-    replace_text,
 )
 from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 
@@ -128,7 +127,7 @@ def check_folder(folder: Path, *, overwrite: bool, run: str = "") -> None:
         overwrite: another run that lies there may be lost.
         run: which run is to be written, where it may be there already.
     """
-    if folder.is_dir() and any(folder.iterdir()):
+    if is_there(folder) and folder.is_dir() and any(folder.iterdir()):
         if not any((folder / name).is_file() for name in (FACTS, STATE)):
             raise DataError(
                 f"The folder {folder.name!r} holds other things.",

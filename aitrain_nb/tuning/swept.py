@@ -146,11 +146,16 @@ class Sweep:
              numerals.epoch_loss(one.training_loss), f"{one.steps:,}", numerals.duration(one.seconds), one.trouble]
             for one in self.tried
         ]  # fmt: skip
-        heads = [*self.fields, "validation loss", "training loss", "steps", "time", ""]
+        heads = [*map(_breakable, self.fields), "validation loss", "training loss", "steps", "time", ""]
         return html.section(
             "A sweep", f"{len(self.tried)} of {self.planned} runs", self.plot().to_html(self.text()), html.element("p", self.text()),
             html.folded_table(heads, rows),
         )  # fmt: skip
+
+
+def _breakable(name: str) -> html.Markup:
+    """The name of a field that a narrow column breaks after its dashes."""
+    return html.Markup(html.escape(name).replace("_", "_<wbr>"))
 
 
 def written(value: object) -> str:
