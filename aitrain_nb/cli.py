@@ -194,6 +194,27 @@ def runs(folder: Annotated[Path, typer.Argument(help="The folder that holds your
 
 
 @app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    to: Annotated[Path | None, typer.Option(help="File for the picture of their curves: .png, .svg or .pdf.")] = None,
+) -> None:
+    """Several runs side by side: how well each did, and which settings differ."""
+    from aitrain_nb.comparing import compare as side_by_side
+
+    if to is not None:
+        _check_place(to)
+        if to.suffix.lower() not in {".png", ".svg", ".pdf"}:
+            raise ConfigError(
+                f"Can't draw a picture as {to.name!r}.", "It takes .png, .svg or .pdf.", "--to curves.png"
+            )
+    found = side_by_side(*folders)
+    typer.echo(found.text())
+    if to is not None:
+        found.plot().savefig(to)
+        typer.echo(f"the picture is in {to}")
+
+
+@app.command()
 def diagnose(
     run: Annotated[Path, typer.Argument(help="Folder of a run, a trainer_state.json of transformers, or a CSV log.")],
     classes: Annotated[
