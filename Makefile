@@ -7,7 +7,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+<<<<<<< HEAD
 .PHONY: setup lab demo test lint bench torture clean
+=======
+.PHONY: setup lab demo test lint bench fuzz clean
+>>>>>>> main
 
 setup: $(READY)
 
@@ -50,6 +54,11 @@ bench: setup
 	$(BIN)/python tests/benchmarks/form_preview.py
 	$(BIN)/python tests/benchmarks/overfitting_table.py
 	$(BIN)/python tests/benchmarks/checkpoint.py
+
+# damaged input, made at random: make fuzz MINUTES=1 SEED=7
+MINUTES ?= 10
+fuzz: setup
+	$(BIN)/python tests/fuzzing.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

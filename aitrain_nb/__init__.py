@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aitrain_nb import plots, watchers
+    from aitrain_nb.comparing import compare
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.diagnosis import diagnose
@@ -59,6 +60,7 @@ _HOMES = {
     "save_run": "run_folder.saving",
     "load_run": "loading",
     "runs": "run_table",
+    "compare": "comparing",
     "follow": "followers",
     "diagnose": "diagnosis",
     "check_before_training": "diagnosis.beforehand",
@@ -111,6 +113,7 @@ __all__ = [
     "Update",
     "add_task",
     "check_before_training",
+    "compare",
     "diagnose",
     "find_learning_rate",
     "follow",

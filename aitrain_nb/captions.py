@@ -54,6 +54,27 @@ def of_loss(data: RunData) -> str:
     return " ".join([*sentences, *_of_validation(data), *of_notes(data.notes)])
 
 
+def of_comparison(runs: Mapping[str, RunData]) -> str:
+    """Several runs, the lowest validation loss first; those without one by the training loss they ended with."""
+    validated, others = [], []
+    for name, data in runs.items():
+        finite = _finite(data.validation)
+        losses, epochs = data.validation[finite], data.at_epoch[finite]
+        if len(losses):
+            best = int(losses.argmin())
+            validated.append(
+                (losses[best], f"{name} {numerals.epoch_loss(losses[best])} at epoch {numerals.epoch(epochs[best])}")
+            )
+        else:
+            known = data.loss[_finite(data.loss)]
+            told = (
+                f"ends with a training loss of {numerals.step_loss(known[-1])}" if len(known) else "has 0 finite losses"
+            )
+            others.append(f"{name} was never validated and {told}.")
+    ranked = "; ".join(words for _, words in sorted(validated))
+    return " ".join([f"Lowest validation loss: {ranked}." if ranked else "", *others]).strip() or "0 runs to compare."
+
+
 def _of_validation(data: RunData) -> list[str]:
     finite = _finite(data.validation)
     epochs, losses, lost = data.at_epoch[finite], data.validation[finite], data.evaluated[~finite]

@@ -14,6 +14,7 @@ import typer
 from aitrain_nb import __version__, lessons
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import AitrainError, ConfigError, DataError
+from aitrain_nb.placing import is_there, replace_text
 
 app = typer.Typer(
     help="See a neural network train, one step at a time, in Jupyter.", no_args_is_help=True, add_completion=False
@@ -108,7 +109,7 @@ def look(
     )  # fmt: skip
     typer.echo(repr(found))
     if save is not None:
-        save.write_text(found.config.to_yaml(), encoding="utf-8")
+        _write(save, found.config.to_yaml())
         typer.echo(f"aitrain-nb train {save}")
 
 
@@ -193,6 +194,27 @@ def runs(folder: Annotated[Path, typer.Argument(help="The folder that holds your
 
 
 @app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    to: Annotated[Path | None, typer.Option(help="File for the picture of their curves: .png, .svg or .pdf.")] = None,
+) -> None:
+    """Several runs side by side: how well each did, and which settings differ."""
+    from aitrain_nb.comparing import compare as side_by_side
+
+    if to is not None:
+        _check_place(to)
+        if to.suffix.lower() not in {".png", ".svg", ".pdf"}:
+            raise ConfigError(
+                f"Can't draw a picture as {to.name!r}.", "It takes .png, .svg or .pdf.", "--to curves.png"
+            )
+    found = side_by_side(*folders)
+    typer.echo(found.text())
+    if to is not None:
+        found.plot().savefig(to)
+        typer.echo(f"the picture is in {to}")
+
+
+@app.command()
 def diagnose(
     run: Annotated[Path, typer.Argument(help="Folder of a run, a trainer_state.json of transformers, or a CSV log.")],
     classes: Annotated[
@@ -225,7 +247,12 @@ def _changes(given: list[str]) -> dict[str, Any]:
         name, sign, value = pair.partition("=")
         if not sign:
             raise ConfigError(f"--set {pair} has no value.", "It is written name=value.", f"--set {pair}=...")
-        changes[name.strip()] = yaml.safe_load(value)
+        try:
+            changes[name.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"Can't read the value of --set {name.strip()}.", " ".join(str(error).split()), "Write it as in a config file."
+            ) from error  # fmt: skip
     return changes
 
 
@@ -263,13 +290,15 @@ def predict(
     if to is None:
         typer.echo(text, nl=False)
     else:
-        to.write_text(text, encoding="utf-8")
+        _write(to, text)
         typer.echo(f"{len(answers.frame)} rows in {to}")
 
 
 def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
     """Raise where the answers would take the place of a file: of the data themselves always, of another unless that was said."""
-    if to.exists() and Path(what).exists() and to.samefile(what):
+    from aitrain_nb.predicting import names_a_file
+
+    if is_there(to) and names_a_file(what) and is_there(Path(what)) and to.samefile(what):
         raise DataError(
             f"The answers would take the place of the data in {to.name!r}.",
             "--to names the same file.",
@@ -284,11 +313,17 @@ def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
 def _check_place(file: Path) -> None:
     """Raise before the work is done where a file could not be written after it."""
     folder = file.resolve().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise DataError(
-            f"Can't write {file.name!r}.", f"There is no folder {folder.name!r} that can be written to.",
-            "Make the folder first, or name another one.",
-        )  # fmt: skip
+    if (is_there(file) and file.is_dir()) or not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "It is a folder" if file.is_dir() else f"There is no folder {folder.name!r} that can be written to"
+        raise DataError(f"Can't write {str(file)!r}.", f"{why}.", "Name a file, in a folder that is there.")
+
+
+def _write(file: Path, text: str) -> None:
+    """Put a text into a file in one piece; raises DataError where that fails."""
+    try:
+        replace_text(file, text)
+    except (OSError, ValueError) as error:
+        raise DataError(f"Can't write {file.name!r}.", f"{error}", "Free some space, or name another file.") from error
 
 
 def _copy(to: Path) -> None:

@@ -170,7 +170,14 @@ def _column(name: str, values: Any) -> Any:
         return values[:, None]  # one channel
     if name == "image" and isinstance(values, torch.Tensor) and values.ndim == 4:
         _check_channels_first(values)
-    return values if isinstance(values, torch.Tensor) else list(values)
+    return values if isinstance(values, torch.Tensor) else [_whole(value) for value in values]
+
+
+def _whole(value: Any) -> Any:
+    """The value; half a character in a text, which no file and no tokenizer takes, becomes U+FFFD."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _check_channels_first(images: Tensor) -> None:

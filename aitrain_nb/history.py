@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import sys
 from bisect import bisect_left, bisect_right
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import html, numerals, overfitting, plots, stories
 from aitrain_nb.control import Change
+from aitrain_nb.placing import replace_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,10 +238,11 @@ class History:
             OSError: it can't be written.
         """
         names = [*COLUMNS, *dict.fromkeys(name for values in self._evaluations.values() for name in values)]
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self)
+        lines = io.StringIO(newline="")
+        writer = csv.DictWriter(lines, names)
+        writer.writeheader()
+        writer.writerows(self)
+        replace_text(Path(path), lines.getvalue())
         return Path(path)
 
     def text(self) -> str:

@@ -10,7 +10,8 @@ from aitrain_nb.config import TrainConfig
 from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
-from aitrain_nb.run import prepare
+from aitrain_nb.placing import is_there
+from aitrain_nb.run import IN_MEMORY, prepare
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint
 from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, FORMAT, HISTORY, WEIGHTS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _AS_THEY_WERE = "Bring the data back as they were, or train again."
 
 
-def load_run(folder: str | Path) -> Trainer:
+def load_run(folder: str | Path, data: Any = None) -> Trainer:
     """The trainer of a run in its folder: it predicts and evaluates with the weights it kept, and `fit` goes on where it stood.
 
     It goes on from the newest checkpoint that is whole, as if it had never ended, to the last bit on a processor. The data are
@@ -35,6 +36,8 @@ def load_run(folder: str | Path) -> Trainer:
 
     Args:
         folder: that `fit(output_dir=...)`, `save_run` or `aitrain-nb train` wrote, also of a run that was killed.
+        data: the examples of the run, where they were in memory (a DataFrame, a `Dataset`, `Splits`) or are elsewhere now: all that
+            `prepare(data=...)` takes. None reads them as the config says.
 
     Raises:
         ConfigError: the folder holds no run, or one of a newer version.
@@ -46,7 +49,8 @@ def load_run(folder: str | Path) -> Trainer:
     """
     folder = Path(folder)
     facts = _facts(folder)
-    trainer = prepare(TrainConfig.from_yaml(folder / CONFIG))
+    kept = _ending_of(facts)
+    trainer = _prepared(folder, data)
     _check_data(trainer, facts)
     history, state = _history(folder), read_state(folder)
     checkpoint, damaged = _newest_whole(folder, len(history))
@@ -54,7 +58,7 @@ def load_run(folder: str | Path) -> Trainer:
         _go_to(trainer, checkpoint, folder)
         _take_rows(trainer, history)
         trainer.run_id = state.run if state is not None else trainer.run_id
-        ending = _ending(facts, trainer, state)
+        ending = kept if _has_ended(facts, trainer, state) else None
         trainer.end_as(ending)
         if ending is not None:
             _check_weights(trainer, facts, folder)
@@ -62,7 +66,7 @@ def load_run(folder: str | Path) -> Trainer:
     elif "fingerprint" in facts:
         _take_weights(trainer, facts, folder)
         _take_rows(trainer, history)
-        trainer.ending = read_ending(facts.get("ending"))
+        trainer.ending = kept
     else:
         raise ConfigError(
             f"The run in {folder.name!r} has no weights yet.", " ".join(damaged) or "A checkpoint is written at the end of each epoch.",
@@ -73,14 +77,14 @@ def load_run(folder: str | Path) -> Trainer:
 
 def _facts(folder: Path) -> dict[str, Any]:
     """What run.json says; raises ConfigError where it is none."""
-    if not folder.is_dir():
+    if not is_there(folder) or not folder.is_dir():
         raise ConfigError(
             f"There is no folder {str(folder)!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
             "Name the folder of a run; relative names begin where the program or notebook runs.",
         )  # fmt: skip
     try:
         facts: Any = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"The folder {folder.name!r} holds no run.", "It has no run.json that can be read.",
             "Name a folder that `aitrain-nb train` or save_run(...) has written.",
@@ -151,11 +155,31 @@ def _take_rows(trainer: Trainer, history: History) -> None:
         history.cut(trainer.step)
 
 
-def _ending(facts: dict[str, Any], trainer: Trainer, state: RunState | None) -> Ending | None:
-    """How the run ended, where it ended at the step that the trainer stands at; None where it was cut short."""
-    if facts.get("step") == trainer.step and state is not None and state.is_over:
+def _prepared(folder: Path, data: Any) -> Trainer:
+    config = TrainConfig.from_yaml(folder / CONFIG)
+    if data is not None:
+        return prepare(config, data=data)
+    if config.data is not None and config.data.endswith(IN_MEMORY):
+        raise ConfigError(
+            f"The run in {folder.name!r} was trained on {config.data}.", "The examples themselves are not in the folder.",
+            "load_run(folder, data=...) with the same data.",
+        )  # fmt: skip
+    return prepare(config)
+
+
+def _ending_of(facts: dict[str, Any]) -> Ending | None:
+    """What run.json says about the end; raises ConfigError where it can't be read."""
+    try:
         return read_ending(facts.get("ending"))
-    return None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"Can't read what {FACTS} says about the end of the run.", f"{error}", "Bring the file back as it was, or train again."
+        ) from error  # fmt: skip
+
+
+def _has_ended(facts: dict[str, Any], trainer: Trainer, state: RunState | None) -> bool:
+    """Whether the run ended at the step that the trainer stands at; else it was cut short."""
+    return facts.get("step") == trainer.step and state is not None and state.is_over
 
 
 def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None:

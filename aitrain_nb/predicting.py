@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb.errors import DataError
+from aitrain_nb.placing import is_there
 from aitrain_nb.sources import read_table, table_suffixes
 from aitrain_nb.sources.pictures import SUFFIXES as PICTURES
 
@@ -43,7 +44,7 @@ def predict_file(trainer: Trainer, path: Path) -> Answers:
     """
     import pandas as pd
 
-    if not path.is_file():
+    if not is_there(path) or not path.is_file():
         raise DataError(f"There is no file {path.name!r}.", "It was not found.", "Check the path.")
     if path.suffix.lower() in PICTURES:
         found = trainer.predict([path])

@@ -11,9 +11,13 @@ from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset, Splits, split
 from aitrain_nb.errors import ConfigError, DataError, unknown_name
+from aitrain_nb.placing import is_there
 from aitrain_nb.sources import Raw, read
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
+
+IN_MEMORY = " in memory"
+"""How the name of data ends that no file holds."""
 
 
 def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
@@ -55,7 +59,7 @@ def describe(config: TrainConfig | None, fields: dict[str, Any]) -> tuple[TrainC
         fields = fields | ({"data": str(source)} if isinstance(source, Path) else {})
         source = None
     else:
-        fields = fields | {"data": f"a {type(source).__name__} in memory"}
+        fields = fields | {"data": f"a {type(source).__name__}{IN_MEMORY}"}
     _only_names(fields)
     return (config or TrainConfig()).replace(**fields), source
 
@@ -107,7 +111,7 @@ def _task_of(data: str | None) -> str:
     if data is None or data in SERVES:
         return SERVES.get(data or "", "image-classification")
     path = Path(data)
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         return "image-classification"
     return "text-generation" if path.suffix.lower() in {".txt", ".text"} else "text-classification"
 
@@ -168,7 +172,7 @@ def read_examples(config: TrainConfig, source: Any = None) -> Examples:
         return Examples(found.dataset, name, found.scale, found.note)
     if isinstance(source, Dataset):
         return Examples(source)
-    if source is None and not Path(name).exists() and "/" not in name and "." not in name:
+    if source is None and not is_there(Path(name)) and "/" not in name and "." not in name:
         raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
     raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
     return Examples(raw.dataset, raw.name, raw.scale, raw.note, raw.guess)

@@ -115,6 +115,7 @@ class Runs(Sequence[RunSummary]):
             "state",
             "steps",
             "best validation loss (nats)",
+            "score",
             "epoch",
             "took",
             "on disk",

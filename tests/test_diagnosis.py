@@ -218,7 +218,7 @@ KERAS = {"loss": OVERFITTING[0], "val_loss": OVERFITTING[1]}
         ({"log_history": []}, "tells of no loss"),
         ({"a": 1}, "holds no log"),
         ({"loss": [1.0, 2.0], "val_loss": [1.0]}, "must be of the same length"),
-        ("a" * 5_000, "There is no file or folder"),
+        ("a" * 5_000, "Can't look for"),
     ],
 )  # fmt: skip
 def test_what_holds_no_loss_gets_a_sentence_of_its_own(refused, run, words):

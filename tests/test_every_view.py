@@ -11,6 +11,7 @@ import torch
 
 import aitrain_nb as ai
 from aitrain_nb import html
+from aitrain_nb.comparing import Compared, Comparison
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings
 from aitrain_nb.records import Ending, Record
@@ -132,7 +133,16 @@ def of_the_run(folder):
         [Tried({"data": HOSTILE[0], "model": HOSTILE[2]}, 1.0, 1.0, 2, 0.1, HOSTILE[3])], 4,
     )  # fmt: skip
     summary = RunSummary(*HOSTILE[:5], best_loss=1.0, best_score=(HOSTILE[5], 0.5), losses=[2.0, 1.0], notes=HOSTILE)
-    said = [Runs(HOSTILE[1], [summary]), Story(*HOSTILE[:5]), trainer.history.story(), NoiseScale.of(4, 5.0, 2.0)]
+    compared = [
+        Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
+    ]  # fmt: skip
+    said = [
+        Runs(HOSTILE[1], [summary]),
+        Comparison(compared),
+        Story(*HOSTILE[:5]),
+        trainer.history.story(),
+        NoiseScale.of(4, 5.0, 2.0),
+    ]
     return [panel, slider, trainer.history, tried, swept, finding, findings, *said]
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import aitrain_nb as ai
 from aitrain_nb import cli
+from aitrain_nb.placing import replace_text
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.state import read_state
 from tests.notebook_page import Page
@@ -151,7 +152,7 @@ def test_a_run_that_was_begun_anew_is_shown_from_its_beginning(page, saved, soon
     state._replace(word="running", ending=None, heartbeat=time.time(), process=os.getpid()).write(saved)
 
     def begin_anew():
-        files.replace_text(saved / files.HISTORY, "".join((saved / files.HISTORY).open().readlines()[:50]))
+        replace_text(saved / files.HISTORY, "".join((saved / files.HISTORY).open().readlines()[:50]))
         time.sleep(1)
         state.write(saved)
 

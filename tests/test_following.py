@@ -14,6 +14,7 @@ import pytest
 import aitrain_nb as ai
 from aitrain_nb.control import Change
 from aitrain_nb.history import History
+from aitrain_nb.placing import replace_text
 from aitrain_nb.run_folder import files, following
 from aitrain_nb.run_folder.following import follow_history
 from aitrain_nb.run_folder.state import read_state
@@ -172,11 +173,11 @@ def cut(path):
 
 
 def replace_shorter(path):
-    files.replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]))
+    replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]))
 
 
 def replace_longer(path):
-    files.replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]) + lines(6, 40, 9.0).decode())
+    replace_text(path, "".join(path.read_text().splitlines(keepends=True)[:5]) + lines(6, 40, 9.0).decode())
 
 
 def overwrite_in_place(path):

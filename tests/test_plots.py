@@ -64,6 +64,7 @@ NEW = {"weight": [[1.5, -2.5]], "bias": [0.25]}
 DRAWN = {
     "loss": lambda: plots.loss(HISTORY, classes=10, notes=NOTES),
     "run": lambda: plots.run(HISTORY, classes=10, notes=NOTES),
+    "comparison": lambda: plots.comparison({"one": HISTORY, "two": HISTORY.assign(eval_loss=HISTORY["eval_loss"] * 2)}),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
     "sweep": lambda: plots.sweep(
@@ -93,6 +94,8 @@ DRAWN = {
 }
 NO_STEP = HISTORY.iloc[:0]
 EMPTY = {
+    "no runs": lambda: plots.comparison({}),
+    "no step of a run": lambda: plots.comparison({"one": NO_STEP}),
     "no rates": lambda: plots.learning_rate(NO_STEP),
     "no schedule": lambda: plots.schedule([]),
     "no range test": lambda: plots.range_test([], [], [], {}, description="0 steps."),
@@ -112,6 +115,7 @@ EMPTY = {
 LABELS = {
     "loss": [("step (dotted: an epoch ends)", "loss (nats)")],
     "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
+    "comparison": [("epochs completed", "loss (nats)")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
     "sweep": [("learning_rate", "batch_size")],
@@ -318,6 +322,7 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
+    "comparison": ("Lowest validation loss: one", "; two"),
     "run": ["2.500 at step 1", "Learning rate from 0.001 to 0", "Gradient norm between 1 and 4", "Learning rate 5e-4"],
     "loss": [
         "2.500 at step 1",
@@ -395,6 +400,7 @@ def test_hostile_names_stay_text_in_a_picture():
 
 
 HOSTILE_DRAWN = {
+    "comparison": lambda: plots.comparison(dict.fromkeys(HOSTILE, HISTORY)),
     "schedule": lambda: plots.schedule([1.0], title="$x$ and $y"),
     "dials": lambda: plots.dials({name: [1.0, 2.0] for name in HOSTILE}),
     "images": lambda: plots.images(np.zeros((len(HOSTILE), 1, 4, 4)), HOSTILE),

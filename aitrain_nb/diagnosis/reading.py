@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_mapping, 
 from aitrain_nb.diagnosis.rules import Case
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
-from aitrain_nb.lettering import shortened
+from aitrain_nb.placing import is_there
 from aitrain_nb.run_folder.files import CONFIG
 from aitrain_nb.run_folder.following import follow_history
 
@@ -88,15 +87,14 @@ def _read(run: Any, validation: Any) -> Case:
 
 
 def _of_path(path: Path) -> Case:
-    with suppress(OSError):  # of a name that no system would take
-        if path.is_dir():
-            return _of_folder(path)
-        if path.is_file():
-            return Case(of_file(path))
-    raise DataError(
-        f"There is no file or folder {shortened(path.name, 200)!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
-        "Name a run's folder, a trainer_state.json or a CSV log; relative names begin where the program or notebook runs.",
-    )  # fmt: skip
+    if is_there(path) and path.is_dir():
+        return _of_folder(path)
+    if not path.is_file():
+        raise DataError(
+            f"There is no file or folder {path.name!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
+            "Name a run's folder, a trainer_state.json or a CSV log; relative names begin where the program or notebook runs.",
+        )  # fmt: skip
+    return Case(of_file(path))
 
 
 def _of_numbers(run: Any, validation: Any) -> Curves:

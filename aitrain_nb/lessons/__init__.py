@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from aitrain_nb.errors import AitrainError
+from aitrain_nb.placing import replace_file, replace_text
 
 PACKAGE = Path(__file__).parent.parent
 FIRST = "00_start_here.ipynb"
@@ -71,12 +73,10 @@ def copy_lessons(to: Path) -> Copied:
                 kept.append(name)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            replace_file(target, partial(shutil.copyfile, source))
             known[name] = _digest(source)
             written.append(name)
-        draft = record.with_suffix(".tmp")
-        draft.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        draft.replace(record)
+        replace_text(record, json.dumps(known, indent=1))
     except (OSError, ValueError) as error:
         raise AitrainError(
             f"Can't write the lessons to {str(to)!r}.", str(error), "Choose another folder with --to."

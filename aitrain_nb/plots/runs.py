@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aitrain_nb import captions, numerals
+from aitrain_nb import captions
 from aitrain_nb.lettering import plain
 from aitrain_nb.plots.base import BLUE, GREEN, GREY, INK, ORANGE, PURPLE
 from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
 from aitrain_nb.plots.marks import apart, draw_uprights, mark_lost, say, say_guess
 from aitrain_nb.plots.run_data import RunData, smooth, thin
+from aitrain_nb.plots.scales import few_ticks, limits, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,17 +152,6 @@ def _mark_steps(axis: Axes, data: RunData) -> str:
     return "step (dotted: an epoch ends)"
 
 
-def _limits(low: float, high: float, *, from_zero: bool = False) -> tuple[float, float]:
-    """Of an axis: a little room around the values, also where they are all the same."""
-    if not low <= high:
-        return 0.0, 1.0
-    if high - low < 1e-9 * max(1.0, abs(high)):
-        half = abs(high) * 0.1 or 0.5
-        low, high = low - half, high + half
-    room = 0.06 * (high - low)
-    return (0.0 if from_zero and low >= 0 else low - room), high + room
-
-
 def _draw_loss(figure: Picture, axis: Axes, data: RunData, classes: int | None) -> None:
     """The curves of the loss, and the words at them."""
     columns = max(50, round(axis.get_window_extent().width))
@@ -175,9 +165,9 @@ def _draw_loss(figure: Picture, axis: Axes, data: RunData, classes: int | None) 
     guess = math.log(classes) if classes and classes > 1 else 0.0
     if guess and guess < high * 1.3:
         low, high = min(low, guess), max(high, guess)
-    axis.set_ylim(*_limits(low, high))
-    axis.yaxis.set_major_locator(_few_ticks(max(2, round(axis.get_window_extent().height / 45))))
-    axis.yaxis.set_major_formatter(_short())
+    axis.set_ylim(*limits(low, high))
+    axis.yaxis.set_major_locator(few_ticks(max(2, round(axis.get_window_extent().height / 45))))
+    axis.yaxis.set_major_formatter(short())
     axis.set_ylabel("loss (nats)", fontsize=POINT_SIZE)
     few: dict[str, Any] = {"marker": "o", "markersize": 5, "clip_on": False} if len(losses) < _FEW else {}
     axis.plot(*thin(steps, losses, columns), color=BLUE, alpha=0.35, linewidth=0.8, **few)
@@ -225,24 +215,6 @@ def _draw_legend(figure: Picture, axis: Axes) -> None:
                 ncols=2, frameon=False, fontsize=POINT_SIZE, handlelength=2.4, columnspacing=1.4, borderpad=0, borderaxespad=0)  # fmt: skip
 
 
-def _few_ticks(count: int) -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(nbins=count, steps=[1, 2, 5, 10])
-
-
-def _short() -> Any:
-    """Numbers at the axes in their shortest form, without a factor somewhere else."""
-    from matplotlib.ticker import FuncFormatter
-
-    def shown(value: float, _place: object) -> str:
-        if 0 < abs(value) < 1e-3:  # 1e-4, where 0.0001 would run into the name of a strip
-            return np.format_float_scientific(value, precision=5, trim="-", exp_digits=1)
-        return numerals.rate(value, digits=6)
-
-    return FuncFormatter(shown)
-
-
 def _draw_strip(
     figure: Picture, axis: Axes, data: RunData, values: np.ndarray, colour: str, name: str, *, may_be_log: bool = False
 ) -> None:
@@ -260,9 +232,9 @@ def _draw_strip(
         axis.yaxis.set_major_locator(LogLocator(numticks=3))
         axis.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axis.set_ylim(*_limits(min(low, 0.0) if len(y) else low, high if high else 1.0, from_zero=True))
-        axis.yaxis.set_major_locator(_few_ticks(2))
-    axis.yaxis.set_major_formatter(_short())
+        axis.set_ylim(*limits(min(low, 0.0) if len(y) else low, high if high else 1.0, from_zero=True))
+        axis.yaxis.set_major_locator(few_ticks(2))
+    axis.yaxis.set_major_formatter(short())
     axis.set_ylabel(name, rotation=0, ha="left", va="center", fontsize=POINT_SIZE)
     middle = axis.get_position()
     axis.yaxis.set_label_coords(

@@ -13,9 +13,10 @@ import yaml
 from aitrain_nb import numerals
 from aitrain_nb.errors import DataError
 from aitrain_nb.markdown import bullets, escape, table
+from aitrain_nb.placing import replace_file, replace_text
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.run_folder.environment import read_environment
-from aitrain_nb.run_folder.files import CARD, CONFIG, CURVE, ENVIRONMENT, HISTORY, WEIGHTS, replace_file, replace_text
+from aitrain_nb.run_folder.files import CARD, CONFIG, CURVE, ENVIRONMENT, HISTORY, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.lettering import shortened, visible
-from aitrain_nb.run_folder.files import ENVIRONMENT, FORMAT, replace_text
+from aitrain_nb.placing import replace_text
+from aitrain_nb.run_folder.files import ENVIRONMENT, FORMAT
 
 if TYPE_CHECKING:
     from aitrain_nb.trainer import Trainer

@@ -1,20 +1,22 @@
-"""How a run lies in its folder: the names of the files, a row and a change as a line of JSON, and how a file takes another's place."""
+"""How a run lies in its folder: the names of the files, a row and a change as a line of JSON."""
 
 from __future__ import annotations
 
 import json
 import math
+<<<<<<< HEAD
 import os
 import time
 from contextlib import suppress
+=======
+>>>>>>> main
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.control import Change
 from aitrain_nb.history import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from aitrain_nb.history import History
 
@@ -26,10 +28,18 @@ ENVIRONMENT, CARD, CURVE = "environment.json", "README.md", "curve.png"
 NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE, CHECKPOINTS, ENVIRONMENT, CARD, CURVE})
 
 _ROW = "{" + ", ".join(f'"{name}": %r' for name in COLUMNS) + "}\n"
+_NAMES = frozenset({"nan", "inf", "-inf"})
+_NO_LOSSES = {"train_loss": math.nan, "eval_loss": math.nan}
+"""What stands in a row's evaluation where the file leaves it out."""
 _ODD = ("nan", "inf", "(")
 """What stands in the text of a number that JSON doesn't know; no column's name has it."""
+<<<<<<< HEAD
 _TRIES = 20
 _DRAFT = ".draft"
+=======
+MOST = 2**53
+"""From here on a float no longer tells one whole number from the next."""
+>>>>>>> main
 
 
 def row_lines(rows: list[list[Any]], history: History) -> str:
@@ -53,22 +63,43 @@ def read_rows(lines: list[bytes], history: History) -> None:
     """Add the rows and evaluations of whole lines to a history.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: a line is no row.
+        ValueError, KeyError, TypeError, AttributeError: a line is no row, or its step doesn't come after the one before.
     """
-    found = []
-    for row in json.loads(b"[" + b",".join(lines) + b"]"):
-        values = [row.pop(name) for name in COLUMNS]
-        if str in map(type, values):
-            values = [_number(value) for value in values]
-        found.append((values, {name: _number(value) for name, value in row.items()}))
+    found, before = [], history.last.get("step", 0)
+    for row in _parsed(b"[" + b",".join(lines) + b"]"):
+        step, *numbers, targets = [row.pop(name) for name in COLUMNS]
+        if type(step) is not int or not before < step < MOST:
+            raise ValueError(f"step {step!r:.40} comes after step {before}")
+        if type(targets) is not int or not 0 <= targets < MOST:
+            raise ValueError(f"{targets!r:.40} is no number of targets")
+        before = step
+        found.append(([step, *map(_number, numbers), targets], {name: _number(value) for name, value in row.items()}))
     for values, evaluation in found:  # all of them or none
         history.add_step(values)
         if evaluation:
-            history.add_evaluation(values[0], evaluation)
+            history.add_evaluation(values[0], _NO_LOSSES | evaluation)
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < MOST:
+        raise ValueError(f"{value!r:.40} is no step")
+    return value
 
 
 def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, str) else value
+    """The number that a value is, or that a text names: "nan", "inf"; raises ValueError where it is none."""
+    if type(value) is float or (type(value) is int and abs(value) < MOST):
+        return value
+    if type(value) is not str or value not in _NAMES:
+        raise ValueError(f"{value!r:.40} is no number")
+    return float(value)
 
 
 def change_lines(changes: Iterable[Change]) -> str:
@@ -82,8 +113,8 @@ def read_changes(lines: list[bytes], history: History) -> None:
     Raises:
         ValueError, KeyError, TypeError: a line is no change.
     """
-    found = [json.loads(line) for line in lines]
-    changes = [Change(int(change["step"]), str(change["name"]), float(change["value"])) for change in found]
+    found = [_parsed(line) for line in lines]
+    changes = [Change(_whole(change["step"]), str(change["name"]), _number(change["value"])) for change in found]
     for change in changes:
         history.add_change(change)
 
@@ -94,6 +125,7 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in values.items()
     }
+<<<<<<< HEAD
 
 
 def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = True) -> None:
@@ -160,3 +192,5 @@ def _sync_name(folder: Path) -> None:
 def replace_text(path: Path, text: str, *, synced: bool = True) -> None:
     """`replace_file` with a text: UTF-8, line ends as they are."""
     replace_file(path, lambda draft: draft.write_bytes(text.encode()), synced=synced)
+=======
+>>>>>>> main

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
+from aitrain_nb.placing import is_there
 from aitrain_nb.records import Ending
-from aitrain_nb.run_folder.files import CHANGES, HISTORY, NAMES, STATE, read_changes, read_rows
+from aitrain_nb.run_folder.files import CHANGES, HISTORY, LOCK, NAMES, STATE, read_changes, read_rows
 from aitrain_nb.run_folder.state import RunState, has_gone, parse_state
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def follow_history(folder: str | Path) -> FollowedRun:
             run.look()
         print(run.text(), run.history.text())
     """
+    is_there(Path(folder))  # raises where that will never be known
     run = FollowedRun(folder)
     run.look()
     return run
@@ -144,7 +146,7 @@ class FollowedRun:
         except OSError:  # it isn't there, or on Windows is just being replaced
             self._check_kind()
             return self.state is not None
-        if text == self._state_text:
+        if self.state is not None and text == self._state_text:
             return True
         state, now = parse_state(text, self.folder.name), time.monotonic()
         self._age = max(0.0, time.time() - state.heartbeat) if self.state is None else 0.0
@@ -159,6 +161,11 @@ class FollowedRun:
         with suppress(FileNotFoundError, PermissionError):
             if self.folder.is_file():
                 strangers = [self.folder.name]
+            elif self.state is None and self._is_abandoned():
+                raise DataError(
+                    f"The process that was to train into {self.folder.name!r} has gone.",
+                    f"It left {LOCK} and no {STATE}: it ended before its first step.", "Train again.",
+                )  # fmt: skip
             elif self.state is None:
                 strangers = [name for name in os.listdir(self.folder) if name not in NAMES and name[0] != "."]  # noqa: PTH208
         if strangers:
@@ -166,6 +173,24 @@ class FollowedRun:
                 f"{self.folder.name!r} isn't the folder of a run.", f"There is {strangers[0]!r} and no {STATE}.",
                 "Name a folder that `aitrain-nb train` or fit(output_dir=...) writes.",
             )  # fmt: skip
+
+    def _is_abandoned(self) -> bool:
+        """Whether a writer took the lock of the folder and ended before it wrote its state; looked for once a second."""
+        from filelock import FileLock, Timeout
+
+        now, lock = time.monotonic(), self.folder / LOCK
+        if (
+            now < self._asked + _ASK_SECONDS
+            or not lock.is_file()
+            or time.time() < lock.stat().st_mtime + _SILENT_SECONDS
+        ):
+            return False
+        self._asked = now
+        try:
+            with FileLock(lock, timeout=0):
+                return not (self.folder / STATE).is_file()
+        except (Timeout, OSError, NotImplementedError):
+            return False
 
     def _watch_process(self) -> None:
         """Notice a process that ended without a word."""

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb.engine.plan import place_of
 from aitrain_nb.errors import DataError
+from aitrain_nb.placing import replace_text
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.records import Ending
-from aitrain_nb.run_folder.files import FORMAT, STATE, plain, replace_text
+from aitrain_nb.run_folder.files import FORMAT, MOST, STATE, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-_KINDS: dict[Callable[[Any], Any], tuple[str, ...]] = {
+_KINDS: dict[type, tuple[str, ...]] = {
     str: ("run", "word", "reason", "metric", "machine"),
     int: ("step", "total_steps", "steps_per_epoch", "epochs", "classes", "kept_step", "process"),
     float: ("peak", "began", "heartbeat"),
 }
+_WORDS = frozenset({"running", "paused", "stopping", "done", "stopped", "failed"})
 OVER = frozenset({"done", "stopped", "failed"})
 _LATER_SECONDS = 5.0
 """A process that began so long after the last sign of life is another one with the same number."""
@@ -125,9 +126,11 @@ def parse_state(text: bytes, where: str) -> RunState:
                 f"The run in {where!r} was written by a newer version.",
                 f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
             )  # fmt: skip
-        fields: dict[str, Any] = {name: kind(values[name]) for kind, names in _KINDS.items() for name in names}
+        fields = {name: _of_kind(kind, name, values[name]) for kind, names in _KINDS.items() for name in names}
+        if fields["word"] not in _WORDS or min(fields["steps_per_epoch"], fields["total_steps"]) < 1:
+            raise ValueError(f"a run that is {fields['word']!r:.40}, of {fields['total_steps']} steps")  # noqa: TRY301
         return RunState(**fields, ending=read_ending(values["ending"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(
             f"Can't read the {STATE} of {where!r}.", f"{type(error).__name__}: {error}",
             "Name a folder that `aitrain-nb train` or fit(output_dir=...) writes.",
@@ -150,10 +153,32 @@ def read_ending(values: dict[str, Any] | None) -> Ending | None:
     """
     if not values:
         return None
-    loss, score = values.get("kept_loss"), values.get("kept_score")
-    return Ending(
-        **values | {"kept_loss": None if loss is None else float(loss), "kept_score": tuple(score) if score else None}
-    )
+    fields = dict(values)
+    for name, kind in (
+        ("state", str),
+        ("reason", str),
+        ("step", int),
+        ("kept_step", int),
+        ("kept_epoch", float),
+        ("kept_loss", float),
+    ):
+        is_unknown = name in {"kept_epoch", "kept_loss"} and fields.get(name) is None
+        fields[name] = None if is_unknown else _of_kind(kind, name, fields.get(name))
+    if fields.get("kept_score") is not None:
+        name, value = fields["kept_score"]
+        fields["kept_score"] = (_of_kind(str, "kept_score", name), _of_kind(float, "kept_score", value))
+    return Ending(**fields)
+
+
+def _of_kind(kind: type, name: str, value: Any) -> Any:
+    """The value, a number or a text; raises ValueError where it is of another kind, or less than 0."""
+    if kind is str and type(value) is str:
+        return value
+    if kind is not str and (type(value) in {int, kind} or value in {"nan", "inf", "-inf"}):
+        number = float(value)
+        if kind is float or 0 <= number < MOST:
+            return value if kind is int else number
+    raise ValueError(f"{name} can't be {value!r:.40}")
 
 
 def machine_mark(run: str) -> str:

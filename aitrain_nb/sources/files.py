@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aitrain_nb import numerals
 from aitrain_nb.errors import DataError, nearest
+from aitrain_nb.placing import is_there
 from aitrain_nb.sources.values import shown
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def locate(source: object, suffixes: Iterable[str]) -> object:
     if not isinstance(source, (str, Path)):
         return source
     path = _local(str(source))
-    if _exists(path):
+    if is_there(path):
         return path
     known = {*suffixes, *_HOW_ELSE}
     if (
@@ -91,15 +92,6 @@ def _local(written: str) -> Path:
     except RuntimeError as error:  # ~somebody
         raise DataError(
             f"Can't find the home of {shown(Path(written).parts[0])}.", f"{error}.", "Write the whole path."
-        ) from error
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError as error:  # a name that is too long, a folder that may not be entered
-        raise DataError(
-            f"Can't look for {shown(path.name)}.", f"{error.strerror or error}.", "Check the path and its permissions."
         ) from error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.placing import is_there
 from aitrain_nb.tasks.base import LossOptions, Task
 
 __all__ = ["LossOptions", "Task", "add_task", "find_task", "task_names"]
@@ -74,7 +75,7 @@ def add_task(source: Task | str | Path, name: str | None = None) -> Task:
 
 def _task_in(path: Path) -> Any:
     """What a Python file calls TASK."""
-    if path.suffix != ".py" or not path.is_file():
+    if path.suffix != ".py" or not is_there(path) or not path.is_file():
         raise ConfigError(
             f"There is no Python file {path.name!r}.",
             "A task is added from a file that ends in .py.",

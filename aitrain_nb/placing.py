@@ -1,0 +1,69 @@
+"""Files: whether one is there, and how one takes another's place, so that a reader never sees half of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_TRIES = 20
+_SHOWN = 60
+"""So many letters of a name are shown."""
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder of this name.
+
+    Raises:
+        DataError: that can't be found out: the name is too long or no name, links go in a circle, a folder may not be entered.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        name = path.name if len(path.name) <= _SHOWN else f"{path.name[:_SHOWN]}..."
+        why = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"Can't look for {name!r}.", f"{why}.", "Check the path and its permissions.") from error
+    return True
+
+
+def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = True) -> None:
+    """Write a file under another name and put it in place, so that a reader sees the old one or the new one, whole.
+
+    What lay under the other name goes first, a link above all: nothing is written through it to another folder.
+
+    Args:
+        path: the file.
+        write: writes the path it is given.
+        synced: wait until it is on the disk; without it a loss of power may take it, the end of the process may not.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    write(draft)
+    if synced:
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+    for left in reversed(range(_TRIES)):
+        try:
+            draft.replace(path)
+        except PermissionError:  # Windows, while a follower reads the old one: a fraction of a millisecond
+            if not left:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def replace_text(path: Path, text: str, *, synced: bool = True) -> None:
+    """`replace_file` with a text: UTF-8, line ends as they are."""
+    replace_file(path, lambda draft: draft.write_bytes(text.encode()), synced=synced)

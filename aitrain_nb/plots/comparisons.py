@@ -1,0 +1,194 @@
+"""Several runs in one picture: validation bold, training thin, each name where its line ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from aitrain_nb import captions
+from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.lettering import plain, shortened, visible
+from aitrain_nb.plots.base import GREY, INK, LINES
+from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
+from aitrain_nb.plots.run_data import RunData, smooth, thin
+from aitrain_nb.plots.scales import few_ticks, limits, short
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from aitrain_nb.figures import Picture
+    from aitrain_nb.history import History
+
+_LEFT, _ABOVE, _BELOW, _NARROWEST, _LOWEST = 64, 46, 42, 380, 240
+_APART = 16
+"""Pixels between two names, at least."""
+_LETTERS = 22
+_HIGHEST = 1.5
+"""Times the highest loss at the start of a run; what explodes leaves the picture above."""
+
+
+class _Curve(NamedTuple):
+    """A run as it is drawn: where it ends, and its looks."""
+
+    name: str
+    colour: str
+    marker: str
+    end: tuple[float, float]
+
+
+def comparison(
+    runs: Mapping[str, History | pd.DataFrame], against: str = "epochs", *, width: int = 860, height: int = 360
+) -> Picture:  # fmt: skip
+    """The losses of several runs: validation bold, training thin (smoothed), the lowest validation loss marked.
+
+    Args:
+        runs: name -> a `History`, or its `frame()`; of a run that was never validated the training loss is bold.
+        against: "epochs" (completed) or "steps".
+        width: in pixels of the page, 1/96 inch; at least 380.
+        height: the same; at least 240.
+
+    Raises:
+        ConfigError: `against` is something else.
+        DataError: a run is neither.
+    """
+    from aitrain_nb.figures import Picture
+
+    if against not in {"epochs", "steps"}:
+        raise ConfigError(*unknown_name("axis", against, ["epochs", "steps"]))
+    width, height = max(_NARROWEST, width), max(_LOWEST, height)
+    figure = Picture(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH)
+    figure.is_drawing = True
+    right = min(170, width // 3)
+    axis = figure.add_axes(
+        (_LEFT / width, _BELOW / height, (width - _LEFT - right) / width, (height - _BELOW - _ABOVE) / height)
+    )
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.spines[["left", "bottom"]].set_color(GREY)
+    axis.grid(visible=True, alpha=0.25, linewidth=0.6)
+    axis.tick_params(labelsize=8.5, labelcolor=INK, color=GREY, length=3)
+    figure.suptitle("Loss of each run", x=4 / width, y=1 - 4 / height, ha="left", va="top", fontsize=10)
+    figure.text(4 / width, 1 - 24 / height, "bold: validation, thin: training (smoothed), large mark: the lowest validation loss",
+                ha="left", va="top", fontsize=8.5, color=INK)  # fmt: skip
+    data = {name: RunData.of(history, ()) for name, history in runs.items()}
+    _set_scales(axis, data, against)
+    curves = [_draw(axis, place, name, one, against) for place, (name, one) in enumerate(data.items())]
+    _write_names(figure, axis, [curve for curve in curves if curve is not None], right)
+    figure.description = captions.of_comparison(data)
+    return figure
+
+
+def _at(data: RunData, against: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where the steps and the evaluations stand: [n], [m]."""
+    return (data.epoch, data.at_epoch) if against == "epochs" else (data.step, data.evaluated)
+
+
+def _smoothed(data: RunData, against: str) -> tuple[np.ndarray, np.ndarray]:
+    """The training loss where it is a finite number."""
+    x, _ = _at(data, against)
+    finite = np.isfinite(data.loss) & np.isfinite(x)
+    losses = data.loss[finite]
+    return x[finite], smooth(losses, max(2, len(losses) // 20))
+
+
+def _validated(data: RunData, against: str) -> tuple[np.ndarray, np.ndarray]:
+    _, x = _at(data, against)
+    finite = np.isfinite(data.validation) & np.isfinite(x)
+    return x[finite], data.validation[finite]
+
+
+def _set_scales(axis: Axes, data: Mapping[str, RunData], against: str) -> None:
+    training = [_smoothed(one, against) for one in data.values()]
+    curves = [*training, *(_validated(one, against) for one in data.values())]
+    x, y = (np.concatenate([np.empty(0), *(curve[place] for curve in curves)]) for place in (0, 1))
+    axis.set(xlabel=f"{against} completed" if against == "epochs" else "step", ylabel="loss (nats)")
+    axis.xaxis.label.set_fontsize(POINT_SIZE)
+    axis.yaxis.label.set_fontsize(POINT_SIZE)
+    if not len(x):
+        axis.text(0.5, 0.5, "no loss is a finite number", transform=axis.transAxes, ha="center", fontsize=POINT_SIZE)
+        return
+    start = max((losses[0] for _, losses in training if len(losses)), default=np.inf)
+    axis.set_xlim(*limits(0.0, float(x.max()), from_zero=True))
+    axis.set_ylim(*limits(float(y.min()), float(min(y.max(), max(_HIGHEST * start, y.min())))))
+    axis.yaxis.set_major_locator(few_ticks(5))
+    axis.yaxis.set_major_formatter(short())
+
+
+def _draw(axis: Axes, place: int, name: str, data: RunData, against: str) -> _Curve | None:
+    """The lines of a run; None where there is nothing to draw."""
+    colour, _, marker = LINES[place % len(LINES)]
+    columns = max(50, round(axis.get_window_extent().width))
+    x, y = _smoothed(data, against)
+    at, validation = _validated(data, against)
+    bold: dict[str, Any] = {"linewidth": 2.0} if not len(at) else {"linewidth": 0.9, "alpha": 0.55}
+    if len(x):
+        axis.plot(*thin(x, y, columns), color=colour, **bold, marker="o" if len(x) == 1 else None)
+    if len(at):
+        axis.plot(*thin(at, validation, columns), color=colour, linewidth=2.0)
+        best = int(validation.argmin())
+        axis.plot(
+            [at[best]],
+            [validation[best]],
+            marker,
+            color=colour,
+            markersize=9,
+            markeredgecolor="white",
+            zorder=5,
+            clip_on=False,
+        )
+        x, y = at, validation
+    return _Curve(name, colour, marker, (float(x[-1]), float(y[-1]))) if len(x) else None
+
+
+def _write_names(figure: Picture, axis: Axes, curves: Sequence[_Curve], room: int) -> None:
+    """Each name right of the axes, at the height where its line ends, pushed apart where they would lie on each other."""
+    wide, high = figure.get_size_inches() * PIXELS_PER_INCH
+    box, labels = axis.get_window_extent(), Labels(figure, axis)
+    ends = [axis.transData.transform(curve.end) for curve in curves]
+    wanted = [float(np.clip(end[1], box.y0, box.y1)) for end in ends]
+    order = sorted(range(len(curves)), key=lambda place: wanted[place])
+    heights = _apart([wanted[place] for place in order], box.y0 - 20, box.y1 + 20)
+    for place, height in zip(order, heights, strict=True):
+        curve, left = curves[place], box.x1 + 22
+        words = _fitting(labels, curve.name, room - 36)
+        start = (float(ends[place][0]) + 3, wanted[place])
+        points = np.array([start, (box.x1 + 6, height), (left - 3, height)]) / (wide, high)
+        axis.plot(
+            *points.T, color=curve.colour, linewidth=0.8, linestyle=":", transform=figure.transFigure, clip_on=False
+        )
+        axis.plot(
+            [(left + 3) / wide],
+            [height / high],
+            curve.marker,
+            color=curve.colour,
+            markersize=6,
+            transform=figure.transFigure,
+            clip_on=False,
+        )
+        axis.text((left + 11) / wide, height / high, words, color=INK, fontsize=POINT_SIZE,
+                  va="center", transform=figure.transFigure)  # fmt: skip
+
+
+def _fitting(labels: Labels, name: str, room: int) -> str:
+    """As much of a name as so many pixels hold; a letter outside ASCII may come from any font, and counts as a wide one."""
+
+    def wide(letters: int) -> float:
+        return labels.measure("".join(one if one.isascii() else "W" for one in visible(shortened(name, letters))))[0]
+
+    return plain(name, next((letters for letters in range(_LETTERS, 2, -1) if wide(letters) <= room), 2))
+
+
+def _apart(wanted: Sequence[float], low: float, high: float) -> list[float]:
+    """Heights near the wanted ones, which rise, at least `_APART` from each other, and within the limits where there is room."""
+    apart = min(_APART, (high - low) / max(1, len(wanted)))
+    found: list[float] = []
+    for height in wanted:
+        found.append(max(height, found[-1] + apart) if found else height)
+    limit = high
+    for place in reversed(range(len(found))):
+        found[place] = min(found[place], limit)
+        limit = found[place] - apart
+    return found
