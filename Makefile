@@ -7,11 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-<<<<<<< HEAD
-.PHONY: setup lab demo test lint bench torture clean
-=======
-.PHONY: setup lab demo test lint bench fuzz clean
->>>>>>> main
+.PHONY: setup lab demo test lint bench torture fuzz clean
 
 setup: $(READY)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TRIES = 20
+_DRAFT = ".draft"
 _SHOWN = 60
 """So many letters of a name are shown."""
 
@@ -47,12 +49,17 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
     Raises:
         OSError: it can't be written.
     """
-    draft = path.with_name(f".{path.name}.draft")
+    draft = path.with_name(f".{path.name}{_DRAFT}")
     draft.unlink(missing_ok=True)
-    write(draft)
-    if synced:
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
+    try:
+        write(draft)
+        if synced:
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
     for left in reversed(range(_TRIES)):
         try:
             draft.replace(path)
@@ -61,7 +68,35 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
                 raise
             time.sleep(0.01)
         else:
+            if synced:
+                _sync_name(path.parent)
             return
+
+
+def replace_tensors(path: Path, write: Callable[[Path], Any]) -> None:
+    """`replace_file` with what safetensors writes; raises OSError where the disk fails, for which safetensors has an error of its own."""
+    from safetensors import SafetensorError
+
+    try:
+        replace_file(path, write)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def drop_drafts(folder: Path) -> None:
+    """Remove from a folder what a process left there that was killed in mid-write."""
+    for draft in folder.glob(f".*{_DRAFT}"):
+        draft.unlink(missing_ok=True)
+
+
+def _sync_name(folder: Path) -> None:
+    """Wait until a renaming is on the disk, where the system can be asked for that."""
+    with suppress(OSError):  # Windows opens no folder; some file systems sync none
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def replace_text(path: Path, text: str, *, synced: bool = True) -> None:

@@ -11,12 +11,8 @@ from aitrain_nb.engine.keeping import Kept
 from aitrain_nb.engine.order import Cursor
 from aitrain_nb.engine.snapshots import State
 from aitrain_nb.errors import DataError
-<<<<<<< HEAD
-from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT, replace_tensors
-=======
-from aitrain_nb.placing import replace_file
+from aitrain_nb.placing import replace_tensors
 from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT
->>>>>>> main
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-<<<<<<< HEAD
-import os
-import time
-from contextlib import suppress
-=======
->>>>>>> main
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.control import Change
@@ -33,13 +27,8 @@ _NO_LOSSES = {"train_loss": math.nan, "eval_loss": math.nan}
 """What stands in a row's evaluation where the file leaves it out."""
 _ODD = ("nan", "inf", "(")
 """What stands in the text of a number that JSON doesn't know; no column's name has it."""
-<<<<<<< HEAD
-_TRIES = 20
-_DRAFT = ".draft"
-=======
 MOST = 2**53
 """From here on a float no longer tells one whole number from the next."""
->>>>>>> main
 
 
 def row_lines(rows: list[list[Any]], history: History) -> str:
@@ -125,72 +114,3 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in values.items()
     }
-<<<<<<< HEAD
-
-
-def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = True) -> None:
-    """Write a file under another name and put it in place, so that a reader sees the old one or the new one, whole.
-
-    Args:
-        path: the file.
-        write: writes the path it is given.
-        synced: wait until it is on the disk; without it a loss of power may take it, the end of the process may not.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    draft = path.with_name(f".{path.name}{_DRAFT}")
-    try:
-        write(draft)
-        if synced:
-            with draft.open("rb+") as file:
-                os.fsync(file.fileno())
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-    for left in reversed(range(_TRIES)):
-        try:
-            draft.replace(path)
-        except PermissionError:  # Windows, while a follower reads the old one: a fraction of a millisecond
-            if not left:
-                raise
-            time.sleep(0.01)
-        else:
-            if synced:
-                _sync_name(path.parent)
-            return
-
-
-def replace_tensors(path: Path, write: Callable[[Path], Any]) -> None:
-    """`replace_file` with what safetensors writes; raises OSError where the disk fails, for which safetensors has an error of its own."""
-    from safetensors import SafetensorError
-
-    try:
-        replace_file(path, write)
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
-
-
-def drop_drafts(folder: Path) -> None:
-    """Remove what a process left that was killed in mid-write."""
-    for within in (folder, folder / CHECKPOINTS):
-        for draft in within.glob(f".*{_DRAFT}"):
-            draft.unlink(missing_ok=True)
-
-
-def _sync_name(folder: Path) -> None:
-    """Wait until a renaming is on the disk, where the system can be asked for that."""
-    with suppress(OSError):  # Windows opens no folder; some file systems sync none
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def replace_text(path: Path, text: str, *, synced: bool = True) -> None:
-    """`replace_file` with a text: UTF-8, line ends as they are."""
-    replace_file(path, lambda draft: draft.write_bytes(text.encode()), synced=synced)
-=======
->>>>>>> main

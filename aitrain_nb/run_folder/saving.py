@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.placing import is_there, replace_file, replace_text
+from aitrain_nb.placing import is_there, replace_tensors, replace_text
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.card import write_card
@@ -27,11 +27,6 @@ from aitrain_nb.run_folder.files import (
     STATE,
     WEIGHTS,
     plain,
-<<<<<<< HEAD
-    replace_tensors,
-    replace_text,
-=======
->>>>>>> main
 )
 from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aitrain_nb.placing import drop_drafts
 from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
 from aitrain_nb.run_folder.card import write_card
@@ -68,7 +69,8 @@ class RunWriter:
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = saving.locked(folder)
-            files.drop_drafts(folder)
+            drop_drafts(folder)
+            drop_drafts(folder / CHECKPOINTS)
             before = read_state(folder)
             if before is None or before.run != trainer.run_id:
                 for name in (FACTS, WEIGHTS, ENVIRONMENT, CARD, CURVE):
