@@ -13,7 +13,7 @@ from aitrain_nb.run_folder import files, saving
 from aitrain_nb.run_folder.card import write_card
 from aitrain_nb.run_folder.checkpoints import drop_after, size_bytes, write_checkpoint
 from aitrain_nb.run_folder.environment import write_environment
-from aitrain_nb.run_folder.files import CARD, CHANGES, CURVE, ENVIRONMENT, FACTS, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.files import CARD, CHANGES, CHECKPOINTS, CURVE, ENVIRONMENT, FACTS, HISTORY, WEIGHTS
 from aitrain_nb.run_folder.state import RunState, read_state
 
 if TYPE_CHECKING:
