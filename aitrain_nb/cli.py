@@ -250,7 +250,12 @@ def _changes(given: list[str]) -> dict[str, Any]:
         name, sign, value = pair.partition("=")
         if not sign:
             raise ConfigError(f"--set {pair} has no value.", "It is written name=value.", f"--set {pair}=...")
-        changes[name.strip()] = yaml.safe_load(value)
+        try:
+            changes[name.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"Can't read the value of --set {name.strip()}.", " ".join(str(error).split()), "Write it as in a config file."
+            ) from error  # fmt: skip
     return changes
 
 

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from aitrain_nb.knobs import Knob
 
 
+_MOST = 3
+"""So many problems are told besides the first."""
+
+
 def config_error(error: ValidationError, fields: dict[str, Any], knobs: dict[str, Knob]) -> ConfigError:
     """The first problem as what, why and fix; the others are listed in the reason."""
     problems = [_problem(entry, fields, knobs) for entry in error.errors()]
     what, why, fix = problems[0]
-    others = [f"Also: {more[0]} {more[1]}" for more in problems[1:]]
+    others = [f"Also: {more[0]}" for more in problems[1 : _MOST + 1]]
+    if len(problems) > _MOST + 1:
+        others.append(f"And {len(problems) - _MOST - 1} more.")
     return ConfigError(what, " ".join([why, *others]), fix)
 
 
@@ -32,6 +38,8 @@ def _written(value: Any) -> str:
 
 def _problem(entry: Any, fields: dict[str, Any], knobs: dict[str, Knob]) -> tuple[str, str, str]:
     location = [str(part) for part in entry["loc"]]
+    if not location and "ctx" not in entry:  # half a character in it
+        return "A field's name is no text that can be written.", f"{entry['msg']}.", "Leave it out."
     if not location:
         return "These fields don't fit together.", str(entry["ctx"]["error"]) + ".", "Change one of them."
     name = location[0]

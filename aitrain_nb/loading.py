@@ -11,7 +11,7 @@ from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
 from aitrain_nb.placing import is_there
-from aitrain_nb.run import prepare
+from aitrain_nb.run import IN_MEMORY, prepare
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint
 from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, FORMAT, HISTORY, WEIGHTS
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _AS_THEY_WERE = "Bring the data back as they were, or train again."
 
 
-def load_run(folder: str | Path) -> Trainer:
+def load_run(folder: str | Path, data: Any = None) -> Trainer:
     """The trainer of a run in its folder: it predicts and evaluates with the weights it kept, and `fit` goes on where it stood.
 
     It goes on from the newest checkpoint that is whole, as if it had never ended, to the last bit on a processor. The data are
@@ -36,6 +36,8 @@ def load_run(folder: str | Path) -> Trainer:
 
     Args:
         folder: that `fit(output_dir=...)`, `save_run` or `aitrain-nb train` wrote, also of a run that was killed.
+        data: the examples of the run, where they were in memory (a DataFrame, a `Dataset`, `Splits`) or are elsewhere now: all that
+            `prepare(data=...)` takes. None reads them as the config says.
 
     Raises:
         ConfigError: the folder holds no run, or one of a newer version.
@@ -48,7 +50,7 @@ def load_run(folder: str | Path) -> Trainer:
     folder = Path(folder)
     facts = _facts(folder)
     kept = _ending_of(facts)
-    trainer = prepare(TrainConfig.from_yaml(folder / CONFIG))
+    trainer = _prepared(folder, data)
     _check_data(trainer, facts)
     history, state = _history(folder), read_state(folder)
     checkpoint, damaged = _newest_whole(folder, len(history))
@@ -151,6 +153,18 @@ def _take_rows(trainer: Trainer, history: History) -> None:
     trainer.history = history
     if len(history) > trainer.step:
         history.cut(trainer.step)
+
+
+def _prepared(folder: Path, data: Any) -> Trainer:
+    config = TrainConfig.from_yaml(folder / CONFIG)
+    if data is not None:
+        return prepare(config, data=data)
+    if config.data is not None and config.data.endswith(IN_MEMORY):
+        raise ConfigError(
+            f"The run in {folder.name!r} was trained on {config.data}.", "The examples themselves are not in the folder.",
+            "load_run(folder, data=...) with the same data.",
+        )  # fmt: skip
+    return prepare(config)
 
 
 def _ending_of(facts: dict[str, Any]) -> Ending | None:

@@ -16,6 +16,9 @@ from aitrain_nb.sources import Raw, read
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
 
+IN_MEMORY = " in memory"
+"""How the name of data ends that no file holds."""
+
 
 def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
     """Load the data, build the model with its first weights, and return the trainer that joins them.
@@ -56,7 +59,7 @@ def describe(config: TrainConfig | None, fields: dict[str, Any]) -> tuple[TrainC
         fields = fields | ({"data": str(source)} if isinstance(source, Path) else {})
         source = None
     else:
-        fields = fields | {"data": f"a {type(source).__name__} in memory"}
+        fields = fields | {"data": f"a {type(source).__name__}{IN_MEMORY}"}
     _only_names(fields)
     return (config or TrainConfig()).replace(**fields), source
 

@@ -268,4 +268,6 @@ def _file(chance: random.Random, path: Path, paths: list[Path], outside: Path) -
         case 6:
             path.chmod(0)
         case _:
-            path.with_name("." + path.name + ".draft").symlink_to(outside / "secret.csv")
+            draft = path.with_name(f".{path.name[:100]}.draft")
+            draft.unlink(missing_ok=True)
+            draft.symlink_to(outside / "secret.csv")

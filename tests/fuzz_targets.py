@@ -307,7 +307,6 @@ def _a_command(chance: random.Random, valid: Path, folder: Path) -> list[str]:
                 ("predict", "run", "data.csv"),
                 ("notebooks", "--to", "lessons"),
                 ("--version",),
-                ("doctor", "--seconds", "none"),
             )
         )
     )

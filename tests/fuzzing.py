@@ -35,6 +35,8 @@ import fuzz_targets
 import torch
 from fuzz_damage import damaged
 
+from aitrain_nb import hub
+
 SECONDS_A_CASE = 20.0
 MEMORY_BYTES = 3 * 2**30
 CASES_A_CHILD = 300
@@ -158,6 +160,7 @@ def _run_cases(number, seed, seconds, kept, targets, writer):
         soft = _memory_bytes() + MEMORY_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (soft, resource.RLIM_INFINITY))
         torch.set_num_threads(1)
+        hub.reachable = lambda: False  # a name may be one of the hub; looking for it there is meant
         guard = Guard()
         end = time.monotonic() + seconds
         for case in range(number, number + CASES_A_CHILD):
@@ -249,6 +252,8 @@ class Guard:
             return
         self._is_on = False
         try:
+            if event == "subprocess.Popen" and given[1][-2:] == ["rev-parse", "HEAD"]:
+                return  # which commit a run was trained at
             places = _EVENTS[event](given)
             if places is None:
                 self.seen.append(f"{event} {str(given)[:200]}")

@@ -119,3 +119,41 @@ def test_half_a_character_in_a_text_is_no_trouble():
     trainer.fit(display="none")
     assert len(trainer.predict(["half \udc80"])) == 1
     assert trainer.data.train.columns["text"][0].count("\ufffd") == 1
+
+
+def test_a_run_on_data_in_memory_comes_back_with_them(tmp_path):
+    import torch
+
+    data = ai.Dataset({"image": torch.rand(40, 1, 8, 8), "label": torch.arange(40) % 2})
+    trainer = ai.prepare(data=data, model="mlp", max_steps=4, batch_size=8)
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    again = ai.load_run(tmp_path / "run", data=data)
+    assert again.fingerprint() == trainer.fingerprint()
+    assert again.evaluate().loss == trainer.evaluate().loss
+    again.fit(display="none", output_dir=tmp_path / "run", max_steps=6)
+    assert again.step == 6
+
+
+def test_a_writer_that_died_before_it_began_is_said(tmp_path, refused):
+    import os
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".lock").touch()
+    assert follow_history(folder).word == "waiting"  # it may be just about to begin
+    os.utime(folder / ".lock", (1, 1))
+    refused(lambda: ai.follow(folder, "none"), ai.DataError, "has gone")
+
+
+def test_a_field_whose_name_is_half_a_character_is_said(refused):
+    refused(lambda: ai.TrainConfig(**{"\ud800": 1}), ai.ConfigError, "A field's name")
+
+
+def test_a_log_with_a_number_of_hundreds_of_digits_is_read():
+    assert ai.diagnose(
+        [{"loss": 1.0 / step, "step": step} for step in range(1, 9)] + [{"loss": 0.1, "step": 9, "x": 10**400}]
+    )
+    import pandas as pd
+
+    frame = pd.DataFrame({"loss": [1.0, 0.5, 0.4], "lr": [0.1, -(10**400), 0.1]})
+    assert ai.diagnose(frame).text()

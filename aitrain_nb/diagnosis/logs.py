@@ -211,7 +211,10 @@ def _numbers(frame: pd.DataFrame, column: Any) -> NDArray[np.float64]:
         return np.full(len(frame), np.nan)
     if pd.api.types.is_datetime64_any_dtype(frame[column]):
         return np.full(len(frame), np.nan)
-    values = pd.to_numeric(frame[column], errors="coerce")
+    try:
+        values = pd.to_numeric(frame[column], errors="coerce")
+    except OverflowError:  # a whole number of hundreds of digits
+        values = pd.to_numeric(frame[column].astype(str), errors="coerce")
     return np.asarray(values, dtype=np.float64)
 
 

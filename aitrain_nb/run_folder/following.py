@@ -12,7 +12,7 @@ from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
 from aitrain_nb.placing import is_there
 from aitrain_nb.records import Ending
-from aitrain_nb.run_folder.files import CHANGES, HISTORY, NAMES, STATE, read_changes, read_rows
+from aitrain_nb.run_folder.files import CHANGES, HISTORY, LOCK, NAMES, STATE, read_changes, read_rows
 from aitrain_nb.run_folder.state import RunState, has_gone, parse_state
 
 if TYPE_CHECKING:
@@ -161,6 +161,11 @@ class FollowedRun:
         with suppress(FileNotFoundError, PermissionError):
             if self.folder.is_file():
                 strangers = [self.folder.name]
+            elif self.state is None and self._is_abandoned():
+                raise DataError(
+                    f"The process that was to train into {self.folder.name!r} has gone.",
+                    f"It left {LOCK} and no {STATE}: it ended before its first step.", "Train again.",
+                )  # fmt: skip
             elif self.state is None:
                 strangers = [name for name in os.listdir(self.folder) if name not in NAMES and name[0] != "."]  # noqa: PTH208
         if strangers:
@@ -168,6 +173,24 @@ class FollowedRun:
                 f"{self.folder.name!r} isn't the folder of a run.", f"There is {strangers[0]!r} and no {STATE}.",
                 "Name a folder that `aitrain-nb train` or fit(output_dir=...) writes.",
             )  # fmt: skip
+
+    def _is_abandoned(self) -> bool:
+        """Whether a writer took the lock of the folder and ended before it wrote its state; looked for once a second."""
+        from filelock import FileLock, Timeout
+
+        now, lock = time.monotonic(), self.folder / LOCK
+        if (
+            now < self._asked + _ASK_SECONDS
+            or not lock.is_file()
+            or time.time() < lock.stat().st_mtime + _SILENT_SECONDS
+        ):
+            return False
+        self._asked = now
+        try:
+            with FileLock(lock, timeout=0):
+                return not (self.folder / STATE).is_file()
+        except (Timeout, OSError, NotImplementedError):
+            return False
 
     def _watch_process(self) -> None:
         """Notice a process that ended without a word."""

@@ -19,6 +19,7 @@ from aitrain_nb.run_folder.checkpoints import drop_after, write_checkpoint
 from aitrain_nb.run_folder.environment import write_environment
 from aitrain_nb.run_folder.files import (
     CHANGES,
+    CHECKPOINTS,
     CONFIG,
     FACTS,
     HISTORY,
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from aitrain_nb.trainer import Trainer
+
+
+_LOOKED_AT_SECONDS = 0.2
+"""A lock that is only looked at, by somebody who waits for a run to begin, is free again before."""
 
 
 def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -135,6 +140,13 @@ def check_folder(folder: Path, *, overwrite: bool, run: str = "") -> None:
                 "Name an empty folder.",
             )
         _check_other_run(folder, overwrite=overwrite, run=run)
+        within = folder / CHECKPOINTS
+        if within.is_symlink() or (within.exists() and not within.is_dir()):
+            raise DataError(
+                f"The checkpoints can't be written to {folder.name!r}.",
+                f"{CHECKPOINTS!r} in it is no folder, or leads out of the folder of the run.",
+                f"Remove {CHECKPOINTS!r}, or name another folder.",
+            )  # fmt: skip
     parent = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise DataError(
@@ -153,7 +165,7 @@ def locked(folder: Path) -> FileLock | None:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=_LOOKED_AT_SECONDS)
     try:
         lock.acquire()
     except Timeout:
