@@ -136,6 +136,9 @@ def train(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the run that --to holds.")] = False,
     task_file: Annotated[Path | None, OWN_TASK] = None,
+    report_to: Annotated[
+        list[str] | None, typer.Option(help="A tracker of accelerate: tensorboard, wandb, mlflow ...; may be repeated.")
+    ] = None,
 ) -> None:
     """Train what the file describes, and keep config, history and weights in a folder: from the start, so that it can be followed."""
     from aitrain_nb.run import prepare
@@ -150,7 +153,7 @@ def train(
         typer.echo(trainer.data.note)
     if trainer.data.guess is not None:
         typer.echo(trainer.data.guess.text())
-    trainer.fit(output_dir=folder, overwrite=overwrite)
+    trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
     if trainer.data.test is not None:
         typer.echo(trainer.evaluate("test").text())
     typer.echo(f"saved in {folder}")

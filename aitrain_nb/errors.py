@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WHOLE = "AITRAIN_NB_TRACEBACK"
 """Set this environment variable to see whole tracebacks in a notebook."""
+_SHOWN = 80
+"""So many letters of a name that isn't known are shown."""
 _PACKAGE = str(Path(__file__).parent)
 
 
@@ -109,6 +111,8 @@ def unknown_name(kind: str, name: object, valid: Iterable[str], meant: str | Non
         meant: what it is called here, where that is known.
     """
     names = list(valid)
+    if isinstance(name, str) and len(name) > _SHOWN:
+        name = f"{name[:_SHOWN]}..."
     best = meant or nearest(str(name), names)[0]
     alike = meant is not None or likeness(str(name), best) >= 0.5
     listed = ", ".join(nearest(str(name), names) if alike or len(names) <= 8 else names)

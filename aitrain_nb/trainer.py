@@ -17,6 +17,7 @@ from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.selection import ModelSelection
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
 from aitrain_nb.history import History
+from aitrain_nb.reporting import reporters
 from aitrain_nb.run_folder.writing import RunWriter
 from aitrain_nb.watchers import stoppers
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
+_OPTIONS = ("epochs", "max_steps", "display", "pace", "plots", "replay", "output_dir", "overwrite", "report_to")
 _ELSEWHERE = {"tokenizer": "processor", "processing_class": "processor", "args": "config", "train_dataset": "data"}
 """Arguments of transformers' Trainer -> ours."""
 
@@ -201,6 +203,7 @@ class Trainer(ModelSelection):
         replay: History | Iterable[Change] | None = None,
         output_dir: str | Path | None = None,
         overwrite: bool = False,
+        report_to: Any = None,
         **changes: int,
     ) -> History:
         """Train to the end of the run, or go on with it; blocks until it is over. It drains `run` and shows it.
@@ -217,13 +220,14 @@ class Trainer(ModelSelection):
             output_dir: the folder of the run: its history is written while it goes on, so that another process can follow it, and it
                 ends as what `save_run` writes. To go on with a run in its folder, name it again. Nothing is written without it.
             overwrite: another run that lies there may be lost.
+            report_to: "tensorboard", "wandb" or another tracker of accelerate, one of your own, or several; see `reporting`.
             changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3.
 
         Returns:
             The history, one row an optimizer step.
 
         Raises:
-            ConfigError: no such display or option, or a run shorter than what was already trained.
+            ConfigError: no such display, tracker or option, or a run shorter than what was already trained.
             DataError: the folder can't be written, or holds something else than this run.
         """
         self.check_can_train()
@@ -232,6 +236,7 @@ class Trainer(ModelSelection):
         if output_dir is not None:
             writer = RunWriter(self, output_dir, overwrite=overwrite)
             watching.append(writer)
+        watching += reporters(self, report_to, output_dir)
         repeated = replay.changes if isinstance(replay, History) else replay or ()
         self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
         self._lengthen(changes)
@@ -267,8 +272,7 @@ class Trainer(ModelSelection):
         """Make the run as long as these options of `fit` say; what was trained stays."""
         for name in changes:
             if name not in {"epochs", "max_steps"}:
-                options = ["epochs", "max_steps", "display", "pace", "plots", "replay", "output_dir", "overwrite"]
-                raise ConfigError(*unknown_name("option of fit", name, options))
+                raise ConfigError(*unknown_name("option of fit", name, _OPTIONS))
         if not changes:
             return
         lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted

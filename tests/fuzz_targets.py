@@ -318,7 +318,7 @@ def _a_command(chance: random.Random, valid: Path, folder: Path) -> list[str]:
             case 0 if place:
                 del arguments[place]
             case 1 if place:
-                arguments[place] = str(chance.choice(VALUES))
+                arguments[place] = str(chance.choice([value for value in VALUES if value != "/"]))
             case 2 if place:
                 arguments[place] = mutated(chance, arguments[place].encode()).decode("utf-8", "surrogateescape")
             case 3:

@@ -157,3 +157,14 @@ def test_a_log_with_a_number_of_hundreds_of_digits_is_read():
 
     frame = pd.DataFrame({"loss": [1.0, 0.5, 0.4], "lr": [0.1, -(10**400), 0.1]})
     assert ai.diagnose(frame).text()
+
+
+def test_a_field_with_a_very_long_name_is_said_in_short(refused):
+    assert len(refused(lambda: ai.TrainConfig(**{"a" * 70_000: 1}), ai.ConfigError, "aaa...")) < 1500
+
+
+def test_a_folder_for_a_history_is_said(copy, refused):
+    (copy / "history.jsonl").unlink()
+    (copy / "history.jsonl").mkdir()
+    for read in (follow_history, ai.diagnose):
+        refused(lambda read=read: read(copy), ai.DataError, "Can't read the history.jsonl")

@@ -18,8 +18,8 @@ FORMAT = 1
 """Number of the folder's format; a newer one is refused with a sentence."""
 CONFIG, HISTORY, CHANGES, WEIGHTS = "config.yaml", "history.jsonl", "changes.jsonl", "model.safetensors"
 FACTS, STATE, CHECKPOINTS, LOCK = "run.json", "state.json", "checkpoints", ".lock"
-ENVIRONMENT, CARD, CURVE = "environment.json", "README.md", "curve.png"
-NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE, CHECKPOINTS, ENVIRONMENT, CARD, CURVE})
+ENVIRONMENT, CARD, CURVE, TRACKERS = "environment.json", "README.md", "curve.png", "trackers"
+NAMES = frozenset({CONFIG, HISTORY, CHANGES, WEIGHTS, FACTS, STATE, CHECKPOINTS, ENVIRONMENT, CARD, CURVE, TRACKERS})
 
 _ROW = "{" + ", ".join(f'"{name}": %r' for name in COLUMNS) + "}\n"
 _NAMES = frozenset({"nan", "inf", "-inf"})

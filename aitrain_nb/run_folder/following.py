@@ -225,7 +225,7 @@ class FollowedRun:
         except _TakenBack:
             self._begin_anew()
             return False
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             file.step_back()
             raise DataError(
                 f"Can't read the {file.path.name} of {self.folder.name!r}.", f"After byte {file.begin:,}: {type(error).__name__}: {error}",
