@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ import typer
 from aitrain_nb import __version__, lessons
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import AitrainError, ConfigError, DataError
-from aitrain_nb.placing import is_there, replace_text
+from aitrain_nb.placing import is_there, replace_file, replace_text
 
 app = typer.Typer(
     help="See a neural network train, one step at a time, in Jupyter.", no_args_is_help=True, add_completion=False
@@ -213,7 +214,7 @@ def compare(
     found = side_by_side(*folders)
     typer.echo(found.text())
     if to is not None:
-        found.plot().savefig(to)
+        replace_file(to, partial(found.plot().savefig, format=to.suffix[1:].lower()))
         typer.echo(f"the picture is in {to}")
 
 

@@ -182,6 +182,18 @@ def _has_ended(facts: dict[str, Any], trainer: Trainer, state: RunState | None) 
     return facts.get("step") == trainer.step and state is not None and state.is_over
 
 
+def _step_of(facts: dict[str, Any]) -> int:
+    """The step that run.json names; raises ConfigError where it names none."""
+    step = facts.get("step")
+    if type(step) is not int or step < 0:
+        raise ConfigError(
+            f"Can't read what {FACTS} says about the step.",
+            f"It is {str(step)[:40]!r}.",
+            "Bring the file back as it was, or train again.",
+        )
+    return step
+
+
 def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None:
     """Take the kept weights of a run that has no checkpoint: it can't go on."""
     from safetensors.torch import load_model
@@ -193,7 +205,7 @@ def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None
             f"Can't load the weights of {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], _AS_THEY_WERE,
         ) from error  # fmt: skip
     _check_weights(trainer, facts, folder)
-    trainer.step, trainer.is_loaded = int(facts["step"]), True
+    trainer.step, trainer.is_loaded = _step_of(facts), True
 
 
 def _history(folder: Path) -> History:

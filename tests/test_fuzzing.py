@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import aitrain_nb as ai
+from aitrain_nb import lessons
 from aitrain_nb.history import History
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.following import follow_history
@@ -65,8 +67,6 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def copy(run, tmp_path):
-    import shutil
-
     return Path(shutil.copytree(run, tmp_path / "copy"))
 
 
@@ -168,3 +168,17 @@ def test_a_folder_for_a_history_is_said(copy, refused):
     (copy / "history.jsonl").mkdir()
     for read in (follow_history, ai.diagnose):
         refused(lambda read=read: read(copy), ai.DataError, "Can't read the history.jsonl")
+
+
+@pytest.mark.parametrize("step", ["seven", None, -1, 2.5])
+def test_a_step_that_is_none_is_said(copy, refused, step):
+    facts = json.loads((copy / "run.json").read_text())
+    shutil.rmtree(copy / "checkpoints")
+    (copy / "run.json").write_text(json.dumps(facts | {"step": step}))
+    refused(lambda: ai.load_run(copy), ai.ConfigError, "about the step")
+
+
+def test_a_very_long_name_for_the_lessons_is_said_in_short(tmp_path):
+    with pytest.raises(ai.AitrainError) as raised:
+        lessons.copy_lessons(tmp_path / ("x" * 5000))
+    assert len(str(raised.value)) < 400

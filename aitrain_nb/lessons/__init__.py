@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aitrain_nb.errors import AitrainError
-from aitrain_nb.placing import replace_file, replace_text
+from aitrain_nb.placing import is_there, replace_file, replace_text
 
 PACKAGE = Path(__file__).parent.parent
 FIRST = "00_start_here.ipynb"
@@ -62,6 +62,7 @@ def copy_lessons(to: Path) -> Copied:
         AitrainError: the folder can't be written.
     """
     record = to / _RECORD
+    is_there(to)
     try:
         to.mkdir(parents=True, exist_ok=True)
         known: dict[str, str] = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
