@@ -94,9 +94,14 @@ def fuzz(seconds: float, seed: int, kept: Path, only: str = "", first: int = 0) 
     """
     began, number, outcomes, failures = time.monotonic(), first, Counter(), []
     seen: set[str] = set()
+    for name in (
+        "MPLCONFIGDIR",
+        "TORCHINDUCTOR_CACHE_DIR",
+    ):  # where libraries keep what they found out about this machine
+        os.environ[name] = str(kept / "caches" / name)
     seeds = kept / "valid"
     targets = [target for target in fuzz_targets.TARGETS if only in target.name]
-    fuzz_targets.make_valid(seeds)
+    _make_valid(seeds)
     while (left := began + seconds - time.monotonic()) > 0:
         number, found = _in_a_child(number, seed, left, kept, targets, outcomes)
         for failure in found:
@@ -107,6 +112,19 @@ def fuzz(seconds: float, seed: int, kept: Path, only: str = "", first: int = 0) 
                 seen.add(place)
                 failures.append(failure)
     return Report(seed, time.monotonic() - began, outcomes, failures)
+
+
+def _make_valid(seeds):
+    """Write the valid inputs in a process of their own: what forks later must never have computed on several threads."""
+    child = os.fork()
+    if child == 0:
+        try:
+            fuzz_targets.make_valid(seeds)
+        except BaseException:  # noqa: BLE001  told, and the parent ends
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, "the valid inputs could not be made"
 
 
 def _in_a_child(number, seed, seconds, kept, targets, outcomes):
@@ -201,7 +219,7 @@ def _run_case(case, seed, target, kept, guard):
     shutil.copytree(folder, room / "as-given", symlinks=True)
     os.chdir(folder)
     try:
-        with guard.watching(folder, kept / "valid"):
+        with guard.watching(folder, kept / "valid", kept / "caches"):
             word, why = fuzz_targets.outcome(target, made, folder)
     finally:
         os.chdir(kept)
