@@ -188,7 +188,7 @@ def _broken(history: History) -> tuple[str, str] | None:
     return (
         f"It broke: {trouble}, and "
         + ("that update was left out." if trouble.step in history.skipped else "no number after it can be trusted."),
-        f"Try a tenth of the learning rate: {_rate(rate / 10)}.",
+        f"Try a tenth of the learning rate: {_rate(rate / 10)}; had the loss been quiet until then, nan_policy='skip' instead.",
     )
 
 
