@@ -1,4 +1,9 @@
-"""Complaints about training tools that must be impossible here: one class a promise."""
+"""Complaints about training tools that must be impossible here: one class a promise.
+
+Some have a module of their own: 1 and 5 are in ui/test_live.py and test_widgets.py, 2 and 15 in test_widgets.py and test_control.py, 6 in
+ui/ and test_widget_promises.py, 10 in test_resuming.py and test_torture.py (all of it: `make torture`), 14 in test_bad_input.py (beyond
+the table: `make fuzz`), security in test_security.py and test_every_view.py.
+"""
 
 from __future__ import annotations
 
