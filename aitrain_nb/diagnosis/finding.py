@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from aitrain_nb import numerals
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,7 +28,7 @@ class Evidence(NamedTuple):
     threshold: str
 
     def __str__(self) -> str:
-        value = self.value if isinstance(self.value, str) else f"{self.value:.4g}"
+        value = self.value if isinstance(self.value, str) else numerals.epoch_loss(self.value)
         return f"{self.quantity}: {value} ({self.threshold})"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aitrain_nb import overfitting
 from aitrain_nb.diagnosis.finding import Evidence, Observation
 from aitrain_nb.diagnosis.rules import rule
+from aitrain_nb.numerals import epoch_loss
 
 if TYPE_CHECKING:
     from aitrain_nb.diagnosis.curves import Curve
@@ -95,7 +96,7 @@ def loss_exploding(case: Case) -> Observation | None:
         "peak of the training loss", highest, f"above {_PEAK:g} times the start, and never far below it again"
     )
     times = highest / max(abs(curve.start), 1e-12)
-    what = f"The training loss went from {curve.start:.4g} up to {highest:.4g}, {times:.3g} times as much."
+    what = f"The training loss went from {epoch_loss(curve.start)} up to {epoch_loss(highest)}, {epoch_loss(times)} times as much."
     return Observation(what, (*start_and_end(curve), peak), "high", smaller_rate(case))
 
 

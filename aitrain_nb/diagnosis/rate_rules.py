@@ -10,6 +10,7 @@ import numpy as np
 from aitrain_nb.diagnosis.finding import Evidence, Observation
 from aitrain_nb.diagnosis.loss_rules import has_exploded, is_jumpy, is_rising, smaller_rate, start_and_end
 from aitrain_nb.diagnosis.rules import LOSS_SYMPTOMS, rule
+from aitrain_nb.numerals import epoch_loss
 
 if TYPE_CHECKING:
     from aitrain_nb.diagnosis.curves import Curve
@@ -48,7 +49,7 @@ def rate_too_high(case: Case) -> Observation | None:
             Evidence("size of a step beside the weights", ratio, f"at most {_LARGE_STEP:g}; 0.001 is a guide")
         )
     how = "makes the loss explode" if exploded else "keeps the loss from settling"
-    levels = f"{curve.start:.4g} at the start, {curve.peak:.4g} at the peak, {curve.end:.4g} at the end"
+    levels = f"{epoch_loss(curve.start)} at the start, {epoch_loss(curve.peak)} at the peak, {epoch_loss(curve.end)} at the end"
     what = f"A learning rate of {rates.max():.3g} {how}: {levels}."
     return Observation(what, tuple(evidence), "high" if ratio > _LARGE_STEP else "medium", smaller_rate(case))
 

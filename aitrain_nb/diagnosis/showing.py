@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from aitrain_nb import html
+from aitrain_nb import html, numerals
 from aitrain_nb.diagnosis import fixes
 from aitrain_nb.lettering import visible
 
@@ -175,7 +175,11 @@ def finding_page(
         "div", html.element("b", finding.name), " ", html.chip(f"{finding.confidence} confidence", colour),
     )  # fmt: skip
     rows = [
-        [entry.quantity, entry.value if isinstance(entry.value, str) else f"{entry.value:.4g}", entry.threshold]
+        [
+            entry.quantity,
+            entry.value if isinstance(entry.value, str) else numerals.epoch_loss(entry.value),
+            entry.threshold,
+        ]
         for entry in finding.evidence
     ]
     more = html.table(["evidence", "value", "what counts"], rows) if rows else html.Markup("")
