@@ -147,7 +147,7 @@ def test_the_place_for_the_answers_is_checked_before_the_work(tmp_path):
         app, ["predict", str(tmp_path / "run"), "a", "--to", str(tmp_path / "nowhere" / "x.csv")]
     )
     assert isinstance(result.exception, ai.DataError)
-    assert "Make the folder first" in str(result.exception)
+    assert "in a folder that is there" in str(result.exception)
 
 
 # reading options
