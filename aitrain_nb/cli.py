@@ -14,6 +14,7 @@ import typer
 
 from aitrain_nb import __version__, lessons
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.displays import encodable
 from aitrain_nb.errors import AitrainError, ConfigError, DataError
 from aitrain_nb.placing import is_there, replace_file, replace_text
 
@@ -27,11 +28,16 @@ _WIDEST = 110
 OWN_TASK = typer.Option(help="A Python file with a task of your own; it is run.")
 
 
+def _say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Write a text, with another letter for each that the terminal or pipe can't take."""
+    typer.echo(encodable(text, sys.stderr if err else sys.stdout), err=err, nl=nl)
+
+
 @app.callback(invoke_without_command=True)
 def about(version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False) -> None:
     """See a neural network train, one step at a time, in Jupyter."""
     if version:
-        typer.echo(f"aitrain-nb {__version__}")
+        _say(f"aitrain-nb {__version__}")
         raise typer.Exit
 
 
@@ -55,7 +61,7 @@ def lab(
     command += [] if browser else ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container there is often no other user
         command.append("--allow-root")
-        typer.echo("You are root, so JupyterLab is told to allow it; it asks for its token all the same.")
+        _say("You are root, so JupyterLab is told to allow it; it asks for its token all the same.")
     _become(command, _quiet_environment())
 
 
@@ -86,9 +92,9 @@ def demo(seeds: Annotated[int, typer.Option(min=1, help="How many runs.")] = 5) 
 
     first = lessons.folder() / lessons.FIRST
     seconds = lessons.run_headless(first)
-    typer.echo(f"{first.name}: every cell ran, {seconds:.1f} s\n")
-    typer.echo("small-cnn on 1,437 digits, 10 epochs, validated on 360 others")
-    typer.echo(demonstration.table(list(demonstration.train(seeds))))
+    _say(f"{first.name}: every cell ran, {seconds:.1f} s\n")
+    _say("small-cnn on 1,437 digits, 10 epochs, validated on 360 others")
+    _say(demonstration.table(list(demonstration.train(seeds))))
 
 
 @app.command()
@@ -106,12 +112,12 @@ def look(
         _check_place(save)
     found = quick_look(
         source, text_column=text_column, label_column=label_column, seconds=seconds,
-        progress=lambda sentence: typer.echo(f"... {sentence}", err=True),
+        progress=lambda sentence: _say(f"... {sentence}", err=True),
     )  # fmt: skip
-    typer.echo(repr(found))
+    _say(repr(found))
     if save is not None:
         _write(save, found.config.to_yaml())
-        typer.echo(f"aitrain-nb train {save}")
+        _say(f"aitrain-nb train {save}")
 
 
 @app.command()
@@ -120,7 +126,7 @@ def doctor(seconds: Annotated[float, typer.Option(min=0.5, help="How long the tr
     from aitrain_nb import doctor as examination
 
     findings = examination.examine(seconds=seconds)
-    typer.echo(examination.report(findings))
+    _say(examination.report(findings))
     if not examination.is_ready(findings):
         raise typer.Exit(1)
 
@@ -151,13 +157,13 @@ def train(
     read = TrainConfig.from_json if config.suffix.lower() == ".json" else TrainConfig.from_yaml
     trainer = prepare(read(config), **_changes(change or []))
     if trainer.data.note:
-        typer.echo(trainer.data.note)
+        _say(trainer.data.note)
     if trainer.data.guess is not None:
-        typer.echo(trainer.data.guess.text())
+        _say(trainer.data.guess.text())
     trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
     if trainer.data.test is not None:
-        typer.echo(trainer.evaluate("test").text())
-    typer.echo(f"saved in {folder}")
+        _say(trainer.evaluate("test").text())
+    _say(f"saved in {folder}")
 
 
 @app.command()
@@ -172,10 +178,10 @@ def resume(
 
     _add_task(task_file)
     trainer = load_run(folder)
-    typer.echo(f"goes on from step {trainer.step:,} of {trainer.total_steps:,}")
+    _say(f"goes on from step {trainer.step:,} of {trainer.total_steps:,}")
     longer: dict[str, Any] = {"epochs": epochs, "max_steps": max_steps}
     trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})
-    typer.echo(f"saved in {folder}")
+    _say(f"saved in {folder}")
 
 
 @app.command()
@@ -194,7 +200,7 @@ def runs(folder: Annotated[Path, typer.Argument(help="The folder that holds your
     """The runs of a folder, the newest first: how they go, the best validation loss of each, how much they take on the disk."""
     from aitrain_nb.run_table import runs as all_runs
 
-    typer.echo(all_runs(folder).text())
+    _say(all_runs(folder).text())
 
 
 @app.command()
@@ -212,10 +218,10 @@ def compare(
                 f"Can't draw a picture as {to.name!r}.", "It takes .png, .svg or .pdf.", "--to curves.png"
             )
     found = side_by_side(*folders)
-    typer.echo(found.text())
+    _say(found.text())
     if to is not None:
         replace_file(to, partial(found.plot().savefig, format=to.suffix[1:].lower()))
-        typer.echo(f"the picture is in {to}")
+        _say(f"the picture is in {to}")
 
 
 @app.command()
@@ -230,7 +236,7 @@ def diagnose(
 
     findings = examine_run(run, classes=classes)
     width = min(_WIDEST, max(40, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else None
-    typer.echo(findings.text(width))
+    _say(findings.text(width))
     if findings.alarms:
         raise typer.Exit(1)
 
@@ -285,17 +291,17 @@ def predict(
     trainer = load_run(run)
     if not names_a_file(what):
         best = trainer.predict([what] if second is None else [(what, second)]).iloc[0]
-        typer.echo(f"{best['predicted']} ({best['probability']:.1%})")
+        _say(f"{best['predicted']} ({best['probability']:.1%})")
         return
     answers = predict_file(trainer, Path(what))
     for note in answers.notes:
-        typer.echo(note, err=True)
+        _say(note, err=True)
     text = answers.frame.to_csv(index=False)
     if to is None:
-        typer.echo(text, nl=False)
+        _say(text, nl=False)
     else:
         _write(to, text)
-        typer.echo(f"{len(answers.frame)} rows in {to}")
+        _say(f"{len(answers.frame)} rows in {to}")
 
 
 def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
@@ -332,9 +338,9 @@ def _write(file: Path, text: str) -> None:
 
 def _copy(to: Path) -> None:
     copied = lessons.copy_lessons(to)
-    typer.echo(f"{to}: {len(copied.written)} files written, {len(copied.kept)} kept")
+    _say(f"{to}: {len(copied.written)} files written, {len(copied.kept)} kept")
     for name in copied.kept:
-        typer.echo(f"kept your changed {name}")
+        _say(f"kept your changed {name}")
 
 
 def main() -> None:
@@ -342,7 +348,7 @@ def main() -> None:
     try:
         app()
     except AitrainError as error:
-        typer.echo(str(error), err=True)
+        _say(str(error), err=True)
         raise SystemExit(1) from error
 
 

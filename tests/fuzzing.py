@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import importlib
 import json
 import os
 import random
@@ -99,6 +100,8 @@ def fuzz(seconds: float, seed: int, kept: Path, only: str = "", first: int = 0) 
         "TORCHINDUCTOR_CACHE_DIR",
     ):  # where libraries keep what they found out about this machine
         os.environ[name] = str(kept / "caches" / name)
+    for name in ("bert.modeling_bert", "gpt2.modeling_gpt2"):  # once, not in every child that makes such a model
+        importlib.import_module(f"transformers.models.{name}")
     seeds = kept / "valid"
     targets = [target for target in fuzz_targets.TARGETS if only in target.name]
     _make_valid(seeds)
