@@ -74,11 +74,19 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
 
 
 def replace_tensors(path: Path, write: Callable[[Path], Any]) -> None:
-    """`replace_file` with what safetensors writes; raises OSError where the disk fails, for which safetensors has an error of its own."""
+    """`replace_file` with what safetensors writes, as readable as the folder it lies in.
+
+    Raises:
+        OSError: the disk fails, for which safetensors has an error of its own.
+    """
     from safetensors import SafetensorError
 
+    def write_readable(draft: Path) -> None:
+        write(draft)
+        draft.chmod(0o666 & draft.parent.stat().st_mode)  # some versions make a file that nobody else may read
+
     try:
-        replace_file(path, write)
+        replace_file(path, write_readable)
     except SafetensorError as error:
         raise OSError(str(error)) from error
 

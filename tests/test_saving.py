@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -313,3 +314,13 @@ def test_another_run_is_not_lost_unasked(tmp_path):
     with pytest.raises(ai.DataError, match="holds another run"):
         ai.save_run(second, tmp_path / "run")
     ai.save_run(second, tmp_path / "run", overwrite=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_weights_are_as_readable_as_their_folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+    saved(folder, model="mlp", max_steps=2)
+    files = [folder / "model.safetensors", *(folder / "checkpoints").glob("*.safetensors")]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o644}

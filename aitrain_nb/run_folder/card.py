@@ -86,7 +86,7 @@ def _public(text: object) -> str:
 def _about(trainer: Trainer) -> str:
     ended = f" It ended as: {trainer.ending}." if trainer.ending is not None else ""
     model = trainer.config.model or type(trainer.model).__name__
-    return f"A {model} for {trainer.task.name}, trained on {trainer.data.name} with aitrain_nb.{ended}"
+    return f"A model ({model}) for {trainer.task.name}, trained on {trainer.data.name} with aitrain_nb.{ended}"
 
 
 def _front_matter(trainer: Trainer) -> str:
