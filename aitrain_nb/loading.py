@@ -132,6 +132,12 @@ def _go_to(trainer: Trainer, checkpoint: State, folder: Path) -> None:
     try:
         if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in held.items()}:
             raise ValueError("Its tensors have other names or shapes.")  # noqa: TRY301  copying would broadcast, or leave some as they are
+        options = [
+            [set(group) for group in state["param_groups"]]
+            for state in (trainer.optimizer.state_dict(), checkpoint.optimizer)
+        ]
+        if options[0] != options[1]:
+            raise ValueError("Its optimizer has other options.")  # noqa: TRY301  torch would take them, and fail in the next step
         trainer.restore(checkpoint)
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise DataError(

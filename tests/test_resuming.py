@@ -194,6 +194,14 @@ def test_another_model_is_refused(tmp_path):
         ai.load_run(tmp_path / "run")
 
 
+def test_another_optimizer_is_refused(tmp_path):
+    run_in(tmp_path / "run")
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    (tmp_path / "run" / "config.yaml").write_text(config.replace("optimizer: adamw", "optimizer: sgd"))
+    with pytest.raises(ai.DataError, match="another model or optimizer"):
+        ai.load_run(tmp_path / "run")
+
+
 def test_the_command_goes_on_in_the_same_folder(tmp_path):
     trainer = run_in(tmp_path / "run", max_steps=5)
     result = CliRunner().invoke(cli.app, ["resume", str(tmp_path / "run"), "--max-steps", "9"])
