@@ -16,7 +16,7 @@ from aitrain_nb import __version__, lessons
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.displays import encodable
 from aitrain_nb.errors import AitrainError, ConfigError, DataError
-from aitrain_nb.placing import is_there, replace_file, replace_text
+from aitrain_nb.placing import check_place, is_there, replace_file, write_whole
 
 app = typer.Typer(
     help="See a neural network train, one step at a time, in Jupyter.", no_args_is_help=True, add_completion=False
@@ -109,14 +109,14 @@ def look(
     from aitrain_nb.looking import quick_look
 
     if save is not None:
-        _check_place(save)
+        check_place(save)
     found = quick_look(
         source, text_column=text_column, label_column=label_column, seconds=seconds,
         progress=lambda sentence: _say(f"... {sentence}", err=True),
     )  # fmt: skip
     _say(repr(found))
     if save is not None:
-        _write(save, found.config.to_yaml())
+        write_whole(save, found.config.to_yaml())
         _say(f"aitrain-nb train {save}")
 
 
@@ -212,7 +212,7 @@ def compare(
     from aitrain_nb.comparing import compare as side_by_side
 
     if to is not None:
-        _check_place(to)
+        check_place(to)
         if to.suffix.lower() not in {".png", ".svg", ".pdf"}:
             raise ConfigError(
                 f"Can't draw a picture as {to.name!r}.", "It takes .png, .svg or .pdf.", "--to curves.png"
@@ -286,7 +286,7 @@ def predict(
 
     _add_task(task_file)
     if to is not None:
-        _check_place(to)
+        check_place(to)
         _check_not_lost(to, what, overwrite=overwrite)
     trainer = load_run(run)
     if not names_a_file(what):
@@ -300,7 +300,7 @@ def predict(
     if to is None:
         _say(text, nl=False)
     else:
-        _write(to, text)
+        write_whole(to, text)
         _say(f"{len(answers.frame)} rows in {to}")
 
 
@@ -318,22 +318,6 @@ def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
         raise DataError(
             f"There is a file {to.name!r} already.", "It would be lost.", "Name another file, or say --overwrite."
         )
-
-
-def _check_place(file: Path) -> None:
-    """Raise before the work is done where a file could not be written after it."""
-    folder = file.resolve().parent
-    if (is_there(file) and file.is_dir()) or not folder.is_dir() or not os.access(folder, os.W_OK):
-        why = "It is a folder" if file.is_dir() else f"There is no folder {folder.name!r} that can be written to"
-        raise DataError(f"Can't write {str(file)!r}.", f"{why}.", "Name a file, in a folder that is there.")
-
-
-def _write(file: Path, text: str) -> None:
-    """Put a text into a file in one piece; raises DataError where that fails."""
-    try:
-        replace_text(file, text)
-    except (OSError, ValueError) as error:
-        raise DataError(f"Can't write {file.name!r}.", f"{error}", "Free some space, or name another file.") from error
 
 
 def _copy(to: Path) -> None:

@@ -36,6 +36,22 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def check_place(file: Path) -> None:
+    """Raise DataError before the work is done where a file could not be written after it."""
+    folder = file.resolve().parent
+    if (is_there(file) and file.is_dir()) or not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "It is a folder" if file.is_dir() else f"There is no folder {folder.name!r} that can be written to"
+        raise DataError(f"Can't write {str(file)!r}.", f"{why}.", "Name a file, in a folder that is there.")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Put a text into a person's own file in one piece; raises DataError where that fails."""
+    try:
+        replace_text(file, text)
+    except (OSError, ValueError) as error:
+        raise DataError(f"Can't write {file.name!r}.", f"{error}", "Free some space, or name another file.") from error
+
+
 def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = True) -> None:
     """Write a file under another name and put it in place, so that a reader sees the old one or the new one, whole.
 

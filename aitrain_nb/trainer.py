@@ -134,7 +134,7 @@ class Trainer(ModelSelection):
                     return
                 self._announce(evaluation, watchers)
                 yield evaluation
-            elif self.owes_checkpoint and self._writer is not None:
+            elif self._writer is not None and self._writer.owes_checkpoint:
                 saved = self._writer.save()
                 self._announce(saved, watchers)
                 yield saved
@@ -144,12 +144,6 @@ class Trainer(ModelSelection):
                 yield from self._one_step(watchers)
             else:
                 return
-
-    @property
-    def owes_checkpoint(self) -> bool:
-        """Whether the run owes its folder a checkpoint of the state as it is."""
-        writer, every = self._writer, self.config.save_every
-        return writer is not None and every != 0 and self.step > 0 and not writer.is_saved and self._is_due(every)
 
     def _one_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         """The records of a step; where memory runs out it is dropped whole and begun again with half the examples at once."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 from contextlib import contextmanager, suppress
+
+import torch
 
 import aitrain_nb as ai
 
@@ -59,6 +60,32 @@ def kill_at(trainer, step, phase="update"):
     trainer.watchers.append(watch)
 
 
+def end_at(trainer, kind, step):
+    """Have the run end in this way after this step: "stop", "watcher", "interrupt", "exception" or "out of memory"; else by itself."""
+
+    def watch(record):
+        if not (isinstance(record, ai.Update) and record.step == step):
+            return
+        if kind == "stop":
+            trainer.stop("the Stop button")
+        elif kind == "watcher":
+            raise ai.StopTraining("a watcher")
+        elif kind == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+        elif kind == "exception":
+            raise ValueError("a bug")
+        elif kind == "out of memory":
+            trainer.model.register_forward_pre_hook(run_out_of_memory)
+
+    trainer.watchers.append(watch)
+
+
+def run_out_of_memory(model, inputs, *, most=0, also_in_evaluation=False):
+    """A hook before forward: the device's memory holds `most` examples."""
+    if len(inputs[0]) > most and (model.training or also_in_evaluation):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
 @contextmanager
 def no_file_longer_than(count, *, kills):
     """Inside, the system lets no file of this process grow beyond so many bytes.
@@ -67,6 +94,8 @@ def no_file_longer_than(count, *, kills):
         count: bytes.
         kills: the process is killed in mid-write (SIGXFSZ); else the write fails, as on a full disk.
     """
+    import resource  # which Windows lacks
+
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_DFL if kills else signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (count, limits[1]))

@@ -32,6 +32,9 @@ from test_trials import state_of
 
 import aitrain_nb as ai
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from surviving import end_at, run_out_of_memory
+
 PACKAGE = pathlib.Path(ai.__file__).parent
 
 
@@ -331,12 +334,6 @@ class TestPromise7TheLoggedLossIsTrue:
         assert "no validation loss was a finite number" in trainer.ending.kept
 
 
-def run_out_of_memory(model, inputs, *, most=0, also_in_evaluation=False):
-    """A hook before forward: the device's memory holds `most` examples."""
-    if len(inputs[0]) > most and (model.training or also_in_evaluation):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-
-
 class TestPromise9OutOfMemoryTakesSmallerPortions:
     """The micro-batch is halved at the step's edge, which is said; no step is repeated or lost; evaluation is a matter of its own."""
 
@@ -470,22 +467,6 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
 
     fields: ClassVar = {"model": "mlp", "learning_rate": 0.05, "evaluate_every": 3, "epochs": 2, "weight_decay": 0.0}
 
-    def endings(self, trainer, kind):
-        def at_step_40(record):
-            if isinstance(record, ai.Update) and record.step == 40:
-                if kind == "stop":
-                    trainer.stop("the Stop button")
-                if kind == "watcher":
-                    raise ai.StopTraining("a watcher")
-                if kind == "interrupt":
-                    os.kill(os.getpid(), signal.SIGINT)
-                if kind == "exception":
-                    raise ValueError("a bug")
-                if kind == "out of memory":
-                    trainer.model.register_forward_pre_hook(run_out_of_memory)
-
-        trainer.watchers.append(at_step_40)
-
     @pytest.mark.parametrize(
         ("kind", "state"),
         [("last epoch", "done"), ("early stop", "stopped"), ("stop", "stopped"), ("watcher", "stopped"),
@@ -501,7 +482,7 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
                 best[record.loss] = trainer.fingerprint()
 
         trainer.watchers.append(remember)
-        self.endings(trainer, kind)
+        end_at(trainer, kind, 40)
         if state == "failed":
             with pytest.raises((ValueError, ai.OutOfMemoryError)):
                 trainer.fit()

@@ -178,27 +178,17 @@ def test_a_checkpoint_holds_every_tensor_as_it_was(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(state.random, now.random, strict=True))
 
 
-def test_other_data_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [("seed: 0", "seed: 1", "not those of the run"), ("small-cnn", "mlp", "another model"),
+     ("optimizer: adamw", "optimizer: sgd", "another model or optimizer")],
+    ids=["data", "model", "optimizer"],
+)  # fmt: skip
+def test_another_config_is_refused(tmp_path, was, now, words):
     run_in(tmp_path / "run")
-    config = (tmp_path / "run" / "config.yaml").read_text()
-    (tmp_path / "run" / "config.yaml").write_text(config.replace("seed: 0", "seed: 1"))
-    with pytest.raises(ai.DataError, match="not those of the run"):
-        ai.load_run(tmp_path / "run")
-
-
-def test_another_model_is_refused(tmp_path):
-    run_in(tmp_path / "run")
-    config = (tmp_path / "run" / "config.yaml").read_text()
-    (tmp_path / "run" / "config.yaml").write_text(config.replace("small-cnn", "mlp"))
-    with pytest.raises(ai.DataError, match="another model"):
-        ai.load_run(tmp_path / "run")
-
-
-def test_another_optimizer_is_refused(tmp_path):
-    run_in(tmp_path / "run")
-    config = (tmp_path / "run" / "config.yaml").read_text()
-    (tmp_path / "run" / "config.yaml").write_text(config.replace("optimizer: adamw", "optimizer: sgd"))
-    with pytest.raises(ai.DataError, match="another model or optimizer"):
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace(was, now))
+    with pytest.raises(ai.DataError, match=words):
         ai.load_run(tmp_path / "run")
 
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 import torch
-from surviving import DIGITS, LANGUAGE, TICKETS, kill_at, killed, no_file_longer_than, prepared, told
+from surviving import DIGITS, LANGUAGE, TICKETS, end_at, kill_at, killed, no_file_longer_than, prepared, told
 
 import aitrain_nb as ai
 from aitrain_nb.records import Saved
@@ -167,36 +167,13 @@ def interrupted(case: Case, chance: random.Random, moments: int) -> int:
     return runs
 
 
-def _spoil(trainer, kind: str, step: int) -> None:
-    def watch(record):
-        if not (isinstance(record, ai.Update) and record.step == step):
-            return
-        if kind == "Stop":
-            trainer.stop()
-        elif kind == "a watcher":
-            raise ai.StopTraining("enough")
-        elif kind == "interrupt":
-            os.kill(os.getpid(), signal.SIGINT)
-        elif kind == "exception":
-            raise ValueError("a bug of somebody's own")
-        elif kind == "out of memory":
-            trainer.model.register_forward_pre_hook(_no_memory)
-
-    trainer.watchers.append(watch)
-
-
-def _no_memory(model, _inputs):
-    if model.training:
-        raise torch.OutOfMemoryError("out of memory")
-
-
-ENDINGS = ("last epoch", "Stop", "a watcher", "interrupt", "exception", "out of memory")
+ENDINGS = ("last epoch", "stop", "watcher", "interrupt", "exception", "out of memory")
 
 
 def ended(case: Case, kind: str, step: int) -> None:
     """End a run in this way after this step; what its folder holds is what the trainer held, and goes on."""
     trainer = case.fresh()
-    _spoil(trainer, kind, step)
+    end_at(trainer, kind, step)
     try:
         trainer.fit(display="none", output_dir=case.folder)
     except (ValueError, ai.OutOfMemoryError):

@@ -213,6 +213,14 @@ class Phases(TrainingState):
 
     # what the phases lean on
 
+    @property
+    def micro_batch_limit(self) -> int | None:
+        """Most examples that go through the model at once, where memory ran out with more; the step's batch stays what it is."""
+        if self._at_most is not None or not self.history.changes:
+            return self._at_most
+        limit = self.history.changed("micro_batch_size", self.step + 1)
+        return None if limit is None else int(limit)
+
     def _smaller_micro_batch(self, error: Exception) -> int:
         """Half of the examples that were too many at once in the step under way.
 

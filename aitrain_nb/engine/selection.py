@@ -26,7 +26,7 @@ class ModelSelection(Inference):
         every = self.config.evaluate_every
         if not self._evaluator.can_validate or every == 0 or self.step == 0 or self.history.evaluated(self.step):
             return False
-        return self._is_due(every)
+        return self.is_due(every)
 
     def evaluate_and_keep(self, stop: Callable[[], bool] = lambda: False) -> Evaluation | None:
         """Evaluate into the history and keep the weights if they are the best: what a run does where it owes an evaluation.
@@ -69,7 +69,7 @@ class ModelSelection(Inference):
         """The step whose weights the run keeps, as it stands; 0 before the first evaluation, and with `keep="last"`."""
         return self._keeper.best.step if self._keeper.best is not None else 0
 
-    def _is_due(self, every: int | None) -> bool:
+    def is_due(self, every: int | None) -> bool:
         """Whether something that happens every so many steps, or at the end of each epoch, happens after this one; at the end it does."""
         if self.step >= self.total_steps:
             return True

@@ -232,14 +232,6 @@ class TrainingState:
 
     # time
 
-    @property
-    def micro_batch_limit(self) -> int | None:
-        """Most examples that go through the model at once, where memory ran out with more; the step's batch stays what it is."""
-        if self._at_most is not None or not self.history.changes:
-            return self._at_most
-        limit = self.history.changed("micro_batch_size", self.step + 1)
-        return None if limit is None else int(limit)
-
     def learning_rate(self, step: int) -> float:
         """Learning rate of the optimizer step that follows `step` steps, live changes of its peak included."""
         if not self.history.changes:

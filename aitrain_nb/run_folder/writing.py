@@ -104,6 +104,13 @@ class RunWriter:
         """Whether the newest checkpoint that was written or tried holds the run as it stands."""
         return self._saved == (self._trainer.step, self._trainer.kept_step)
 
+    @property
+    def owes_checkpoint(self) -> bool:
+        """Whether a checkpoint of the run as it stands is due (`save_every`)."""
+        trainer = self._trainer
+        every = trainer.config.save_every
+        return every != 0 and trainer.step > 0 and not self.is_saved and trainer.is_due(every)
+
     def save(self) -> Saved:
         """Write a checkpoint of the state as it is, after the rows that lead to it; what fails is said and tried again at the next one."""
         trainer, began = self._trainer, time.monotonic()
