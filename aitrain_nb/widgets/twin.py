@@ -86,7 +86,7 @@ def _said(history: History, ending: Ending, seconds: float | None) -> str:
     took = f" in {numerals.duration(computed)}" if math.isfinite(computed) else ""
     went = [
         f"{ending.step:,} {'step' if ending.step == 1 else 'steps'}{took}",
-        f"{numerals.epoch(last['epoch'])} epochs",
+        numerals.epochs(last["epoch"]),
     ]
     if seconds is not None:
         went.append(f"this call took {numerals.duration(seconds)}")
