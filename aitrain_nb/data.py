@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+IN_MEMORY = " in memory"
+"""How the name of data ends that no file holds."""
+
 
 _SMALL_BYTES = 64 * 2**20
 """Data up to this size are shuffled as a whole at the start of each epoch."""
@@ -286,7 +289,7 @@ def _groups(dataset: Dataset) -> Tensor:
     if not inputs:
         return torch.arange(len(dataset))
     keys = [
-        [row.numpy().tobytes() for row in column] if isinstance(column, torch.Tensor) else list(map(_plain, column))
+        [row.tobytes() for row in column.numpy()] if isinstance(column, torch.Tensor) else list(map(_plain, column))
         for column in inputs
     ]
     numbers: dict[Any, int] = {}
