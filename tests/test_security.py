@@ -71,7 +71,7 @@ def test_no_text_becomes_a_program():
 
 
 STARTERS = {
-    "cli.py": "JupyterLab, by our own interpreter",
+    "cli/learning.py": "JupyterLab, by our own interpreter",
     "doctor/installation.py": "our own interpreter with our own program",
     "run_folder/environment.py": "git rev-parse HEAD",
 }
@@ -130,7 +130,7 @@ def test_files_are_written_in_one_place():
             (".write_text", ".write_bytes", ".savefig", ".to_parquet", ".tofile")
         ) and "stream" not in ast.unparse(call):
             found.add(where)
-    drafts = {"run_folder/card.py", "cli.py"}  # they write the draft that `replace_file` hands them
+    drafts = {"run_folder/card.py", "cli/results.py"}  # they write the draft that `replace_file` hands them
     assert found - drafts <= set(WRITERS), found
 
 

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.export.manifest import is_length, longest, sample
+from aitrain_nb.exporting.manifest import is_length, longest, sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from aitrain_nb.export.manifest import Manifest
+    from aitrain_nb.exporting.manifest import Manifest
     from aitrain_nb.tasks import Task
     from aitrain_nb.trainer import Trainer
 

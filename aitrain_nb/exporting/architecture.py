@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
 
@@ -16,7 +16,7 @@ from aitrain_nb.placing import replace_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aitrain_nb.export.manifest import Manifest
+    from aitrain_nb.exporting.manifest import Manifest
     from aitrain_nb.trainer import Trainer
 
 ARCHITECTURE = "architecture.json"
@@ -41,7 +41,7 @@ def check_known(trainer: Trainer, name: str) -> None:
 
 def write_architecture(trainer: Trainer, folder: Path) -> None:
     """Write the shape of a trainer's model; raises OSError where that fails."""
-    kind, model = _kind(trainer), trainer.model
+    kind, model = _kind(trainer), cast("Any", trainer.model)
     facts: dict[str, Any] = {"kind": kind, "classes": len(trainer.class_names)}
     if kind == _NAMED:
         facts["name"] = trainer.config.model

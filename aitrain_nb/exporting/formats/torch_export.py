@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.export.formats.base import Format, Opened, traced, without_remarks
+from aitrain_nb.exporting.formats.base import Format, Opened, traced, without_remarks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aitrain_nb.export.manifest import Manifest
+    from aitrain_nb.exporting.manifest import Manifest
     from aitrain_nb.trainer import Trainer
 
 PROGRAM = "model.pt2"
@@ -40,11 +40,12 @@ class TorchExport(Format):
             raise DataError(
                 f"Can't open {PROGRAM} in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
             ) from error
-        module = program.module()  # which knows no train() and eval(), so it is no part of another module
-        return Opened(lambda *tensors: module(*tensors), list(manifest.inputs))
+        module = program.module()
+        return Opened(module.forward, list(manifest.inputs))  # the module itself knows no train() and eval()
 
     def loading(self, manifest: Manifest, folder: Path) -> str:
         """With torch alone."""
+        del folder
         names = ", ".join(manifest.inputs)
         return (
             f'import torch\n\nprogram = torch.export.load("{PROGRAM}").module()  # only of people you trust: it may run code\n'

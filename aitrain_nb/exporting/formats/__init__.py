@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 
 from aitrain_nb.errors import ConfigError, unknown_name
-from aitrain_nb.export.formats.base import Format
+from aitrain_nb.exporting.formats.base import Format
 
 __all__ = ["Format", "find_format", "format_names"]
 

@@ -32,7 +32,7 @@ class MeanPooledForSequenceClassification(PreTrainedModel):
         super().__init__(config)
         shape = AutoConfig.for_model(**config.encoder)
         self.encoder = AutoModel.from_config(shape)
-        self.head = nn.Linear(shape.hidden_size, config.num_labels)
+        self.head = nn.Linear(int(shape.hidden_size), int(config.num_labels or 2))
         self.post_init()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **more: Any) -> SequenceClassifierOutput:

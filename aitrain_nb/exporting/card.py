@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from aitrain_nb import html, numerals, reading
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.export.formats import find_format
-from aitrain_nb.export.formats.transformers import Transformers
+from aitrain_nb.exporting.formats import find_format
+from aitrain_nb.exporting.formats.transformers import Transformers
 from aitrain_nb.markdown import escape
 from aitrain_nb.markdown import table as markdown_table
 from aitrain_nb.privacy import without_secrets
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
-    from aitrain_nb.export.comparing import Compared
-    from aitrain_nb.export.manifest import Manifest
-    from aitrain_nb.export.serving import ExportedModel
+    from aitrain_nb.exporting.comparing import Compared
+    from aitrain_nb.exporting.manifest import Manifest
+    from aitrain_nb.exporting.serving import ExportedModel
 
 CARD = "README.md"
 _HEADS = ["", "original", "export"]
@@ -42,12 +43,15 @@ class ExportCard:
 
     def open(self) -> ExportedModel:
         """The exported model, to ask it."""
-        from aitrain_nb.export.serving import load_exported
+        from aitrain_nb.exporting.serving import load_exported
 
         return load_exported(self.folder, trusted=True)
 
     def frame(self) -> pd.DataFrame:
-        """Two rows, original and export: size_bytes, milliseconds (one example), batch_milliseconds, loss (nats), scores (0 to 1), flipped."""
+        """Two rows, original and export.
+
+        Columns: size_bytes, milliseconds (one example), batch_milliseconds, loss (nats), the task's scores (0 to 1), flipped.
+        """
         import pandas as pd
 
         said = self.compared

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.export.formats.base import Format, Opened, traced, without_remarks
-from aitrain_nb.export.manifest import sample
+from aitrain_nb.exporting.formats.base import Format, Opened, traced, without_remarks
+from aitrain_nb.exporting.manifest import sample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aitrain_nb.export.manifest import Manifest
+    from aitrain_nb.exporting.manifest import Manifest
     from aitrain_nb.trainer import Trainer
 
 MODEL = "model.onnx"
@@ -63,6 +63,7 @@ class Onnx(Format):
 
     def loading(self, manifest: Manifest, folder: Path) -> str:
         """With ONNX Runtime and NumPy."""
+        del folder
         given = ", ".join(f'"{name}": {name}' for name in manifest.inputs)
         return (
             f'import onnxruntime\n\nsession = onnxruntime.InferenceSession("{MODEL}")\n'

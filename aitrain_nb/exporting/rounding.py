@@ -5,7 +5,6 @@ Symmetric and one scale a row (output channel), as in Jacob et al., Quantization
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -67,7 +66,6 @@ class _Int8Embedding(_Int8):
         return self.codes[ids].float() * self.scales[ids]
 
 
-@cache
 def _int8_kind(kind: type[nn.Module]) -> type:
     return type(f"Int8{kind.__name__}", (_Int8Embedding if issubclass(kind, nn.Embedding) else _Int8, kind), {})
 

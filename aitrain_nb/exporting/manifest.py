@@ -100,7 +100,7 @@ def longest(trainer: Trainer) -> int:
 
 
 def sample(trainer: Trainer, rows: int) -> dict[str, Tensor]:
-    """A few examples of the data as the model takes them, on the CPU, without labels: `rows` rows, not longer than half of what it takes."""
+    """So many examples of the data as the model takes them, without labels, cut to half of the length that it has room for."""
     prepared = trainer.prepared.get("validation", trainer.prepared["train"])
     places = torch.arange(rows) % len(prepared)
     found = trainer.task.collate(prepared.take(places), trainer.processor)

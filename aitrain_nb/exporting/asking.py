@@ -1,4 +1,4 @@
-"""An exported folder opened and asked in a process of its own: `python -m aitrain_nb.export.asking FOLDER QUESTIONS ANSWERS`."""
+"""An exported folder opened and asked in a process of its own: `python -m aitrain_nb.exporting.asking FOLDER QUESTIONS ANSWERS`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -18,6 +17,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from aitrain_nb.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MOST_SECONDS = 900
 _TOLD = 3
@@ -71,7 +73,7 @@ def ask_in_fresh_process(
                 "threads": str(torch.get_num_threads()),
             },
         )
-        command = [sys.executable, "-m", "aitrain_nb.export.asking", str(folder), str(questions), str(replies)]
+        command = [sys.executable, "-m", "aitrain_nb.exporting.asking", str(folder), str(questions), str(replies)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_MOST_SECONDS, check=False)  # noqa: S603  our own interpreter
         if done.returncode or not replies.is_file():
             last = " ".join(done.stderr.strip().splitlines()[-_TOLD:])[-400:]
@@ -86,7 +88,7 @@ def ask_in_fresh_process(
 
 @torch.no_grad()
 def _reply(folder: Path, questions: Path, replies: Path) -> None:
-    from aitrain_nb.export.serving import load_exported
+    from aitrain_nb.exporting.serving import load_exported
 
     with safe_open(str(questions), "pt") as file:
         about = file.metadata()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.export import architecture
-from aitrain_nb.export.formats.base import Format
+from aitrain_nb.exporting import architecture
+from aitrain_nb.exporting.formats.base import Format
 from aitrain_nb.placing import replace_tensors
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from aitrain_nb.export.manifest import Manifest
+    from aitrain_nb.exporting.manifest import Manifest
     from aitrain_nb.trainer import Trainer
 
 WEIGHTS = "model.safetensors"

@@ -10,8 +10,8 @@ import torch
 
 from aitrain_nb.engine.evaluating import evaluation_mode
 from aitrain_nb.errors import ModelError
-from aitrain_nb.export.asking import ask_in_fresh_process
-from aitrain_nb.export.manifest import sample
+from aitrain_nb.exporting.asking import ask_in_fresh_process
+from aitrain_nb.exporting.manifest import sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from aitrain_nb.data import Dataset
-    from aitrain_nb.export.formats import Format
-    from aitrain_nb.export.serving import ExportedModel
+    from aitrain_nb.exporting.formats import Format
+    from aitrain_nb.exporting.serving import ExportedModel
     from aitrain_nb.trainer import Trainer
 
 _MOST_NUMBERS = 20_000_000
@@ -107,8 +107,8 @@ def check_same(found: Compared, kind: Format) -> None:
     if not apart <= max(kind.tolerance, 1e-6):
         raise ModelError(
             f"The model exported as {kind.name} answers otherwise.",
-            f"A logit lies {found.furthest:.2g} from the original's ({kind.tolerance:g} is allowed), {found.flipped} of {found.targets:,} answers "
-            "became others.",
+            f"A logit lies {found.furthest:.2g} from the original's, where {kind.tolerance:g} is allowed; {found.flipped} of "
+            f"{found.targets:,} answers became others.",
             "Export it in another format: safetensors is exact.",
         )
 
@@ -127,8 +127,7 @@ def _raw(trainer: Trainer, split: str) -> Sequence[str] | Tensor | None:
     if "image" in columns:
         images: Tensor = columns["image"][:_RAW]
         return images
-    texts = [text[:200] for text in columns["text"][:_RAW]] if "text_pair" not in columns else None
-    return texts
+    return [text[:200] for text in columns["text"][:_RAW]] if "text_pair" not in columns else None
 
 
 def _probabilities_apart(trainer: Trainer, raw: Sequence[str] | Tensor | None, said: Tensor | None) -> float | None:

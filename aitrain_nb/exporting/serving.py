@@ -12,8 +12,8 @@ from aitrain_nb.engine.device import Threads
 from aitrain_nb.engine.evaluating import Answers, Evaluator
 from aitrain_nb.engine.generating import pieces
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.export.formats import find_format
-from aitrain_nb.export.manifest import read_manifest, read_processor
+from aitrain_nb.exporting.formats import find_format
+from aitrain_nb.exporting.manifest import read_manifest, read_processor
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.tasks import find_task
 

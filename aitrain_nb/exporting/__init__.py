@@ -5,21 +5,22 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from aitrain_nb.errors import ConfigError, DataError
-from aitrain_nb.export.card import CARD, ExportCard
-from aitrain_nb.export.comparing import check_same, compare_answers
-from aitrain_nb.export.formats import find_format, format_names
-from aitrain_nb.export.manifest import describe, is_export, write_manifest, write_processor
-from aitrain_nb.export.serving import ExportedModel, load_exported
+from aitrain_nb.exporting.card import CARD, ExportCard
+from aitrain_nb.exporting.comparing import check_same, compare_answers
+from aitrain_nb.exporting.formats import find_format, format_names
+from aitrain_nb.exporting.manifest import describe, is_export, write_manifest, write_processor
+from aitrain_nb.exporting.serving import ExportedModel, load_exported
 from aitrain_nb.placing import is_there, replace_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
     from aitrain_nb.trainer import Trainer
 
 __all__ = ["ExportCard", "ExportedModel", "export", "format_names", "is_export", "load_exported"]
@@ -103,11 +104,11 @@ def _trainer(source: Trainer | str | Path) -> Trainer:
     return source
 
 
-def _copy_of(trainer: Trainer) -> torch.nn.Module:
+def _copy_of(trainer: Trainer) -> nn.Module:
     """The trainer's model as it is, on the CPU, in evaluation mode; the trainer's own is left alone."""
     model = copy.deepcopy(trainer.model).to("cpu").eval()
     for weight in model.parameters():
-        weight.requires_grad_(requires_grad=False)
+        weight.requires_grad = False
         weight.grad = None
     return model
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb.errors import ConfigError, DataError
-from aitrain_nb.export import architecture, mean_pooled
-from aitrain_nb.export.formats.base import Format
+from aitrain_nb.exporting import architecture, mean_pooled
+from aitrain_nb.exporting.formats.base import Format
 from aitrain_nb.models.pretrained import label_names, quiet_transformers
 from aitrain_nb.models.texts import MeanPooledClassifier
 from aitrain_nb.pixels import Pretrained, Standardize
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from aitrain_nb.export.manifest import Manifest
+    from aitrain_nb.exporting.manifest import Manifest
     from aitrain_nb.trainer import Trainer
 
 CODE = "mean_pooled.py"
@@ -119,12 +119,12 @@ def _image_processor(trainer: Trainer) -> Any:
     """What transformers should do to an image of 0 to 255 so that the model sees what it was trained on."""
     from transformers import ViTImageProcessor
 
-    made, height, width = trainer.processor, *trainer.data.train.columns["image"].shape[-2:]
-    is_moved = isinstance(made, Standardize)
+    height, width = trainer.data.train.columns["image"].shape[-2:]
+    made = trainer.processor if isinstance(trainer.processor, Standardize) else None
     return ViTImageProcessor(
-        size={"height": height, "width": width}, do_resize=True, do_rescale=True, rescale_factor=1 / 255, do_normalize=is_moved,
-        image_mean=made.mean.expand(_COLOURS).tolist() if is_moved else None,
-        image_std=made.std.expand(_COLOURS).tolist() if is_moved else None,
+        size={"height": height, "width": width}, do_resize=True, do_rescale=True, rescale_factor=1 / 255, do_normalize=made is not None,
+        image_mean=made.mean.expand(_COLOURS).tolist() if made is not None else None,
+        image_std=made.std.expand(_COLOURS).tolist() if made is not None else None,
     )  # fmt: skip
 
 
