@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _MOST_NUMBERS = 20_000_000
 """Logits that are compared at most: 80 MB."""
-_BATCH, _RAW, _ROUNDS = 16, 8, 15
+_BATCH, _RAW = 16, 8
+_FEWEST, _MOST, _SECONDS = 3, 15, 3.0
+"""Rounds of a measurement, and about how long it may take."""
 
 
 class Compared(NamedTuple):
@@ -158,7 +160,8 @@ def _in_turn(
     """Milliseconds of each for the same inputs: the median of rounds in which each has its turn, after one to warm up."""
     took: tuple[list[float], list[float]] = ([], [])
     with trainer.threads, evaluation_mode(original):
-        for _ in range(_ROUNDS + 1):
+        start = perf_counter()
+        while len(took[0]) <= _FEWEST or (len(took[0]) <= _MOST and perf_counter() - start < _SECONDS):
             for model, times in zip((original, opened.model), took, strict=True):
                 began = perf_counter()
                 trainer.task.outputs(model, inputs)

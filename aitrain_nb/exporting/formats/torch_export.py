@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,7 +35,7 @@ class TorchExport(Format):
         """The program; torch unpickles parts of such a file, which may run code."""
         try:
             program = torch.export.load(folder / PROGRAM)
-        except (OSError, RuntimeError, ValueError, KeyError, AssertionError, zipfile.BadZipFile) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, AssertionError) as error:
             raise DataError(
                 f"Can't open {PROGRAM} in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
             ) from error

@@ -68,8 +68,10 @@ class Transformers(Format):
         try:
             with quiet_transformers():
                 if (folder / CODE).is_file():
-                    config = mean_pooled.MeanPooledConfig.from_pretrained(folder)
-                    model: Any = mean_pooled.MeanPooledForSequenceClassification.from_pretrained(folder, config=config)
+                    config = mean_pooled.MeanPooledConfig.from_pretrained(folder, trust_remote_code=False)
+                    model: Any = mean_pooled.MeanPooledForSequenceClassification.from_pretrained(
+                        folder, config=config, trust_remote_code=False, use_safetensors=True
+                    )
                 else:
                     auto = getattr(transformers, architecture.AUTO[manifest.task])
                     model = auto.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
