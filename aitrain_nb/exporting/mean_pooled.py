@@ -31,7 +31,7 @@ class MeanPooledForSequenceClassification(PreTrainedModel):
     def __init__(self, config: MeanPooledConfig) -> None:
         super().__init__(config)
         shape = AutoConfig.for_model(**config.encoder)
-        self.encoder = AutoModel.from_config(shape)
+        self.encoder = AutoModel.from_config(shape, trust_remote_code=False)
         self.head = nn.Linear(int(shape.hidden_size), int(config.num_labels or 2))
         self.post_init()
 
