@@ -169,7 +169,7 @@ def check_folder(folder: Path, *, overwrite: bool, run: str = "") -> None:
         overwrite: another run that lies there may be lost.
         run: which run is to be written, where it may be there already.
     """
-    if is_there(folder) and folder.is_dir() and any(folder.iterdir()):
+    if is_there(folder) and folder.is_dir() and any(found.name != LOCK for found in folder.iterdir()):
         if not any((folder / name).is_file() for name in (FACTS, STATE)):
             raise DataError(
                 f"The folder {folder.name!r} holds other things.",
