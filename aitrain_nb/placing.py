@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _TRIES = 20
 _DRAFT = ".draft"
@@ -34,6 +34,28 @@ def is_there(path: Path) -> bool:
         why = getattr(error, "strerror", None) or str(error)
         raise DataError(f"Can't look for {name!r}.", f"{why}.", "Check the path and its permissions.") from error
     return True
+
+
+def named_folder(folder: Any, example: str) -> Path:
+    """The folder that a person names; "." by its own name.
+
+    Args:
+        folder: a text or a path.
+        example: a call that names one, as code.
+
+    Raises:
+        DataError: it is something else, or a name of blanks alone.
+    """
+    if not isinstance(folder, (str, os.PathLike)) or not isinstance(os.fspath(folder), str):
+        raise DataError(
+            f"{folder!r:.60} names no folder.",
+            f"It is of the kind {type(folder).__name__}; a text or a Path is needed.",
+            example,
+        )
+    if not os.fspath(folder).strip():
+        raise DataError(f"{folder!r} names no folder.", "It is empty, or blanks alone.", example)
+    named = Path(folder)
+    return named if named.name else named.resolve()
 
 
 def check_place(file: Path) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.placing import drop_drafts
+from aitrain_nb.placing import drop_drafts, named_folder
 from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
 from aitrain_nb.run_folder.card import write_card
@@ -18,6 +17,7 @@ from aitrain_nb.run_folder.state import RunState, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from filelock import FileLock
 
@@ -49,7 +49,7 @@ class RunWriter:
     """
 
     def __init__(self, trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -> None:
-        self._trainer, self._folder = trainer, Path(folder)
+        self._trainer, self._folder = trainer, named_folder(folder, 'fit(output_dir="runs/mine")')
         saving.check_folder(self._folder, overwrite=overwrite, run=trainer.run_id)
         self._data = saving.data_fingerprint(trainer)  # once: it reads every example
         self._began = 0.0  # seconds since 1970; 0 before it begins
@@ -67,6 +67,8 @@ class RunWriter:
         """Write what is known before the first step; raises DataError where that fails."""
         trainer, folder = self._trainer, self._folder
         with saving.said(folder):
+            if self._is_written:
+                return
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = saving.locked(folder)
             drop_drafts(folder)
@@ -89,6 +91,14 @@ class RunWriter:
                 self._saved = (trainer.step, trainer.kept_step)
         self._due = self._beat_due = time.monotonic()
         self._waiting_before, trainer.control.while_waiting = trainer.control.while_waiting, self._wait
+
+    @property
+    def _is_written(self) -> bool:
+        """Whether the run has ended already and its folder says so: all of it stays as it is."""
+        ending, before = self._trainer.ending, read_state(self._folder)
+        return (
+            ending is not None and before is not None and (before.run, before.ending) == (self._trainer.run_id, ending)
+        )
 
     def __call__(self, record: Any) -> None:
         """Write what is new, if it is time for it."""
@@ -132,7 +142,7 @@ class RunWriter:
         """Write the rest; raises DataError where that fails."""
         try:
             if self._began:
-                self._end(ending)
+                self._end(self._trainer.ending or ending)  # a display may be told why nothing was done
         finally:
             if self._lock is not None:
                 self._lock.release()
