@@ -193,7 +193,7 @@ def test_another_config_is_refused_also_where_the_run_kept_none(tmp_path, was, n
     run_in(folder)
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace(was, now))
-    with pytest.raises(ai.ConfigError, match="these were changed: (seed was 0 and is 1|model was|optimizer was)"):
+    with pytest.raises(ai.ConfigError, match=r"these were changed: (seed was 0 and is 1|model was|optimizer was)"):
         ai.load_run(folder)
     facts = json.loads((folder / "run.json").read_text())
     del facts["config"]  # as the first versions wrote it
