@@ -26,7 +26,7 @@ demo: setup
 
 # all in one call, so that no processor waits
 test: setup lint
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --nbval-lax notebooks tests
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --nbval-lax notebooks tests
 
 lint: setup
 	$(BIN)/ruff check .

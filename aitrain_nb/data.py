@@ -286,7 +286,7 @@ def _groups(dataset: Dataset) -> Tensor:
     if not inputs:
         return torch.arange(len(dataset))
     keys = [
-        [row.numpy().tobytes() for row in column] if isinstance(column, torch.Tensor) else list(map(_plain, column))
+        [row.tobytes() for row in column.numpy()] if isinstance(column, torch.Tensor) else list(map(_plain, column))
         for column in inputs
     ]
     numbers: dict[Any, int] = {}

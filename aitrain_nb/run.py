@@ -11,6 +11,7 @@ from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset, Splits, split
 from aitrain_nb.errors import ConfigError, DataError, unknown_name
+from aitrain_nb.lettering import with_article
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources import Raw, read
 from aitrain_nb.tasks import find_task
@@ -59,7 +60,7 @@ def describe(config: TrainConfig | None, fields: dict[str, Any]) -> tuple[TrainC
         fields = fields | ({"data": str(source)} if isinstance(source, Path) else {})
         source = None
     else:
-        fields = fields | {"data": f"a {type(source).__name__}{IN_MEMORY}"}
+        fields = fields | {"data": f"{with_article(type(source).__name__)}{IN_MEMORY}"}
     _only_names(fields)
     return (config or TrainConfig()).replace(**fields), source
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 
@@ -24,6 +25,25 @@ def in_browser(nodeid: str) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser tests come first: together they take longest, and the other files fill what remains."""
     items.sort(key=lambda item: not in_browser(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """What the imports and the collection left stays to the end: the garbage collector needn't walk over it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What people wait for comes first: other tests take the processor time that the browser tests leave."""
+    if not in_browser(item.nodeid) and hasattr(os, "nice") and os.nice(0) < 5 and "PYTEST_XDIST_WORKER" in os.environ:
+        os.nice(5)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than processors, at most four: the browser tests wait more than they compute."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 @pytest.hookimpl(optionalhook=True)  # a hook of pytest-xdist: `make test` spreads the tests over several processes

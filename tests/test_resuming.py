@@ -277,6 +277,17 @@ def test_a_finished_run_stays_as_it_ended(tmp_path, capsys):
     assert ai.load_run(tmp_path / "copy").ending == ending
 
 
+@pytest.mark.parametrize(
+    "name", ["README.md", "model.safetensors", "environment.json", "checkpoints/step-00000012.safetensors"]
+)
+def test_what_an_end_could_not_write_is_written_by_the_next_fit(tmp_path, name):
+    trainer = run_in(tmp_path / "run")
+    (tmp_path / "run" / name).unlink()
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert (tmp_path / "run" / name).is_file()
+    assert ai.load_run(tmp_path / "run").ending == trainer.ending
+
+
 def test_a_damaged_state_is_said_and_written_anew_when_asked(tmp_path):
     folder = tmp_path / "run"
     trainer = run_in(folder)

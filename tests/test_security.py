@@ -156,6 +156,10 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(OSError, match="No space"):
         placing.replace_file(path, fail)
     assert path.read_text() == "old"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        placing.replace_text(tmp_path / "folder", "new")
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["a.txt", "folder"]  # no draft stays
 
 
 # a run's folder

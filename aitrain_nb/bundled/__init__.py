@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,11 +28,18 @@ class Bundle(NamedTuple):
     note: str
 
 
-def _digits(_read_as: str) -> Bundle:
-    import torch
+@cache
+def _digits_of_sklearn() -> Any:
+    """The arrays as scikit-learn reads them from a compressed table: once a process; whoever takes them copies them."""
     from sklearn.datasets import load_digits
 
-    loaded = load_digits()
+    return load_digits()
+
+
+def _digits(_read_as: str) -> Bundle:
+    import torch
+
+    loaded = _digits_of_sklearn()
     images = torch.tensor(loaded.images, dtype=torch.float32).unsqueeze(1)
     dataset = Dataset(
         {"image": images, "label": torch.tensor(loaded.target, dtype=torch.int64)}, [str(n) for n in range(10)]

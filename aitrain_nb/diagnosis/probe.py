@@ -261,8 +261,10 @@ def _keys(dataset: Dataset) -> list[bytes]:
     """What is equal for equal inputs, for each of at most 20,000 examples."""
     count = min(_ROWS, len(dataset))
     columns = [column[:count] for name, column in dataset.columns.items() if name not in {"labels", "label"}]
-    rows = zip(*columns, strict=True)
-    return [
-        b"|".join(value.numpy().tobytes() if isinstance(value, torch.Tensor) else str(value).encode() for value in row)
-        for row in rows
+    keys = [
+        [row.tobytes() for row in column.numpy()]
+        if isinstance(column, torch.Tensor)
+        else [str(value).encode() for value in column]
+        for column in columns
     ]
+    return [b"|".join(row) for row in zip(*keys, strict=True)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from aitrain_nb import numerals
+from aitrain_nb.annotations import memory_words
 from aitrain_nb.errors import DataError
 from aitrain_nb.markdown import bullets, escape, table
 from aitrain_nb.placing import replace_file, replace_text
@@ -244,8 +245,18 @@ def _limits(trainer: Trainer) -> Iterator[str]:
     else:
         yield f"{len(data.test):,} test examples were kept apart; nothing here was chosen by them."
     yield f"It is one run with one seed ({trainer.config.seed}); another seed gives other numbers."
-    if history.troubles:
-        yield f"{len(history.troubles):,} numbers of its training were not finite; the first: {escape(history.troubles[0])}."
+    yield from (escape(f"It ran {words}.") for words in _memory(trainer))
+    if odd := history.troubled_steps:
+        yield (
+            f"The loss or the gradient of {numerals.several(len(odd), 'step')} was not a finite number; "
+            f"the first: {escape(_public(history.first_trouble))}."
+        )
+
+
+def _memory(trainer: Trainer) -> Iterator[str]:
+    """What was changed last where memory ran out, in training and in evaluations."""
+    last = {change.name: change for change in trainer.history.changes}
+    return filter(None, map(memory_words, last.values()))
 
 
 def _made_with(calls: Sequence[dict[str, Any]]) -> str:

@@ -6,13 +6,15 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.placing import drop_drafts, named_folder
+from aitrain_nb.errors import ConfigError
+from aitrain_nb.placing import drop_drafts, named_folder, why_not_written
 from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
 from aitrain_nb.run_folder.card import write_card
-from aitrain_nb.run_folder.checkpoints import drop_after, size_bytes, write_checkpoint
+from aitrain_nb.run_folder.checkpoints import checkpoints, drop_after, size_bytes, write_checkpoint
 from aitrain_nb.run_folder.environment import write_environment
-from aitrain_nb.run_folder.files import CARD, CHANGES, CHECKPOINTS, CURVE, ENVIRONMENT, FACTS, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.facts import read_facts
+from aitrain_nb.run_folder.files import CARD, CHANGES, CHECKPOINTS, CONFIG, CURVE, ENVIRONMENT, FACTS, HISTORY, WEIGHTS
 from aitrain_nb.run_folder.state import RunState, read_state
 
 if TYPE_CHECKING:
@@ -94,11 +96,18 @@ class RunWriter:
 
     @property
     def _is_written(self) -> bool:
-        """Whether the run has ended already and its folder says so: all of it stays as it is."""
-        ending, before = self._trainer.ending, read_state(self._folder)
-        return (
-            ending is not None and before is not None and (before.run, before.ending) == (self._trainer.run_id, ending)
-        )
+        """Whether the run has ended already and its folder holds all of that end: it stays as it is."""
+        trainer, folder, before = self._trainer, self._folder, read_state(self._folder)
+        if trainer.ending is None or before is None or (before.run, before.ending) != (trainer.run_id, trainer.ending):
+            return False
+        try:
+            are_weights = read_facts(folder).get("fingerprint") == trainer.fingerprint()
+            are_rows = (folder / HISTORY).read_bytes().count(b"\n") == len(trainer.history)
+        except (OSError, ConfigError):
+            return False
+        is_saved = trainer.config.save_every == 0 or trainer.step in {place.step for place in checkpoints(folder)}
+        others = all((folder / name).is_file() for name in (CONFIG, WEIGHTS, ENVIRONMENT, CARD))
+        return are_weights and are_rows and is_saved and others
 
     def __call__(self, record: Any) -> None:
         """Write what is new, if it is time for it."""
@@ -128,7 +137,7 @@ class RunWriter:
         try:
             self._save()
         except OSError as error:
-            trouble = error.strerror or str(error)
+            trouble = why_not_written(error)
         self._saved, self._has_failed = (trainer.step, trainer.kept_step), bool(trouble)
         return Saved(
             trainer.step, trainer.order.epochs_completed, size_bytes(self._folder), time.monotonic() - began, trouble
@@ -139,7 +148,7 @@ class RunWriter:
         write_checkpoint(self._folder, self._trainer.training_state(), self._trainer.config.keep_checkpoints)
 
     def end(self, ending: Ending) -> None:
-        """Write the rest; raises DataError where that fails."""
+        """Write all of the rest that can be written; raises DataError where something can't."""
         try:
             if self._began:
                 self._end(self._trainer.ending or ending)  # a display may be told why nothing was done
@@ -153,13 +162,15 @@ class RunWriter:
             trainer.control.while_waiting = self._waiting_before
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._write_rows(math.inf)
-            if trainer.config.save_every != 0 and trainer.step and (self._has_failed or not self.is_saved):
-                self._save()
-            saving.write_result(trainer, folder, self._data)
-            RunState.of(trainer, ending.state, self._began, ending).write(folder)
-            write_environment(trainer, folder, self._data, self._began, time.time() - self._began)
-            write_card(trainer, folder, self._data, self._best)
+        owes_checkpoint = trainer.config.save_every != 0 and trainer.step and (self._has_failed or not self.is_saved)
+        saving.write_each(folder, (
+            lambda: self._write_rows(math.inf),
+            lambda: self._save() if owes_checkpoint else None,
+            lambda: saving.write_result(trainer, folder, self._data),
+            lambda: RunState.of(trainer, ending.state, self._began, ending).write(folder),
+            lambda: write_environment(trainer, folder, self._data, self._began, time.time() - self._began),
+            lambda: write_card(trainer, folder, self._data, self._best),
+        ))  # fmt: skip
 
     def _wait(self, *, paused: bool) -> None:
         """While the run waits at a step's edge: every row is certain, and a sign of life is due all the same."""
