@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.data import IN_MEMORY
 from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
 from aitrain_nb.placing import is_there, named_folder
-from aitrain_nb.run import IN_MEMORY, prepare, resolve
+from aitrain_nb.run import prepare, resolve
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint
 from aitrain_nb.run_folder.continuing import check_continuing

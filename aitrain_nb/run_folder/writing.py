@@ -168,7 +168,7 @@ class RunWriter:
             lambda: self._save() if owes_checkpoint else None,
             lambda: saving.write_result(trainer, folder, self._data),
             lambda: RunState.of(trainer, ending.state, self._began, ending).write(folder),
-            lambda: write_environment(trainer, folder, self._data, self._began, time.time() - self._began),
+            lambda: write_environment(trainer, folder, self._data, self._began, time.time() - self._began, f"{ending}"),
             lambda: write_card(trainer, folder, self._data, self._best),
         ))  # fmt: skip
 
