@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+IN_MEMORY = " in memory"
+"""How the name of data ends that no file holds."""
+
 
 _SMALL_BYTES = 64 * 2**20
 """Data up to this size are shuffled as a whole at the start of each epoch."""

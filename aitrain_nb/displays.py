@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aitrain_nb import numerals
 from aitrain_nb.annotations import memory_words
 from aitrain_nb.errors import ConfigError, unknown_name
-from aitrain_nb.records import Evaluation, Update
+from aitrain_nb.records import Evaluation, Saved, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,10 +138,12 @@ class TextDisplay:
             self._write('plots are drawn in a notebook only: display="panel" or "matplotlib"')
 
     def __call__(self, record: Any) -> None:
-        """Write a line for the steps and evaluations that call for one."""
+        """Write a line for the steps and evaluations that call for one, and for a checkpoint that failed."""
         self._report_memory()
         if type(record) is Update:
             self._after_step(record)
+        elif type(record) is Saved and record.trouble:
+            self._write(f"  ← {record}; it is tried again at the next one and at the end")
         elif type(record) is Evaluation:
             self._write(evaluation_line(record, self._trainer.config.best_metric))
 
@@ -174,15 +176,13 @@ class TextDisplay:
         self._changes = len(changes)
 
     def _report_trouble(self) -> None:
-        self._trainer.history.flush()
-        troubles = self._trainer.history.troubles
+        history = self._trainer.history
+        history.flush()
+        troubles = history.troubles
         if len(troubles) > self._troubles == 0:
-            what = (
-                "its update was left out"
-                if troubles[0].step in self._trainer.history.skipped
-                else "numbers after it can't be trusted"
-            )
-            self._write(f"  ← {troubles[0]}: {what}. Lower the learning rate, or look at that batch.")
+            is_left_out = troubles[0].step in history.skipped
+            what = "its update was left out" if is_left_out else "numbers after it can't be trusted"
+            self._write(f"  ← {history.first_trouble}; {what}. Lower the learning rate, or look at that batch.")
         self._troubles = len(troubles)
 
     def _write(self, line: str) -> None:

@@ -80,6 +80,22 @@ class History:
         """The steps whose update was left out, since their numbers weren't finite; the weights didn't move in them."""
         return frozenset(change.step for change in self.changes if change.name == "skipped")
 
+    @property
+    def first_trouble(self) -> str:
+        """The first number that isn't finite, and where in the model it came up where somebody looked; empty where all are finite."""
+        self.flush()
+        if not self.troubles:
+            return ""
+        trouble = self.troubles[0]
+        where = next((change.where for change in self.changes if change.step == trouble.step and change.where), "")
+        return f"{trouble}: {where}" if where else str(trouble)
+
+    @property
+    def troubled_steps(self) -> list[int]:
+        """The steps with a loss or gradient norm that isn't finite, in rising order."""
+        self.flush()
+        return sorted({trouble.step for trouble in self.troubles})
+
     def add_step(self, row: list[Any]) -> None:
         """Take the values of COLUMNS for one step; loss and grad_norm may be tensors of any device.
 
@@ -252,16 +268,15 @@ class History:
             return "No step has been taken yet."
         first = self._rows[0]
         start, end = numerals.step_loss(first[2]), numerals.step_loss(last["loss"])
-        sentences = [
-            f"{numerals.several(last['step'], 'step')}, {last['epoch']:.3g} epochs: the loss went from {start} to {end} nats."
-        ]
+        length = f"{numerals.several(last['step'], 'step')}, {numerals.epochs(last['epoch'])}"
+        sentences = [f"{length}: the loss went from {start} to {end} nats."]
         if self.evaluations:
             best = min(self.evaluations, key=lambda row: (math.isnan(row["eval_loss"]), row["eval_loss"]))
             sentences.append(
                 f"The lowest validation loss was {numerals.epoch_loss(best['eval_loss'])} at epoch {best['epoch']:.3g}."
             )
         if self.troubles:
-            sentences.append(f"First trouble: {self.troubles[0]}.")
+            sentences.append(f"First trouble: {self.first_trouble}.")
         return " ".join(sentences)
 
     def story(self) -> stories.Story:

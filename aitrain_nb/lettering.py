@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def with_article(name: str) -> str:
+    """The name of a kind of thing with "a" or "an" before it, as its first letter asks for.
+
+    >>> with_article("int"), with_article("DataFrame"), with_article("Update")
+    ('an int', 'a DataFrame', 'an Update')
+    """
+    return f"{'an' if name[:1].lower() in set('aeiou') else 'a'} {name}"
+
+
 def visible(text: str, keep: str = "") -> str:
     r"""Control and direction-changing characters as codes that can be seen, but for those of `keep`.
 

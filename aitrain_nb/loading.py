@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.data import IN_MEMORY
 from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
 from aitrain_nb.placing import is_there
-from aitrain_nb.run import IN_MEMORY, prepare
+from aitrain_nb.run import prepare
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint
 from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, FORMAT, HISTORY, WEIGHTS

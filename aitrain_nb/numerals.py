@@ -85,6 +85,15 @@ def several(number: int, one: str) -> str:
     return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
+def epochs(completed: float) -> str:
+    """How long a run is, in epochs.
+
+    >>> epochs(1.0), epochs(0.25), epochs(12)
+    ('1 epoch', '0.25 epochs', '12 epochs')
+    """
+    return f"{epoch(completed)} epoch{'' if completed == 1 else 's'}"
+
+
 def share(value: float) -> str:
     """A share from 0 to 1 as a percentage.
 

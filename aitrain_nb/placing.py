@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _TRIES = 20
 _DRAFT = ".draft"
 _SHOWN = 60
 """So many letters of a name are shown."""
+_FIXES = {
+    errno.ENOSPC: "Free some space",
+    errno.EDQUOT: "Free some space of what you may use there",
+    errno.EROFS: "Nothing can be written to that disk: mount it for writing",
+    errno.EACCES: "Give yourself the right to write there",
+    errno.EPERM: "Give yourself the right to write there",
+}
+"""Number of an error -> what mends it."""
 
 
 def is_there(path: Path) -> bool:
@@ -44,12 +54,32 @@ def check_place(file: Path) -> None:
         raise DataError(f"Can't write {str(file)!r}.", f"{why}.", "Name a file, in a folder that is there.")
 
 
+def why_not_written(error: OSError | ValueError) -> str:
+    """What the system says about a file that could not be written, without the path, which may be anybody's."""
+    said = getattr(error, "strerror", None) or str(error)
+    name = Path(error.filename).name if isinstance(error, OSError) and isinstance(error.filename, str) else ""
+    return f"{said}: {name}" if name else said
+
+
+def fix_of(error: OSError | ValueError, instead: str) -> str:
+    """What mends it where a file can't be written: what fits the number of the error, or something else.
+
+    Args:
+        error: of the system.
+        instead: what helps in any case, in words that may follow an "or".
+    """
+    fix = _FIXES.get(getattr(error, "errno", None) or 0)
+    return f"{fix}, or {instead}." if fix else f"{instead[0].upper()}{instead[1:]}."
+
+
 def write_whole(file: Path, text: str) -> None:
     """Put a text into a person's own file in one piece; raises DataError where that fails."""
     try:
         replace_text(file, text)
     except (OSError, ValueError) as error:
-        raise DataError(f"Can't write {file.name!r}.", f"{error}", "Free some space, or name another file.") from error
+        raise DataError(
+            f"Can't write {file.name!r}.", f"{why_not_written(error)}.", fix_of(error, "name another file")
+        ) from error
 
 
 def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = True) -> None:
@@ -72,10 +102,17 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
         if synced:
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
+        _rename(draft, path)
     except BaseException:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
+    if synced:
+        _sync_name(path.parent)
+
+
+def _rename(draft: Path, path: Path) -> None:
+    """Put a draft in its place; raises OSError where that fails."""
     for left in reversed(range(_TRIES)):
         try:
             draft.replace(path)
@@ -84,8 +121,6 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
                 raise
             time.sleep(0.01)
         else:
-            if synced:
-                _sync_name(path.parent)
             return
 
 
@@ -104,7 +139,10 @@ def replace_tensors(path: Path, write: Callable[[Path], Any]) -> None:
     try:
         replace_file(path, write_readable)
     except SafetensorError as error:
-        raise OSError(str(error)) from error
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise OSError(str(error)) from error
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def drop_drafts(folder: Path) -> None:

@@ -9,15 +9,13 @@ from typing import Any, NamedTuple
 
 from aitrain_nb.bundled import BUNDLED, SERVES
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.data import Dataset, Splits, split
+from aitrain_nb.data import IN_MEMORY, Dataset, Splits, split
 from aitrain_nb.errors import ConfigError, DataError, unknown_name
+from aitrain_nb.lettering import with_article
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources import Raw, read
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
-
-IN_MEMORY = " in memory"
-"""How the name of data ends that no file holds."""
 
 
 def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
@@ -59,7 +57,7 @@ def describe(config: TrainConfig | None, fields: dict[str, Any]) -> tuple[TrainC
         fields = fields | ({"data": str(source)} if isinstance(source, Path) else {})
         source = None
     else:
-        fields = fields | {"data": f"a {type(source).__name__}{IN_MEMORY}"}
+        fields = fields | {"data": f"{with_article(type(source).__name__)}{IN_MEMORY}"}
     _only_names(fields)
     return (config or TrainConfig()).replace(**fields), source
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 from aitrain_nb import html, numerals, reading
 from aitrain_nb.errors import DataError
 from aitrain_nb.lettering import shortened
+from aitrain_nb.privacy import without_secrets
 from aitrain_nb.run_folder.summary import RunSummary, is_run, read_summary
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def runs(folder: str | Path = "runs") -> Runs:
     places = (
         [folder] if is_run(folder) else [place for place in inside if not place.name.startswith(".") and is_run(place)]
     )
-    return Runs(folder.resolve().name, map(read_summary, places))
+    return Runs(without_secrets(folder.resolve().name), map(read_summary, places))
 
 
 class Runs(Sequence[RunSummary]):

@@ -21,6 +21,8 @@ _FAR_BELOW = 0.5
 """A training loss below this share of the best validation loss: it knows its examples far better than others."""
 _WORSE = 1.05
 """Above this share it is worse than that."""
+_FEW_LEFT_OUT = 0.02
+"""Of its steps, whose updates a run may leave out and be whole."""
 _STILL_FALLING = 0.02
 """Relative fall of the validation loss below the best one before above which it still learns."""
 
@@ -112,9 +114,7 @@ def _trained(history: History) -> str:
     last = rows[-1]
     seconds = sum(row["seconds"] for row in rows if math.isfinite(row["seconds"]))
     took = f", {numerals.duration(seconds)} of training" if seconds else ""
-    length = (
-        f"{_many(last['step'], 'step')}, {numerals.epoch(last['epoch'])} epoch{'' if last['epoch'] == 1 else 's'}{took}"
-    )
+    length = f"{numerals.several(last['step'], 'step')}, {numerals.epochs(last['epoch'])}{took}{_left_out(history)}"
     ending = history.ending
     ended = ""
     if ending is not None and ending.state != "done":
@@ -122,6 +122,14 @@ def _trained(history: History) -> str:
             f" ({_first_sentence(ending.reason)})" if ending.reason else ""
         )
     return f"{_named(history)}: {length}{ended}."
+
+
+def _left_out(history: History) -> str:
+    """The updates that a run left out and went on without, in words."""
+    odd = history.troubled_steps
+    if not odd or not _has_recovered(history):
+        return ""
+    return f"; {numerals.several(len(odd), 'update')} left out ({history.first_trouble})"
 
 
 def _first_sentence(words: str) -> str:
@@ -140,20 +148,27 @@ def _guess(history: History) -> str:
 
 
 def _losses(history: History) -> str:
-    losses = [row["loss"] for row in history]
-    guess = _guess(history)
+    losses, guess = _finite_losses(history), _guess(history)
+    if not losses:
+        return f"The training loss was never a finite number{f' ({guess})' if guess else ''}."
     began = f"The training loss began at {numerals.step_loss(losses[0])} nats" + (f" ({guess})" if guess else "")
-    if len(losses) == 1:
+    if len(history) == 1:
         return f"{began}; there was only 1 step."
     steps, end = _end(losses)
     over = f", the mean of the last {steps} steps" if steps > 1 else ""
-    return f"{began} and ended at {numerals.step_loss(end)}{over}."
+    odd = len(history) - len(losses)
+    without = f"; without the {numerals.several(odd, 'step')} whose loss isn't a finite number" if odd else ""
+    return f"{began} and ended at {numerals.step_loss(end)}{over}{without}."
+
+
+def _finite_losses(history: History) -> list[float]:
+    return [row["loss"] for row in history if math.isfinite(row["loss"])]
 
 
 def _end(losses: Sequence[float]) -> tuple[int, float]:
-    """How many of the last steps are its end, and their mean loss."""
+    """How many of the last steps are its end, and their mean loss; of no steps it is unknown."""
     steps = max(1, round(_TAIL * len(losses)))
-    return steps, fmean(losses[-steps:])
+    return steps, fmean(losses[-steps:]) if losses else math.nan
 
 
 def _kept(history: History) -> str:
@@ -162,7 +177,9 @@ def _kept(history: History) -> str:
     holds = f"the model holds {ending.kept.removeprefix('kept ')}" if ending is not None and ending.kept else ""
     if not rows:
         many = len(history.evaluations)
-        found = f"None of {_many(many, 'evaluation')} gave a finite loss" if many else "It was evaluated 0 times"
+        found = (
+            f"None of {numerals.several(many, 'evaluation')} gave a finite loss" if many else "It was evaluated 0 times"
+        )
         return f"{found}; {holds}." if holds else f"{found}."
     best = min(rows, key=lambda row: row["eval_loss"])
     right = f", {numerals.share(best['eval_accuracy'])} right" if "eval_accuracy" in best else ""
@@ -182,14 +199,33 @@ def _judged(history: History) -> tuple[str, str]:
 
 
 def _broken(history: History) -> tuple[str, str] | None:
-    if not history.troubles:
+    odd, skipped, last = history.troubled_steps, history.skipped, history.last
+    if not odd or _has_recovered(history):
         return None
-    trouble, rate = history.troubles[0], history.last["lr"]
+    smaller = f"Try a tenth of the learning rate: {_rate(last['lr'] / 10)}"
+    if not skipped.issuperset(odd):
+        return (
+            f"It broke: {history.first_trouble}; no number after it can be trusted.",
+            f"{smaller}; had the loss been quiet until then, nan_policy='skip' instead.",
+        )
+    many = numerals.several(len(odd), "update")
     return (
-        f"It broke: {trouble}, and "
-        + ("that update was left out." if trouble.step in history.skipped else "no number after it can be trusted."),
-        f"Try a tenth of the learning rate: {_rate(rate / 10)}; had the loss been quiet until then, nan_policy='skip' instead.",
+        f"It broke: {history.first_trouble}; {many} {'was' if len(odd) == 1 else 'were'} left out, and the weights are whole.",
+        f"{smaller}, or look at the {'batch' if len(odd) == 1 else 'batches'} of step {_some(odd)}"
+        + ("; nan_policy='skip' goes on past a single one." if odd == [last["step"]] else "."),
     )
+
+
+def _has_recovered(history: History) -> bool:
+    """Whether the updates of all steps that weren't finite were left out, they were few, and it went on after them."""
+    odd = history.troubled_steps
+    is_few = len(odd) <= max(1, _FEW_LEFT_OUT * len(history))
+    return is_few and history.skipped.issuperset(odd) and odd[-1] < history.last["step"]
+
+
+def _some(steps: Sequence[int]) -> str:
+    """The first three of these numbers."""
+    return ", ".join(map(str, steps[:3])) + (" and others" if len(steps) > 3 else "")
 
 
 def _overfitting(history: History) -> tuple[str, str] | None:
@@ -203,7 +239,7 @@ def _overfitting(history: History) -> tuple[str, str] | None:
         f"validation loss rose from {numerals.epoch_loss(best['eval_loss'])} (epoch {numerals.epoch(best['epoch'])}) "
         f"to {numerals.epoch_loss(end['eval_loss'])}"
     )
-    _, trained = _end([row["loss"] for row in history])
+    _, trained = _end(_finite_losses(history))
     epochs = max(1, round(best["epoch"]))
     sooner = f"End after epoch {epochs} (epochs={epochs}), or get more data, or try weight_decay=0.1."
     if verdict.overfitting:
@@ -222,13 +258,13 @@ def _learned_nothing(history: History) -> tuple[str, str] | None:
     about = history.about
     if about is None or about.classes < 2:
         return None
-    _, end = _end([row["loss"] for row in history])
+    _, end = _end(_finite_losses(history))
     share = end / math.log(about.classes)
-    if share <= _KNOWS_NOTHING:
+    if not share > _KNOWS_NOTHING:
         return None
     if len(history) < 10:
         return (
-            f"After {_many(len(history), 'step')} it is too early to judge.",
+            f"After {numerals.several(len(history), 'step')} it is too early to judge.",
             "Go on to 5 epochs: trainer.fit(epochs=5).",
         )
     sentence = f"It underfits: its loss at the end is {share:.0%} of what knowing nothing costs."
@@ -246,7 +282,7 @@ def _not_validated(history: History) -> tuple[str, str] | None:
     many = sum(math.isfinite(row.get("eval_loss", math.nan)) for row in history.evaluations)
     if many >= 2:
         return None
-    sentence = f"With {_many(many, 'evaluation')} nobody can say whether it overfits."
+    sentence = f"With {numerals.several(many, 'evaluation')} nobody can say whether it overfits."
     every = max(1, len(history) // 5)
     return sentence, f"Validate five times: evaluate_every={every} with validation examples."
 
@@ -280,7 +316,3 @@ def _part_of_a_round(rows: Sequence[dict[str, Any]]) -> float:
 
 def _rate(value: float) -> str:
     return f"learning_rate={numerals.rate(value, 2)}"
-
-
-def _many(number: int, one: str) -> str:
-    return f"{number:,} {one if number == 1 else one + 's'}"

@@ -11,6 +11,7 @@ from torch import nn
 import aitrain_nb as ai
 from aitrain_nb.annotations import annotate
 from aitrain_nb.engine import faults
+from aitrain_nb.run_folder.following import follow_history
 
 sys.path.insert(0, str(Path(__file__).parent))
 from sabotage import network, not_a_number, trainer_of
@@ -88,7 +89,52 @@ class TestPolicies:
 
     def test_the_lines_say_it(self, capsys):
         not_a_number(0, nan_policy="skip").fit(display="text")
-        assert "loss is nan at step 40: its update was left out" in capsys.readouterr().out
+        assert (
+            "loss is nan at step 40: on a second look all layers and gradients were finite; its update was left out"
+            in (capsys.readouterr().out)
+        )
+
+    @pytest.mark.parametrize("policy", ["stop", "skip", "mark"])
+    def test_the_history_names_the_layer_also_when_it_comes_back(self, policy, tmp_path):
+        trainer = trainer_of(0, network(0, LogarithmOfNothing()), nan_policy=policy, max_steps=12)
+        trainer.fit(display="none", output_dir=tmp_path)
+        assert trainer.history.first_trouble.endswith(
+            "at step 1: the first layer that gave such a number is '3' (LogarithmOfNothing)"
+        )
+        assert trainer.history.first_trouble in trainer.history.story().verdict
+        assert trainer.history.first_trouble in trainer.history.text()
+        again = follow_history(tmp_path).history
+        assert again.first_trouble == trainer.history.first_trouble
+        assert len([change for change in trainer.history.changes if change.name == "marked"]) == (policy == "mark")
+
+    def test_the_card_counts_steps_and_not_numbers(self, tmp_path):
+        not_a_number(0, nan_policy="skip").fit(display="none", output_dir=tmp_path)
+        card = (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert "The loss or the gradient of 1 step was not a finite number; the first: loss is nan at step 40" in card
+
+    def test_what_skips_already_is_not_told_to_skip(self):
+        trainer = trainer_of(0, network(0, LogarithmOfNothing()), nan_policy="skip")
+        trainer.fit(display="none")
+        (finding,) = ai.diagnose(trainer)
+        assert finding.name == "not a number"
+        for told in (finding.fix_text, trainer.history.story().advice):
+            assert "skip" not in told
+
+    def test_the_story_of_a_run_that_went_on_is_not_that_it_broke(self):
+        trainer = not_a_number(0, nan_policy="skip")
+        trainer.fit(display="none")
+        story = trainer.history.story()
+        assert "1 update left out (loss is nan at step 40" in story.trained
+        assert "healthy" in story.verdict
+
+    def test_the_story_of_a_run_that_stopped_ends_at_a_number(self):
+        trainer = not_a_number(0)
+        trainer.fit(display="none")
+        story = trainer.history.story()
+        assert "nan" not in story.losses
+        assert "without the 1 step whose loss isn't a finite number" in story.losses
+        assert "1 update was left out, and the weights are whole" in story.verdict
+        assert "nan_policy='skip'" in story.advice
 
     def test_a_replayed_run_leaves_the_same_step_out(self):
         first, again = (not_a_number(0, nan_policy="skip", keep="last") for _ in range(2))

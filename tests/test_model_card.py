@@ -17,6 +17,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 import aitrain_nb as ai
+from aitrain_nb.control import Change
 from aitrain_nb.markdown import escape, table
 from aitrain_nb.run_folder import environment
 from tests.test_every_view import HOSTILE
@@ -76,6 +77,44 @@ def test_the_numbers_are_those_of_the_weights_it_kept(folder, card):
     assert all(finding.name in card for finding in ai.diagnose(trainer.history))
 
 
+def test_each_class_is_told_also_by_save_run_and_after_a_resume_that_brings_nothing_better(tmp_path):
+    trainer = ai.prepare(model="mlp", max_steps=8, evaluate_every=4)
+    trainer.fit("none", output_dir=tmp_path / "run")
+    ai.save_run(trainer, tmp_path / "saved")
+    again = ai.load_run(tmp_path / "run")
+    again.fit("none", output_dir=tmp_path / "run", max_steps=12, replay=[Change(9, "learning_rate", 50.0)])
+    assert again.ending.kept_step == 8
+    for name in ("run", "saved"):
+        assert "| class | examples |" in (tmp_path / name / "README.md").read_text(encoding="utf-8")
+
+
+def test_settings_that_a_rule_filled_in_are_no_difference(card):
+    told = card.split("## Settings")[1].split("##")[0]
+    assert "learning\\_rate" in told
+    assert not any(name in told for name in ("method", "evaluation", "log"))
+
+
+def test_its_code_loads_the_run_from_where_it_was_trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"text": [f"day number {number}" for number in range(40)], "label": ["a", "b"] * 20})
+    fields = {"vocabulary_size": 60, "max_steps": 2, "model": "small-encoder"}
+    ai.prepare(data=frame, **fields).fit("none", output_dir="runs/mine")
+    code = Path("runs/mine/README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    assert "ai.load_run('runs/mine', data=data)" in code
+    found = {"data": frame}
+    exec(code.split("trainer.predict")[0], found)  # our own page
+    assert found["trainer"].step == 2
+
+
+def test_that_memory_ran_out_is_among_the_limits(tmp_path):
+    trainer = ai.prepare(model="mlp", max_steps=2)
+    trainer.history.add_change(Change(1, "micro_batch_size", 4))
+    ai.save_run(trainer, tmp_path)
+    assert "- It ran out of memory at step 1: 4 examples at once" in (tmp_path / "README.md").read_text(
+        encoding="utf-8"
+    )
+
+
 def test_the_curve_lies_beside_it(folder, card):
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "](curve.png)" in card
@@ -111,6 +150,9 @@ def test_each_call_of_fit_is_remembered(tmp_path):
     ai.load_run(tmp_path / "run").fit("none", output_dir=tmp_path / "run", max_steps=8)
     calls = environment.read_environment(tmp_path / "run")
     assert len(calls) == 2
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert "| calls of fit | 2, each as it ended: done; kept epoch 0.09, step 4" in card
+    assert f"| began | {calls[0]['began']} |" in card
     assert calls[0]["began"] < calls[1]["began"]
     assert "step 8" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
 

@@ -31,6 +31,7 @@ import torch
 from test_trials import state_of
 
 import aitrain_nb as ai
+from aitrain_nb.control import Change
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from surviving import end_at, run_out_of_memory
@@ -360,7 +361,7 @@ class TestPromise9OutOfMemoryTakesSmallerPortions:
         assert [row["loss"] for row in trainer.history] == [row["loss"] for row in small.history]
         assert trainer.fingerprint() == small.fingerprint()
         assert [row["step"] for row in trainer.history] == list(range(1, 13))
-        assert trainer.history.changes == [(1, "micro_batch_size", 8)]
+        assert trainer.history.changes == [Change(1, "micro_batch_size", 8)]
         assert "out of memory at step 1: 8 examples at once from here on, the batch stays" in capsys.readouterr().out
         assert trainer.ending.state == "done"
 
@@ -378,7 +379,7 @@ class TestPromise9OutOfMemoryTakesSmallerPortions:
         losses, same = ([row["loss"] for row in run.history] for run in (trainer, whole))
         assert losses[:6] == same[:6]
         assert losses == pytest.approx(same, rel=1e-4)
-        assert trainer.history.changes == [(7, "micro_batch_size", 16)]
+        assert trainer.history.changes == [Change(7, "micro_batch_size", 16)]
         assert trainer.order.cursor == whole.order.cursor
 
     def test_in_backward(self):

@@ -117,7 +117,7 @@ def test_no_draft_and_no_machine_path_is_left(tmp_path):
     saved(tmp_path / "run")
     files = sorted(path for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert [path.name for path in files] == [
-        "README.md", "best-00000012.safetensors", "step-00000012.safetensors", "config.yaml", "curve.png", "environment.json",
+        ".lock", "README.md", "best-00000012.safetensors", "step-00000012.safetensors", "config.yaml", "curve.png", "environment.json",
         "history.jsonl", "model.safetensors", "run.json", "state.json",
     ]  # fmt: skip
     assert not any(str(tmp_path).encode() in path.read_bytes() for path in files)

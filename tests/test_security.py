@@ -11,8 +11,10 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 
 import aitrain_nb as ai
 from aitrain_nb import placing
@@ -156,6 +158,10 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(OSError, match="No space"):
         placing.replace_file(path, fail)
     assert path.read_text() == "old"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        placing.replace_text(tmp_path / "folder", "new")
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["a.txt", "folder"]  # no draft stays
 
 
 # a run's folder
@@ -301,3 +307,20 @@ def test_no_secret_is_in_what_a_notebook_shows(planted):
     pages = [text for one in shown for text in (repr(one), getattr(one, "_repr_html_", str)() or "")]
     assert [secret for page in pages for secret in secrets if secret in page] == []
     assert json.dumps(pages)
+
+
+def test_no_secret_is_in_a_notebook_that_was_saved(planted):
+    home, secrets = planted
+    trainer = ai.prepare(data="mine.csv", **SMALL)
+    history = trainer.fit(display="none", output_dir="run")
+    shown = [trainer, history, history.story(), trainer.evaluate(), ai.diagnose(trainer), trainer.data.guess, trainer.config,
+             ai.compare(trainer, "run"), ai.runs("."), trainer.data]  # fmt: skip
+    bundles = [DisplayFormatter().format(one) for one in shown]
+    outputs = [nbformat.v4.new_output("display_data", data=data, metadata=more) for data, more in bundles]
+    outputs.append(nbformat.v4.new_output("stream", text="\n".join(map(str, shown))))
+    cell = nbformat.v4.new_code_cell("trainer.fit()", outputs=outputs)
+    file = home / "mine.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), file)
+    written = file.read_text(encoding="utf-8")
+    assert written.count("text/html") > 5
+    assert [secret for secret in secrets if secret in written] == []

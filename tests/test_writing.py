@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import torch
 
 import aitrain_nb as ai
 from aitrain_nb.control import Change
-from aitrain_nb.run_folder import files, saving, writing
+from aitrain_nb.run_folder import checkpoints, files, saving, writing
 from aitrain_nb.run_folder.following import follow_history
 from aitrain_nb.run_folder.state import has_gone, parse_state, read_state
 
@@ -189,6 +190,61 @@ def test_a_disk_that_is_full_at_the_end_is_said_and_the_run_is_still_there(tmp_p
     assert rows_in(tmp_path / "run") == list(trainer.history)
     monkeypatch.undo()
     assert ai.load_run(ai.save_run(trainer, tmp_path / "run")).fingerprint() == trainer.fingerprint()
+
+
+def test_what_can_be_written_at_the_end_is_written_though_checkpoints_cannot(tmp_path, monkeypatch, capsys):
+    write = checkpoints.replace_tensors
+
+    def full(path, *arguments):
+        if path.name.startswith("step-"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, *arguments)
+
+    monkeypatch.setattr(checkpoints, "replace_tensors", full)
+    trainer, folder = prepared(), tmp_path / "run"
+    with pytest.raises(ai.DataError, match=r"step-00000012[^$]*All else is there[^$]*Free some space"):
+        trainer.fit(display="text", output_dir=folder)
+    assert "← checkpoint of step 12 not written: No space left on device" in capsys.readouterr().out
+    assert {"model.safetensors", "run.json", "README.md", "curve.png"} <= {path.name for path in folder.iterdir()}
+    assert read_state(folder).word == "done"
+    assert ai.load_run(folder).fingerprint() == trainer.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EROFS, "mount it for writing"),
+        (errno.EACCES, "right to write"),
+        (errno.EIO, "Name another"),
+    ],
+)
+def test_the_fix_is_that_of_the_error(tmp_path, monkeypatch, number, fix):
+    def fail(*_):
+        raise OSError(number, os.strerror(number), str(tmp_path / "model.safetensors"))
+
+    monkeypatch.setattr(saving, "replace_tensors", fail)
+    with pytest.raises(ai.DataError) as caught:
+        ai.save_run(prepared(), tmp_path / "run")
+    assert fix in caught.value.fix
+    assert ("Free some space" in caught.value.fix) == (number == errno.ENOSPC)
+    assert caught.value.why == f"{os.strerror(number)}: model.safetensors."
+
+
+def test_a_folder_that_a_fit_writes_takes_no_save_run(tmp_path):
+    trainer, told = prepared(), []
+
+    def save(record):
+        if isinstance(record, ai.Update) and record.step == 6:
+            with pytest.raises(ai.DataError, match="just now"):
+                ai.save_run(trainer, tmp_path / "run")
+            told.append(ai.save_run(trainer, tmp_path / "aside"))
+
+    trainer.watchers.append(save)
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert told == [tmp_path / "aside"]
+    ai.save_run(trainer, tmp_path / "run")  # it is free again
+    trainer.fit(display="none", output_dir=tmp_path / "run", max_steps=14)
 
 
 def test_the_folder_of_another_run_is_left_alone_and_that_of_this_one_gone_on_with(tmp_path):

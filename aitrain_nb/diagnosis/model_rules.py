@@ -31,8 +31,8 @@ _RATIO_HIGH, _RATIO_LOW = 0.1, 1e-6
     could_also_be=("a learning rate that is too high", "a logarithm of 0 or a division by 0 in the model or its loss",
                    "16-bit numbers that overflow", "inputs that aren't finite"),
     refute="Train again from the last weights that were finite with a tenth of the rate: if it comes at the same batch, look at the batch.",
-    advice="Where the loss had been rising: a smaller learning rate and clipped gradients. Where it had been quiet: leave that update "
-           "out (nan_policy='skip') and look at its batch; the run's ending names the layer.",
+    advice="Where the loss had been rising: a smaller learning rate and clipped gradients. Where it had been quiet: look at its "
+           "batch, and at the layer that history.first_trouble names.",
     how_to_read="The curve ends, or has a gap: a number that isn't finite can't be drawn. All weights after it are spoilt, if that update "
                 "was taken.",
     source="Goodfellow et al., Deep Learning (2016), 4.1: overflow and underflow",

@@ -14,6 +14,7 @@ from aitrain_nb.diagnosis.logs import book_of, of_file, of_history, of_mapping, 
 from aitrain_nb.diagnosis.rules import Case
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
+from aitrain_nb.lettering import with_article
 from aitrain_nb.placing import is_there
 from aitrain_nb.run_folder.files import CONFIG
 from aitrain_nb.run_folder.following import follow_history
@@ -76,7 +77,7 @@ def _read(run: Any, validation: Any) -> Case:
         isinstance(run, (str, Path, dict, History)) or hasattr(run, "history") or hasattr(run, "columns")
     ):
         raise DataError(
-            f"Validation losses beside a {type(run).__name__} can't be read.", "It has its own.",
+            f"Validation losses beside {with_article(type(run).__name__)} can't be read.", "It has its own.",
             "Give both losses as lists, ai.diagnose(training, validation), or leave the second one out.",
         )  # fmt: skip
     if isinstance(run, (str, Path)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from aitrain_nb.records import Batch
+
+
+class Fault(NamedTuple):
+    """A step whose numbers aren't finite.
+
+    Attributes:
+        what: which of them, in words.
+        step: the step, 1-based.
+        where: where in the model the first of them came up, in words.
+    """
+
+    what: str
+    step: int
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.what} at step {self.step}: {self.where}"
 
 
 def is_finite(losses: Iterable[Tensor], norm: Tensor) -> bool:

@@ -165,7 +165,8 @@ class Phases(TrainingState):
         began = perf_counter()
         before = self._weights_before()
         lr = self.learning_rate(self.step)
-        trouble = self._trouble(batch, gradients)
+        fault = self._fault(batch, gradients)
+        trouble = str(fault) if fault is not None and self.config.nan_policy != "mark" else ""
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         with (
@@ -177,20 +178,29 @@ class Phases(TrainingState):
                     self.optimizer.step()
             update = Update(self._reference, self.step + 1, self.order.epochs_completed, lr, before, trouble)
             self._complete(batch, gradients, update, began)
+            if fault is not None:
+                self.history.add_change(Change(self.step, "skipped" if trouble else "marked", 1.0, fault.where))
             self._turn.between_steps()
         return update
 
-    def _trouble(self, batch: Batch, gradients: Gradients) -> str:
-        """Why this step's update is left out, in words; empty where it is taken."""
+    def _fault(self, batch: Batch, gradients: Gradients) -> faults.Fault | None:
+        """What of this step's numbers isn't finite; None where all are, and where nobody has to know.
+
+        A run that takes such steps (`nan_policy="mark"`) makes no device wait for an answer, and looks into the first one only: the
+        weights are spoilt from there on.
+        """
         norm = gradients.norm_tensor
         assert norm is not None
-        if self.config.nan_policy == "mark" or faults.is_finite(self._losses, norm):
-            return ""
+        is_marking = self.config.nan_policy == "mark"
+        if (is_marking and not self._reads_at_once) or faults.is_finite(self._losses, norm):
+            return None
+        if is_marking and any(change.name == "marked" for change in self.history.changes):
+            return None
         assert self._start is not None
         where = faults.first_bad(self, batch, self._start.random, self._start.buffers)
         loss, size = sum(value.item() for value in self._losses), norm.item()
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient norm is {size}"
-        return f"{what} at step {self.step + 1}: {where}"
+        return faults.Fault(what, self.step + 1, where)
 
     def _complete(self, batch: Batch, gradients: Gradients, update: Update, began: float) -> None:
         """The weights have moved: count the step and put its row into the history."""
@@ -208,8 +218,6 @@ class Phases(TrainingState):
         if self._at_most is not None:
             self.history.add_change(Change(self.step, "micro_batch_size", self._at_most))
             self._at_most = None
-        if update.trouble:
-            self.history.add_change(Change(self.step, "skipped", 1.0))
 
     # what the phases lean on
 

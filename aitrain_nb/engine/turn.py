@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import PhaseError
+from aitrain_nb.lettering import with_article
 from aitrain_nb.records import Batch, Forward, Gradients, Loss, MicroBatch
 
 if TYPE_CHECKING:
@@ -147,5 +148,4 @@ class Turn:
 
 
 def _name(thing: object) -> str:
-    name = type(thing).__name__
-    return f"a {name}" if name[0] not in "AEIOU" else f"an {name}"
+    return with_article(type(thing).__name__)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset
 from aitrain_nb.errors import DataError
+from aitrain_nb.lettering import with_article
 from aitrain_nb.run import load_data, resolve
 from aitrain_nb.tasks import find_task
 
@@ -108,7 +109,7 @@ def open_source(
             "There is nothing to look at.", f"The source is {source!r}.", 'quick_look("my.csv"), or a DataFrame.'
         )
     named = isinstance(source, (str, Path))
-    data = str(source) if named else f"a {type(source).__name__} in memory"
+    data = str(source) if named else f"{with_article(type(source).__name__)} in memory"
     config = TrainConfig(data=data, task=task, seed=seed, validation_fraction=validation_fraction, **columns)
     config = resolve(config)
     if config.task == "text-classification":

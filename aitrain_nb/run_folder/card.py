@@ -6,12 +6,17 @@ The front matter is what the Hugging Face hub reads: https://huggingface.co/docs
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from aitrain_nb import numerals
+from aitrain_nb.annotations import memory_words
+from aitrain_nb.data import IN_MEMORY
+from aitrain_nb.engine.device import resolve
 from aitrain_nb.errors import DataError
+from aitrain_nb.lettering import shortened
 from aitrain_nb.markdown import bullets, escape, table
 from aitrain_nb.placing import replace_file, replace_text
 from aitrain_nb.privacy import without_secrets
@@ -20,7 +25,6 @@ from aitrain_nb.run_folder.files import CARD, CONFIG, CURVE, ENVIRONMENT, HISTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from aitrain_nb.records import Evaluation
     from aitrain_nb.trainer import Trainer
@@ -30,6 +34,8 @@ _PIPELINES = frozenset({"image-classification", "text-classification", "text-gen
 _MOST_CLASSES = 50
 _LONGEST = 60
 """Letters of a name in a table."""
+_MOST_CALLS = 5
+"""Of `fit` whose endings are told, the newest."""
 _HAVE_THEIR_OWN_PLACE = frozenset({"task", "data", "model", "device", "threads"})
 
 
@@ -40,12 +46,24 @@ def write_card(trainer: Trainer, folder: Path, data: str, best: Evaluation | Non
         trainer: whose run it is.
         folder: of the run, with its environment already in it.
         data: their fingerprint.
-        best: the evaluation of the weights that were kept, where it is at hand: it knows of each class.
+        best: the newest evaluation whose weights were kept, where one is at hand: it knows of each class. Where it is not that of the
+            weights the model holds, a run that was not cut short is evaluated once more.
     """
+    kept, ending = _kept_row(trainer), trainer.ending
+    if best is not None and best.step != kept.get("step"):
+        best = None
+    if best is None and kept and trainer.data.label_names and ending is not None and ending.state == "done":
+        best = trainer.evaluate()
     picture = trainer.plot()
     replace_file(folder / CURVE, lambda path: path.write_bytes(picture.png()))
-    text = card(trainer, folder.resolve().name, read_environment(folder), data, best, picture.description)
+    text = card(trainer, _named_from_here(folder), read_environment(folder), data, best, picture.description)
     replace_text(folder / CARD, text)
+
+
+def _named_from_here(folder: Path) -> str:
+    """The folder as it is named from where the program runs; its name alone where it lies elsewhere."""
+    place = folder.resolve()
+    return place.relative_to(Path.cwd()).as_posix() if place.is_relative_to(Path.cwd()) else place.name
 
 
 def card(
@@ -55,7 +73,7 @@ def card(
 
     Args:
         trainer: whose run it is.
-        name: of the run.
+        name: of the folder, as `load_run` takes it.
         calls: the facts of each call of `fit`, as `read_environment` gives them.
         data: their fingerprint.
         best: the evaluation of the weights that were kept, or None.
@@ -63,7 +81,7 @@ def card(
     """
     sections = {
         "": _front_matter(trainer),
-        f"# {escape(_public(name), 100)}": escape(_public(_about(trainer))),
+        f"# {escape(_public(name.rpartition('/')[2]), 100)}": escape(_public(_about(trainer))),
         "## Results": _results(trainer, best),
         "## The curve": f"![The loss over the steps; the words below say what is to be seen.]({CURVE})\n\n{escape(_public(curve))}",
         "## The story": "\n".join(
@@ -72,7 +90,7 @@ def card(
         "## Findings": _findings(trainer),
         "## Data": _data(trainer, data),
         "## Settings that differ from the defaults": _settings(trainer),
-        "## How to load it": _loading(name),
+        "## How to load it": _loading(trainer, name),
         "## Limits": bullets(_limits(trainer)),
         "## Made with": _made_with(calls),
     }
@@ -137,7 +155,7 @@ def _results(trainer: Trainer, best: Evaluation | None) -> str:
             words = f"validation {_score_name(column).replace('_', ' ')}"
             rows.append([words, numerals.share(value) if is_share else numerals.significant(value, 4)])
     said = [table([f"after epoch {numerals.epoch(kept['epoch'])}, step {kept['step']:,}", "value"], rows, numbers=[1])]
-    if best is not None and best.step == kept["step"] and trainer.data.label_names:
+    if best is not None and trainer.data.label_names:
         said += _classes(best)
     return "\n\n".join(filter(None, said))
 
@@ -199,24 +217,48 @@ def _data(trainer: Trainer, fingerprint: str) -> str:
 
 
 def _settings(trainer: Trainer) -> str:
-    changed = {name: value for name, value in trainer.config.changed().items() if name not in _HAVE_THEIR_OWN_PLACE}
+    ruled = _by_rule(trainer)
+    changed = {
+        name: value
+        for name, value in trainer.config.changed().items()
+        if name not in _HAVE_THEIR_OWN_PLACE and value != ruled.get(name)
+    }
     knobs = trainer.config.knobs()
     rows = [[name, _public(value), knobs[name].unit or ""] for name, value in changed.items()]
-    told = f"All of them are in [{CONFIG}]({CONFIG}); empty ones were filled in by rule."
+    told = f"All of them are in [{CONFIG}]({CONFIG}), also those that a rule filled in."
     return f"{table(['setting', 'value', 'unit'], rows)}\n\n{told}" if rows else f"None. {told}"
 
 
-def _loading(name: str) -> str:
-    """Code that works where the folder lies; the name is written so that it stays one string."""
-    return f"""```python
+def _by_rule(trainer: Trainer) -> dict[str, Any]:
+    """What the fields that may be left empty are where they are: name -> value."""
+    config, task = trainer.config, trainer.task
+    from_scratch = config.model is None or task.is_from_scratch(config.model)
+    empty = config.replace(learning_rate=None, evaluation_batch_size=None, log_every=None)
+    filled = resolve(empty, trainer.model, trainer.steps_per_epoch)
+    found = {name: getattr(filled, name) for name in ("learning_rate", "evaluation_batch_size", "log_every")}
+    return found | {"method": "scratch" if from_scratch else "fine-tune", "tokenizer": task.default_tokenizer}
+
+
+def _loading(trainer: Trainer, name: str) -> str:
+    """Code that works where the program ran; the name is written so that it stays one string."""
+    place = ascii("/".join(_public(part) for part in name.split("/"))).replace("`", chr(92) + "x60")
+    data, what = "", "reads the data again, and checks that they are the same"
+    if (trainer.config.data or "").endswith(IN_MEMORY):
+        data, what = ", data=data", "the same examples as then: they were in memory, and are not in the folder"
+    whole = f"""The folder is named as from where it was trained; name it as it is called from where you are.
+
+```python
 import aitrain_nb as ai
 
-trainer = ai.load_run({ascii(_public(name)).replace("`", chr(92) + "x60")})  # reads the data again, and checks that they are the same
+trainer = ai.load_run({place}{data})  # {what}
 trainer.predict([...])
 trainer.evaluate()
 ```
 
-Or the tensors alone, by their names, without aitrain_nb:
+Or the tensors alone, by their names, without aitrain_nb:"""
+    if trainer.config.model is None:
+        whole = "Its model was handed over by a program of its own, so it takes that program to make it again. Its tensors, by their names:"
+    return f"""{whole}
 
 ```python
 from safetensors.torch import load_file
@@ -244,8 +286,23 @@ def _limits(trainer: Trainer) -> Iterator[str]:
     else:
         yield f"{len(data.test):,} test examples were kept apart; nothing here was chosen by them."
     yield f"It is one run with one seed ({trainer.config.seed}); another seed gives other numbers."
-    if history.troubles:
-        yield f"{len(history.troubles):,} numbers of its training were not finite; the first: {escape(history.troubles[0])}."
+    yield from (escape(f"It ran {words}.") for words in _memory(trainer))
+    if odd := history.troubled_steps:
+        yield (
+            f"The loss or the gradient of {numerals.several(len(odd), 'step')} was not a finite number; "
+            f"the first: {escape(_public(history.first_trouble))}."
+        )
+
+
+def _memory(trainer: Trainer) -> Iterator[str]:
+    """What was changed last where memory ran out, in training and in evaluations."""
+    last = {change.name: change for change in trainer.history.changes}
+    return filter(None, map(memory_words, last.values()))
+
+
+def _ended(call: dict[str, Any]) -> str:
+    """How a call of `fit` ended, short."""
+    return shortened(_public(call.get("ended") or "cut short"), 2 * _LONGEST)
 
 
 def _made_with(calls: Sequence[dict[str, Any]]) -> str:
@@ -259,8 +316,12 @@ def _made_with(calls: Sequence[dict[str, Any]]) -> str:
         ["versions", said],
         ["device", " · ".join(str(last[name]) for name in ("device", "device_name", "precision") if last.get(name))],
         ["platform", f"{last.get('platform', '')}, {last.get('processors', '?')} processors"],
-        ["began", last.get("began") or "not known"],
+        ["began", calls[0].get("began") or "not known"],
     ]
+    if len(calls) > 1:
+        rows.append(
+            ["calls of fit", f"{len(calls)}, each as it ended: " + "; ".join(map(_ended, calls[-_MOST_CALLS:]))]
+        )
     took = [call["seconds"] for call in calls if isinstance(call.get("seconds"), (int, float))]
     if took:
         rows.append(["took", numerals.duration(sum(took))])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.lettering import shortened, visible
 from aitrain_nb.placing import replace_text
+from aitrain_nb.privacy import without_secrets
 from aitrain_nb.run_folder.files import ENVIRONMENT, FORMAT
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def environment(trainer: Trainer) -> dict[str, Any]:
 
 
 def write_environment(
-    trainer: Trainer, folder: Path, data: str, began: float | None = None, seconds: float | None = None
+    trainer: Trainer, folder: Path, data: str, began: float | None = None, seconds: float | None = None, ended: str = ""
 ) -> None:
     """Put the facts of a call of `fit` behind those of the calls before it; raises OSError where that fails.
 
@@ -61,6 +62,7 @@ def write_environment(
         data: their fingerprint.
         began: when this call began, seconds since 1970; None: the run is written at once, and facts that are there stay.
         seconds: how long the call took; None while it goes on.
+        ended: how it ended, in words; empty while it goes on.
     """
     calls = read_environment(folder)
     begun = datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds") if began is not None else None
@@ -68,7 +70,8 @@ def write_environment(
         return
     if calls and calls[-1].get("began") == begun:
         calls.pop()
-    calls.append({"began": begun, "seconds": None if seconds is None else round(seconds, 3)} | environment(trainer))
+    took = None if seconds is None else round(seconds, 3)
+    calls.append({"began": begun, "seconds": took, "ended": without_secrets(ended)} | environment(trainer))
     facts = {"format": FORMAT, "data": data, "calls": calls[-_MOST_CALLS:]}
     replace_text(folder / ENVIRONMENT, json.dumps(facts, indent=1) + "\n")
 

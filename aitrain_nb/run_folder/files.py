@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.control import Change
 from aitrain_nb.history import COLUMNS
+from aitrain_nb.privacy import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +94,14 @@ def _number(value: Any) -> Any:
 
 def change_lines(changes: Iterable[Change]) -> str:
     """Live changes as lines of JSON."""
-    return "".join(json.dumps(change._asdict()) + "\n" for change in changes)
+    return "".join(json.dumps(_plain_change(change)) + "\n" for change in changes)
+
+
+def _plain_change(change: Change) -> dict[str, Any]:
+    """The fields of a change; what a run can say only of a step that wasn't finite stands there only then."""
+    values = change._asdict()
+    where = values.pop("where")
+    return values | ({"where": without_secrets(where)} if where else {})
 
 
 def read_changes(lines: list[bytes], history: History) -> None:
@@ -103,7 +111,10 @@ def read_changes(lines: list[bytes], history: History) -> None:
         ValueError, KeyError, TypeError: a line is no change.
     """
     found = [_parsed(line) for line in lines]
-    changes = [Change(_whole(change["step"]), str(change["name"]), _number(change["value"])) for change in found]
+    changes = [
+        Change(_whole(change["step"]), str(change["name"]), _number(change["value"]), str(change.get("where", "")))
+        for change in found
+    ]
     for change in changes:
         history.add_change(change)
 

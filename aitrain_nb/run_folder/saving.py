@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.placing import is_there, replace_tensors, replace_text
+from aitrain_nb.placing import fix_of, is_there, replace_tensors, replace_text, why_not_written
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.card import write_card
@@ -31,7 +31,7 @@ from aitrain_nb.run_folder.files import (
 from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from filelock import FileLock
 
@@ -56,13 +56,24 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
         overwrite: another run that lies there may be lost.
 
     Raises:
-        DataError: the folder can't be written, or it holds another run or something else.
+        DataError: the folder can't be written, somebody writes there just now, or it holds another run or something else.
     """
     folder = Path(folder)
     check_folder(folder, overwrite=overwrite, run=trainer.run_id)
-    ending = trainer.ending or Ending("stopped", "", trainer.step, trainer.order.epochs_completed, trainer.step, None)
     with said(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    lock = locked(folder)
+    try:
+        _save(trainer, folder)
+    finally:
+        if lock is not None:
+            lock.release()
+    return folder
+
+
+def _save(trainer: Trainer, folder: Path) -> None:
+    ending = trainer.ending or Ending("stopped", "", trainer.step, trainer.order.epochs_completed, trainer.step, None)
+    with said(folder):
         write_history(trainer, folder)
         if trainer.step and trainer.config.save_every != 0 and not trainer.is_loaded:
             write_checkpoint(folder, trainer.training_state(), trainer.config.keep_checkpoints, anew=True)
@@ -73,7 +84,6 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
         RunState.of(trainer, ending.state, time.time(), ending).write(folder)
         write_environment(trainer, folder, data)
         write_card(trainer, folder, data)
-    return folder
 
 
 def write_history(trainer: Trainer, folder: Path) -> None:
@@ -120,8 +130,35 @@ def said(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"Can't write the run to {str(folder)!r}.", str(error), "Free some space, or name another folder: save_run(trainer, folder).",
-        ) from error  # fmt: skip
+            f"Can't write the run to {str(folder)!r}.", f"{why_not_written(error)}.", _fix(error)
+        ) from error
+
+
+def write_each(folder: Path, parts: Iterable[Callable[[], object]]) -> None:
+    """Write all parts of a run that can be written: one that fails doesn't take the others with it.
+
+    Args:
+        folder: of the run, for the sentence.
+        parts: each writes one.
+
+    Raises:
+        DataError: some could not be written; the first one says why and what mends it.
+    """
+    failed: list[OSError] = []
+    for write in parts:
+        try:
+            write()
+        except OSError as error:
+            failed.append(error)
+    if failed:
+        why = "; ".join(dict.fromkeys(map(why_not_written, failed)))
+        raise DataError(
+            f"Not all of the run could be written to {str(folder)!r}.", f"{why}. All else is there.", _fix(failed[0])
+        ) from failed[0]
+
+
+def _fix(error: OSError) -> str:
+    return fix_of(error, "name another folder: save_run(trainer, folder)")
 
 
 def check_folder(folder: Path, *, overwrite: bool, run: str = "") -> None:
@@ -170,8 +207,8 @@ def locked(folder: Path) -> FileLock | None:
         lock.acquire()
     except Timeout:
         raise DataError(
-            f"Another run is being written to {folder.name!r}.", "Two writers would spoil each other's files.",
-            "Name another folder, or wait for its end.",
+            f"A run is being written to {folder.name!r} just now.", "Two writers would spoil each other's files.",
+            "Name another folder, or wait for the end of that fit.",
         ) from None  # fmt: skip
     except (OSError, NotImplementedError):
         return None

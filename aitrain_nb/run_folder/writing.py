@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.placing import drop_drafts
+from aitrain_nb.placing import drop_drafts, why_not_written
 from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
 from aitrain_nb.run_folder.card import write_card
@@ -118,7 +118,7 @@ class RunWriter:
         try:
             self._save()
         except OSError as error:
-            trouble = error.strerror or str(error)
+            trouble = why_not_written(error)
         self._saved, self._has_failed = (trainer.step, trainer.kept_step), bool(trouble)
         return Saved(
             trainer.step, trainer.order.epochs_completed, size_bytes(self._folder), time.monotonic() - began, trouble
@@ -129,7 +129,7 @@ class RunWriter:
         write_checkpoint(self._folder, self._trainer.training_state(), self._trainer.config.keep_checkpoints)
 
     def end(self, ending: Ending) -> None:
-        """Write the rest; raises DataError where that fails."""
+        """Write all of the rest that can be written; raises DataError where something can't."""
         try:
             if self._began:
                 self._end(ending)
@@ -143,13 +143,15 @@ class RunWriter:
             trainer.control.while_waiting = self._waiting_before
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._write_rows(math.inf)
-            if trainer.config.save_every != 0 and trainer.step and (self._has_failed or not self.is_saved):
-                self._save()
-            saving.write_result(trainer, folder, self._data)
-            RunState.of(trainer, ending.state, self._began, ending).write(folder)
-            write_environment(trainer, folder, self._data, self._began, time.time() - self._began)
-            write_card(trainer, folder, self._data, self._best)
+        owes_checkpoint = trainer.config.save_every != 0 and trainer.step and (self._has_failed or not self.is_saved)
+        saving.write_each(folder, (
+            lambda: self._write_rows(math.inf),
+            lambda: self._save() if owes_checkpoint else None,
+            lambda: saving.write_result(trainer, folder, self._data),
+            lambda: RunState.of(trainer, ending.state, self._began, ending).write(folder),
+            lambda: write_environment(trainer, folder, self._data, self._began, time.time() - self._began, f"{ending}"),
+            lambda: write_card(trainer, folder, self._data, self._best),
+        ))  # fmt: skip
 
     def _wait(self, *, paused: bool) -> None:
         """While the run waits at a step's edge: every row is certain, and a sign of life is due all the same."""

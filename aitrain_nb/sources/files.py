@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aitrain_nb import numerals
 from aitrain_nb.errors import DataError, nearest
+from aitrain_nb.lettering import with_article
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources.values import shown
 
@@ -155,7 +156,7 @@ def not_taken(source: object, suffixes: Iterable[str]) -> tuple[str, str, str]:
     if isinstance(source, Path):
         return f"Can't read {shown(source.name)}.", "It is a device or a pipe, not a file.", "Give a file or a folder."
     return (
-        f"Can't read examples from a {type(source).__name__}.",
+        f"Can't read examples from {with_article(type(source).__name__)}.",
         f"What can be read: a file ({listed}), a folder of images, a pandas DataFrame, a datasets.Dataset, a hub name.",
         "Make a pandas DataFrame of it: pandas.DataFrame(...).",
     )

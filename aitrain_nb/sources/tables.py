@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.data import Dataset
 from aitrain_nb.errors import DataError
+from aitrain_nb.lettering import with_article
 from aitrain_nb.sources import labels, pictures
 from aitrain_nb.sources.base import Options, Raw, Table
 from aitrain_nb.sources.columns import Choice, choose
@@ -81,7 +82,7 @@ def as_texts(values: Sequence[Any], column: str) -> tuple[list[str | None], list
             if kind_of(value) in {"lists", "pictures"}:
                 raise DataError(
                     f"The text column {shown(column)} holds no texts.",
-                    f"In row {row:,} it has a {type(value).__name__}.",
+                    f"In row {row:,} it has {with_article(type(value).__name__)}.",
                     "Pass text_column=... with a column of texts, or make one text of each value.",
                 )
             numbers += 1

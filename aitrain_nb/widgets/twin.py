@@ -86,7 +86,7 @@ def _said(history: History, ending: Ending, seconds: float | None) -> str:
     took = f" in {numerals.duration(computed)}" if math.isfinite(computed) else ""
     went = [
         f"{ending.step:,} {'step' if ending.step == 1 else 'steps'}{took}",
-        f"{numerals.epoch(last['epoch'])} epochs",
+        numerals.epochs(last["epoch"]),
     ]
     if seconds is not None:
         went.append(f"this call took {numerals.duration(seconds)}")
@@ -141,7 +141,10 @@ def _tables(rows: list[dict[str, Any]], history: History, again: str) -> list[ht
         )
     if history.changes:
         chosen = _selection(history.changes)
-        changed = [[f"{change.step:,}", change.name.replace("_", " "), f"{change.value:.4g}"] for change in chosen]
+        changed = [
+            [f"{change.step:,}", change.name.replace("_", " "), change.where or f"{change.value:.4g}"]
+            for change in chosen
+        ]
         table = html.folded_table(["from step", "what", "value"], changed, first=_TABLE_ROWS)
         can_replay = any(change.name == "learning_rate" for change in history.changes)
         what = "What was changed while it ran" + (f": {again} does it again" if can_replay else "")
