@@ -18,13 +18,7 @@ from aitrain_nb.placing import replace_text
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.state import read_state
 from tests.notebook_page import Page
-
-PACED = """
-import sys, aitrain_nb as ai
-trainer = ai.prepare(model="mlp", epochs=2, threads=1)
-print("ready", flush=True)
-trainer.fit("none", pace=float(sys.argv[2]), output_dir=sys.argv[1])
-"""
+from tests.second_process import started as start_training
 
 
 @pytest.fixture
@@ -45,15 +39,13 @@ def start():
     started = []
 
     def begin(folder, pace=0):
-        command = [sys.executable, "-c", PACED, str(folder), str(pace)]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-        assert started[-1].stdout.readline() == "ready\n"
+        started.append(start_training(folder, epochs=2, pace=pace))
         return started[-1]
 
     yield begin
     for process in started:
         process.kill()
-        process.communicate()
+        process.join()
 
 
 @pytest.fixture
@@ -128,7 +120,7 @@ def test_an_interrupt_only_ends_the_watching(page, tmp_path, start, soon):
     assert said == "left: the run goes on in its own process"
     assert "<figure" in page.handles[0].shown[-1]["text/html"]
     assert run.word == "running"
-    assert process.poll() is None
+    assert process.is_alive()
     before = rows_in(folder)
     deadline = time.monotonic() + 30
     while rows_in(folder) <= before:

@@ -424,15 +424,15 @@ def hostile_cases():
     return texts.assign(loss=1.0, p_true=0.5)
 
 
-@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 @pytest.mark.parametrize("name", HOSTILE_DRAWN)
-def test_hostile_text_is_drawn_without_a_warning(name, kind):
+def test_hostile_text_is_drawn_without_a_warning(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        stream = io.BytesIO()
         figure = HOSTILE_DRAWN[name]()
-        figure.savefig(stream, format=kind, dpi=30)
-        assert stream.tell() > 500
+        for kind in ("png", "svg", "pdf"):
+            stream = io.BytesIO()
+            figure.savefig(stream, format=kind, dpi=30)
+            assert stream.tell() > 500, kind
         html.escape(figure.description).encode()
 
 
@@ -472,7 +472,7 @@ def test_every_class_of_many_has_its_name():
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_picture_is_saved_with_its_description(name, kind, begins, tmp_path):
     path, figure = tmp_path / f"picture.{kind}", DRAWN[name]()
-    figure.savefig(path)
+    figure.savefig(path, dpi=40)
     content = path.read_bytes()
     assert content.startswith(begins)
     if kind == "svg":
