@@ -19,7 +19,7 @@ from aitrain_nb.exporting.manifest import describe, read_manifest
 from aitrain_nb.exporting.rounding import keep_as_codes, matrices, rounded
 from aitrain_nb.tokenizing import train_tokenizer
 
-WORDS = "the app crashes when my account page opens and the bill is wrong".split()
+WORDS = ["the", "app", "crashes", "when", "my", "account", "page", "opens", "and", "the", "bill", "is", "wrong"]
 TEXTS = [" ".join(WORDS[(place * step) % 13] for place in range(step + 2)) for step in range(1, 41)]
 
 
@@ -102,10 +102,11 @@ def test_an_export_answers_the_same_at_every_size(which, name, request, tmp_path
 
 
 def test_the_card_has_the_numbers_and_the_folder_can_be_asked(cnn, tmp_path):
+    before = cnn.fingerprint()
     card = export(cnn, "int8", tmp_path / "digits")
     said = card.compared
     assert said.examples == (360, "validation")
-    assert said.before["accuracy"] == pytest.approx(cnn.evaluate().metrics["accuracy"])
+    assert said.before["accuracy"] == pytest.approx(cnn.evaluate().accuracy)
     assert abs(said.after["loss"] - said.before["loss"]) < 0.05
     assert said.size_bytes[1] < 0.35 * said.size_bytes[0]
     assert said.flipped <= 7
@@ -119,7 +120,7 @@ def test_the_card_has_the_numbers_and_the_folder_can_be_asked(cnn, tmp_path):
     assert "answers that became others" in written
     assert "library_name: aitrain-nb" in written
     assert str(tmp_path) not in "".join(file.read_text(errors="ignore") for file in (tmp_path / "digits").iterdir())
-    assert cnn.model.training or not any(weight.grad is not None for weight in cnn.model.parameters())
+    assert cnn.fingerprint() == before
 
 
 def test_transformers_loads_it_with_a_pipeline(encoder, tmp_path):
@@ -129,7 +130,7 @@ def test_transformers_loads_it_with_a_pipeline(encoder, tmp_path):
     assert card.compared.furthest == 0.0
     ask = pipeline("text-classification", model=str(tmp_path / "texts"), top_k=None)
     for text in TEXTS[:5]:
-        told = {one["label"]: one["score"] for one in ask(text)}
+        told = {one["label"]: one["score"] for one in ask([text])[0]}
         own = encoder.predict([text]).iloc[0]
         assert told["odd"] == pytest.approx(own["p(odd)"], abs=1e-6)
         assert told["even"] == pytest.approx(own["p(even)"], abs=1e-6)
@@ -179,7 +180,9 @@ def test_the_command_line_exports_and_asks(encoder, tmp_path, monkeypatch):
     from aitrain_nb import cli
 
     monkeypatch.chdir(tmp_path)
-    pd.DataFrame({"text": TEXTS, "label": ["odd" if len(text) % 2 else "even" for text in TEXTS]}).to_csv("texts.csv", index=False)
+    pd.DataFrame({"text": TEXTS, "label": ["odd" if len(text) % 2 else "even" for text in TEXTS]}).to_csv(
+        "texts.csv", index=False
+    )
     trainer = ai.prepare(data="texts.csv", max_steps=2, tokenizer="words")
     trainer.fit("none", output_dir="runs/texts")
     done = CliRunner().invoke(cli.app, ["export", "runs/texts", "--to", "out"])
@@ -244,8 +247,8 @@ def test_a_file_that_could_run_code_is_opened_on_your_word_only(cnn, tmp_path):
     ("text", "said"),
     [
         ("", "holds no exported model"), ("[]", "holds no exported model"), ('{"format": 99}', "newer version"),
-        ('{"format": 0}', "holds no exported model"), ('{"format": 1}', "holds no exported model"), ('{"format": true}', "holds no exported"),
-        ("[" * 100_000, "holds no exported model"),
+        ('{"format": 0}', "holds no exported model"), ('{"format": 1}', "holds no exported model"),
+        ('{"format": true}', "holds no exported model"), ("[" * 100_000, "holds no exported model"),
     ],
 )  # fmt: skip
 def test_a_damaged_manifest_is_a_sentence(text, said, tmp_path):
@@ -288,8 +291,8 @@ def test_a_rounded_weight_lies_half_a_step_from_its_own_at_most(bits):
     weight[3] = 0
     kept = rounded(weight, bits)
     assert int(kept.codes.abs().max()) == 2 ** (bits - 1) - 1
-    assert ((kept.values - weight).abs() <= kept.scales / 2 + 1e-6).all()
-    assert (kept.values[3] == 0).all()
+    assert ((kept.weight - weight).abs() <= kept.scales / 2 + 1e-6).all()
+    assert (kept.weight[3] == 0).all()
 
 
 def test_codes_stand_for_every_use_of_a_weight(gpt):
@@ -299,7 +302,7 @@ def test_codes_stand_for_every_use_of_a_weight(gpt):
     other = copy.deepcopy(model)
     with torch.no_grad():
         for name, weight in matrices(other):
-            weight.copy_(kept[name].values)
+            weight.copy_(kept[name].weight)
     keep_as_codes(model, kept)
     ids = torch.randint(0, 20, (2, 9))
     with torch.no_grad():

@@ -40,7 +40,7 @@ class Replies(NamedTuple):
 
 
 def ask_in_fresh_process(
-    folder: Path, batches: Sequence[dict[str, Tensor]], raw: Sequence[str] | Tensor | None
+    folder: Path, batches: Sequence[dict[str, Tensor]], raw: Sequence[str] | Tensor | None, threads: int
 ) -> Replies:
     """What a fresh Python process answers that has nothing but the folder.
 
@@ -48,6 +48,7 @@ def ask_in_fresh_process(
         folder: of the export.
         batches: inputs as the model takes them.
         raw: raw examples for `predict`: texts, or images in the raw range of the data.
+        threads: of torch.
 
     Raises:
         ModelError: it could not open or ask it; its last words are in the sentence.
@@ -70,7 +71,7 @@ def ask_in_fresh_process(
             {
                 "texts": json.dumps(texts),
                 "names": json.dumps(list(batches[0])),
-                "threads": str(torch.get_num_threads()),
+                "threads": str(threads),
             },
         )
         command = [sys.executable, "-m", "aitrain_nb.exporting.asking", str(folder), str(questions), str(replies)]

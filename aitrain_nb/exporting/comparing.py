@@ -84,7 +84,7 @@ def compare_answers(trainer: Trainer, original: nn.Module, opened: ExportedModel
     inputs = [{name: value for name, value in batch.items() if name != "labels"} for batch in batches]
     labels = [batch["labels"] for batch in batches]
     raw = _raw(trainer, split)
-    replies = ask_in_fresh_process(folder, inputs, raw)
+    replies = ask_in_fresh_process(folder, inputs, raw, trainer.config.threads or torch.get_num_threads())
     with torch.no_grad(), evaluation_mode(original), trainer.threads:
         own = [trainer.task.outputs(original, batch) for batch in inputs]
     differing = [

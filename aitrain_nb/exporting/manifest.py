@@ -38,7 +38,8 @@ class Manifest(NamedTuple):
         text_columns: columns of raw texts -> what they were called in the data; empty for images.
         image: [channels, height, width] of a raw image, or empty.
         scale: what a raw value is multiplied by.
-        max_length: most tokens of a text, or None.
+        max_length: tokens at which the run cut a text, or None where nothing was said.
+        room: most tokens that the model takes, or None for images.
         processor: what makes numbers of raw examples: {"kind": ...} and its own numbers.
     """
 
@@ -52,6 +53,7 @@ class Manifest(NamedTuple):
     image: list[int]
     scale: float
     max_length: int | None
+    room: int | None
     processor: dict[str, Any]
 
     def splits(self) -> Splits:
@@ -83,7 +85,7 @@ def describe(kind: str, trainer: Trainer) -> Manifest:
         kind, trainer.task.name, Path(str(trainer.config.model or type(trainer.model).__name__)).name, Path(trainer.data.name).name,
         list(trainer.data.label_names), shapes,
         {name: str(asked[name] or guess.get(name) or name) for name in asked if name in columns}, list(image), trainer.data.scale,
-        None if image else longest(trainer), _describe_processor(trainer.processor),
+        trainer.config.max_length, None if image else longest(trainer), _describe_processor(trainer.processor),
     )  # fmt: skip
 
 
@@ -149,7 +151,7 @@ def read_processor(manifest: Manifest, folder: Path) -> Any:
                 return Pretrained(AutoImageProcessor.from_pretrained(folder, trust_remote_code=False))
             if about["kind"] == _TOKENIZER:
                 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-                tokenizer.model_max_length = manifest.max_length
+                tokenizer.model_max_length = manifest.room
                 return tokenizer
         raise ValueError(f"unknown kind {about['kind']!r}")  # noqa: TRY301  told in one place
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -199,11 +201,11 @@ def _checked(manifest: Manifest) -> Manifest:
     texts = (manifest.kind, manifest.task, manifest.model, manifest.data, *manifest.label_names, *manifest.text_columns)
     sizes = [*manifest.image, *(size for shape in manifest.inputs.values() for size in shape if size is not None)]
     whole = all(type(size) is int and 0 < size < 2**20 for size in sizes) and len(manifest.image) in {0, 3}
-    length = manifest.max_length is None or (type(manifest.max_length) is int and manifest.max_length > 1)
+    lengths = all(size is None or (type(size) is int and size > 1) for size in (manifest.max_length, manifest.room))
     if (
         not all(isinstance(text, str) for text in texts)
         or not whole
-        or not length
+        or not lengths
         or not isinstance(manifest.processor, dict)
     ):
         raise ValueError(f"{MANIFEST} is damaged")

@@ -26,7 +26,7 @@ class Rounded(NamedTuple):
     scales: Tensor
 
     @property
-    def values(self) -> Tensor:
+    def weight(self) -> Tensor:
         """The weight that the codes stand for, float32."""
         return self.codes.float() * self.scales
 

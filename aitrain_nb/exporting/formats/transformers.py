@@ -75,7 +75,7 @@ class Transformers(Format):
                 else:
                     auto = getattr(transformers, architecture.AUTO[manifest.task])
                     model = auto.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:  # of the disk, of torch, of the zip or safetensors file
             raise DataError(
                 f"Can't load the model in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
             ) from error
