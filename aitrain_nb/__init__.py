@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
     from aitrain_nb.run_table import runs
+    from aitrain_nb.shots import FewShot, compare_methods
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
@@ -62,6 +63,8 @@ _HOMES = {
     "load_run": "loading",
     "runs": "run_table",
     "compare": "comparing",
+    "compare_methods": "shots",
+    "FewShot": "shots",
     "export": "exporting",
     "load_exported": "exporting",
     "follow": "followers",
@@ -97,6 +100,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Evaluation",
+    "FewShot",
     "Forward",
     "Gradients",
     "Loss",
@@ -117,6 +121,7 @@ __all__ = [
     "add_task",
     "check_before_training",
     "compare",
+    "compare_methods",
     "diagnose",
     "export",
     "find_learning_rate",
