@@ -138,17 +138,11 @@ def of_the_run(folder):
     compared = [
         Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
     ]  # fmt: skip
+    learned = [Measured(name, 1, 0, 0.5, 0.1, 4, 10, 10) for name in HOSTILE]
     said = [
         Runs(HOSTILE[1], [summary]),
         Comparison(compared),
-        MethodsCompared(
-            [Measured(one, 1, 0, 0.5, 0.1, 4, 10, 10) for one in HOSTILE],
-            20,
-            name=HOSTILE[1],
-            model=HOSTILE[2],
-            majority=0.1,
-            validation=9,
-        ),
+        MethodsCompared(learned, 20, name=HOSTILE[1], model=HOSTILE[2], majority=0.1, validation=9),
         Story(*HOSTILE[:5]),
         trainer.history.story(),
         NoiseScale.of(4, 5.0, 2.0),

@@ -145,12 +145,11 @@ class FewShot:
         share = np.bincount(true[true >= 0]).max() / len(true)
         before, after = self.fingerprints
         half = 50 * (found.high - found.low)
+        moved = "" if before == after else f"The weights are others now: {before} before, {after} after."
+        right = f"{numerals.share(found.accuracy)} of {numerals.several(len(true), 'validation example')} are right"
         return [
-            f"{numerals.share(found.accuracy)} of {numerals.several(len(true), 'validation example')} are right (95 % interval about "
-            f"±{half:.1f} points); always naming the most frequent class: {numerals.share(float(share))}.",
-            f"No weight moved: {before} = {after}."
-            if before == after
-            else f"The weights are others now: {before} before, {after} after.",
+            f"{right} (95 % interval about ±{half:.1f} points); always naming the most frequent class: {numerals.share(float(share))}.",
+            moved or f"No weight moved: {before} = {after}.",
             f"Features and classifier took {numerals.duration(self.seconds)}.",
         ]
 
