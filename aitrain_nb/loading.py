@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,15 @@ from aitrain_nb.data import IN_MEMORY
 from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.history import History
-from aitrain_nb.placing import is_there
-from aitrain_nb.run import prepare
+from aitrain_nb.placing import is_there, named_folder
+from aitrain_nb.run import prepare, resolve
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint
-from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, FORMAT, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.continuing import check_continuing
+from aitrain_nb.run_folder.facts import read_facts
+from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, HISTORY, STATE, WEIGHTS
 from aitrain_nb.run_folder.saving import data_fingerprint
-from aitrain_nb.run_folder.state import read_ending, read_state
+from aitrain_nb.run_folder.state import parse_state, read_ending
 
 if TYPE_CHECKING:
     from aitrain_nb.engine.snapshots import State
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from aitrain_nb.trainer import Trainer
 
 
+_ODD_LINES = (ValueError, KeyError, TypeError, AttributeError)
 _AS_THEY_WERE = "Bring the data back as they were, or train again."
 
 
@@ -41,84 +43,82 @@ def load_run(folder: str | Path, data: Any = None) -> Trainer:
             `prepare(data=...)` takes. None reads them as the config says.
 
     Raises:
-        ConfigError: the folder holds no run, or one of a newer version.
+        ConfigError: the folder holds no run, or one of another version, or its config.yaml was changed so that the run can't go on
+            as it was. Other changes, more epochs among them, are taken, and `trainer.notes` says so.
         DataError: the data or the weights are no longer what they were.
 
     Example:
         trainer = load_run("runs/mine")
         trainer.fit(output_dir="runs/mine", epochs=8)
     """
-    folder = Path(folder)
-    facts = _facts(folder)
+    folder = _folder_of(folder)
+    facts = read_facts(folder)
     kept = _ending_of(facts)
-    trainer = _prepared(folder, data)
-    _check_data(trainer, facts)
-    history, state = _history(folder), read_state(folder)
-    checkpoint, damaged = _newest_whole(folder, len(history))
+    trainer, changed = _prepared(folder, data, facts)
+    _check_data(trainer, facts, changed)
+    history, odd = _history(folder)
+    state, notes = _state(folder)
+    checkpoint, damaged = _newest_whole(folder, len(history), odd)
     if checkpoint is not None:
         _go_to(trainer, checkpoint, folder)
         _take_rows(trainer, history)
         trainer.run_id = state.run if state is not None else trainer.run_id
+        _check_length(trainer, state)
         ending = kept if _has_ended(facts, trainer, state) else None
         trainer.end_as(ending)
         if ending is not None:
             _check_weights(trainer, facts, folder)
-        trainer.notes += damaged
+            notes += _look_at_weights(trainer, folder)
+    elif odd is not None:
+        raise odd
     elif "fingerprint" in facts:
         _take_weights(trainer, facts, folder)
         _take_rows(trainer, history)
         trainer.ending = kept
+        if trainer.config.save_every != 0:
+            damaged = damaged or ["Its checkpoints are gone."]
+            notes.append("This run can be asked and evaluated, but not gone on with.")
     else:
         raise ConfigError(
             f"The run in {folder.name!r} has no weights yet.", " ".join(damaged) or "A checkpoint is written at the end of each epoch.",
             "Wait for one; if its process has gone, train again from its config.yaml.",
         )  # fmt: skip
+    trainer.notes += [*changed, *damaged, *notes]
     return trainer
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """What run.json says; raises ConfigError where it is none."""
+def _folder_of(folder: Any) -> Path:
+    """The folder; raises ConfigError where there is none, DataError where that is no name of one."""
+    folder = named_folder(folder, 'load_run("runs/mine")')
     if not is_there(folder) or not folder.is_dir():
         raise ConfigError(
             f"There is no folder {str(folder)!r}.", f"It was looked for in {Path.cwd().name!r}, where this program runs.",
             "Name the folder of a run; relative names begin where the program or notebook runs.",
         )  # fmt: skip
-    try:
-        facts: Any = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"The folder {folder.name!r} holds no run.", "It has no run.json that can be read.",
-            "Name a folder that `aitrain-nb train` or save_run(...) has written.",
-        ) from error  # fmt: skip
-    if not isinstance(facts, dict) or not isinstance(facts.get("format"), int) or facts["format"] > FORMAT:
-        raise ConfigError(
-            f"The run in {folder.name!r} was written by a newer version.",
-            f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
-        )  # fmt: skip
-    return facts
+    return folder
 
 
-def _check_data(trainer: Trainer, facts: dict[str, Any]) -> None:
+def _check_data(trainer: Trainer, facts: dict[str, Any], changed: list[str]) -> None:
     """Raise DataError where the data are not those that the run was trained on."""
-    if list(trainer.data.label_names) != facts.get("labels"):
+    if list(trainer.data.label_names) != facts["labels"]:
         raise DataError(
             "The data have other classes than when the run was made.",
-            f"Then: {facts.get('labels')}; now: {list(trainer.data.label_names)}.", "Bring the data back as they were.",
+            f"Then: {facts['labels']}; now: {list(trainer.data.label_names)}.", "Bring the data back as they were.",
         )  # fmt: skip
     if facts.get("data") not in (None, data_fingerprint(trainer)):
-        raise DataError(
-            "The data are not those of the run.",
-            "Examples were added, changed or moved to the other side, so its tokenizer and its test would no longer be what they were.",
-            _AS_THEY_WERE,
-        )
+        why = "Examples were added, changed or moved to the other side, so its tokenizer and its test would no longer be what they were."
+        if "config" not in facts:
+            why += f" Another seed or split in {CONFIG} moves them, too."
+        raise DataError("The data are not those of the run.", " ".join([why, *changed]), _AS_THEY_WERE)
 
 
-def _newest_whole(folder: Path, rows: int) -> tuple[State | None, list[str]]:
+def _newest_whole(folder: Path, rows: int, odd: DataError | None) -> tuple[State | None, list[str]]:
     """The newest checkpoint that can be read and whose rows are all there, and a sentence on each that was passed over."""
-    passed_over: list[str] = []
+    passed_over = [f"{odd.what} {odd.why}"] if odd is not None else []
+    there = f"only {rows} rows" + (" before that" if odd is not None else "")
     for place in checkpoints(folder):
         if place.step > rows:
-            passed_over.append(f"The checkpoint of step {place.step} was passed over: {HISTORY} has only {rows} rows.")
+            passed_over.append(f"The checkpoint of step {place.step} was passed over: {HISTORY} has {there}.")
             continue
         try:
             return read_checkpoint(place), passed_over
@@ -154,6 +154,23 @@ def _check_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> Non
         )
 
 
+def _look_at_weights(trainer: Trainer, folder: Path) -> list[str]:
+    """A sentence where the file of the weights isn't what the run kept; its checkpoint is, so nothing is lost."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    own = trainer.model.state_dict()
+    why = "It holds other weights than those that the run kept."
+    try:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            names = file.keys()
+            if names and all(torch.equal(file.get_tensor(name), own[name].cpu()) for name in names):
+                return []
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        why = f"It can't be read: {type(error).__name__}."
+    return [f"{WEIGHTS} is damaged. {why} The checkpoint holds them; save_run(trainer, folder) writes the file anew."]
+
+
 def _take_rows(trainer: Trainer, history: History) -> None:
     """Take the rows; those of after the state that the trainer holds were left by a process that was killed."""
     history.about = trainer.history.about
@@ -162,16 +179,41 @@ def _take_rows(trainer: Trainer, history: History) -> None:
         history.cut(trainer.step)
 
 
-def _prepared(folder: Path, data: Any) -> Trainer:
+def _prepared(folder: Path, data: Any, facts: dict[str, Any]) -> tuple[Trainer, list[str]]:
+    """The trainer that the config describes, and what differs from the config that the run was trained with."""
     config = TrainConfig.from_yaml(folder / CONFIG)
+    changed = check_continuing(folder.name, facts.get("config"), resolve(config))
     if data is not None:
-        return prepare(config, data=data)
+        return prepare(config, data=data), changed
     if config.data is not None and config.data.endswith(IN_MEMORY):
         raise ConfigError(
             f"The run in {folder.name!r} was trained on {config.data}.", "The examples themselves are not in the folder.",
             "load_run(folder, data=...) with the same data.",
         )  # fmt: skip
-    return prepare(config)
+    return prepare(config), changed
+
+
+def _check_length(trainer: Trainer, state: RunState | None) -> None:
+    """Raise ConfigError where config.yaml was changed to a run shorter than what was trained."""
+    if trainer.total_steps < trainer.step and (state is None or trainer.total_steps < state.total_steps):
+        raise ConfigError(
+            f"A run of {trainer.total_steps:,} steps is shorter than what was already trained.",
+            f"{CONFIG} says so; {trainer.step:,} have been taken.",
+            f"Raise epochs or max_steps in {CONFIG}, or begin a run of its own in another folder.",
+        )  # fmt: skip
+
+
+def _state(folder: Path) -> tuple[RunState | None, list[str]]:
+    """What state.json says, and a sentence where it can't be read."""
+    try:
+        return parse_state((folder / STATE).read_bytes(), folder.name), []
+    except FileNotFoundError:
+        why = f"It has no {STATE}."
+    except OSError as error:
+        why = f"{STATE}: {error.strerror or error}."
+    except DataError as error:
+        why = f"{error.what} {error.why.rstrip('.')}."
+    return None, [f"{why} To go on in the same folder, say fit(output_dir=folder, overwrite=True)."]
 
 
 def _ending_of(facts: dict[str, Any]) -> Ending | None:
@@ -215,18 +257,44 @@ def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None
     trainer.step, trainer.is_loaded = _step_of(facts), True
 
 
-def _history(folder: Path) -> History:
-    """The rows and live changes of a run; raises DataError where a file is damaged."""
-    history, name = History(), HISTORY
+def _history(folder: Path) -> tuple[History, DataError | None]:
+    """The rows and live changes of a run, as far as they can be read, and what is wrong with the first row that can't.
+
+    Raises:
+        DataError: one of the files can't be opened, or a change is damaged.
+    """
+    history, odd, name = History(), None, HISTORY
     try:
-        files.read_rows(_whole_lines(folder / HISTORY), history)
+        lines = _whole_lines(folder / HISTORY)
+        try:
+            files.read_rows(lines, history)
+        except _ODD_LINES:
+            odd = _first_odd(lines, history, folder)
         name = CHANGES
         if (folder / CHANGES).is_file():
             files.read_changes(_whole_lines(folder / CHANGES), history)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"Can't read {name}.", f"{error}", "Train again.") from error
+    except (OSError, *_ODD_LINES) as error:
+        raise _unreadable(folder, name, f"{files.what_is_odd(error)}.") from error
     history.flush()  # which finds the troubles
-    return history
+    return history, odd
+
+
+def _first_odd(lines: list[bytes], history: History, folder: Path) -> DataError | None:
+    """Take the rows up to the first line that is none; gives what is wrong with that."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            files.read_rows([line], history)
+        except _ODD_LINES as error:
+            return _unreadable(folder, HISTORY, f"Line {number} is no row: {files.what_is_odd(error)}.")
+    return None
+
+
+def _unreadable(folder: Path, name: str, why: str) -> DataError:
+    steps = ", ".join(f"{place.step}" for place in checkpoints(folder))
+    more = f" The checkpoints of its steps {steps} are there, and go on once the file is whole." if steps else ""
+    return DataError(
+        f"Can't read {name}.", why + more, "Bring the file back from a copy, mend its odd line, or train again."
+    )
 
 
 def _whole_lines(path: Path) -> list[bytes]:

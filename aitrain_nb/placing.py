@@ -46,6 +46,28 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def named_folder(folder: Any, example: str) -> Path:
+    """The folder that a person names; "." by its own name.
+
+    Args:
+        folder: a text or a path.
+        example: a call that names one, as code.
+
+    Raises:
+        DataError: it is something else, or a name of blanks alone.
+    """
+    if not isinstance(folder, (str, os.PathLike)) or not isinstance(os.fspath(folder), str):
+        raise DataError(
+            f"{folder!r:.60} names no folder.",
+            f"It is of the kind {type(folder).__name__}; a text or a Path is needed.",
+            example,
+        )
+    if not os.fspath(folder).strip():
+        raise DataError(f"{folder!r} names no folder.", "It is empty, or blanks alone.", example)
+    named = Path(folder)
+    return named if named.name else named.resolve()
+
+
 def check_place(file: Path) -> None:
     """Raise DataError before the work is done where a file could not be written after it."""
     folder = file.resolve().parent

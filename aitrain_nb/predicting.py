@@ -14,6 +14,7 @@ from aitrain_nb.sources.pictures import SUFFIXES as PICTURES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from aitrain_nb.exporting import ExportedModel
     from aitrain_nb.trainer import Trainer
 
 
@@ -36,7 +37,7 @@ def names_a_file(what: str) -> bool:
     )
 
 
-def predict_file(trainer: Trainer, path: Path) -> Answers:
+def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
     """The model's answers for each row of a table, or for one image.
 
     Raises:
@@ -61,7 +62,7 @@ def predict_file(trainer: Trainer, path: Path) -> Answers:
     return Answers(frame, notes)
 
 
-def _answers(trainer: Trainer, rows: list[list[Any]], full: list[int]) -> dict[str, list[Any]]:
+def _answers(trainer: Trainer | ExportedModel, rows: list[list[Any]], full: list[int]) -> dict[str, list[Any]]:
     """Predicted class and probability of each row; None for those that aren't full."""
     answers: dict[str, list[Any]] = {"predicted": [None] * len(rows), "probability": [None] * len(rows)}
     if not full:
@@ -81,7 +82,7 @@ def _free(frame: pd.DataFrame, name: str) -> str:
     )
 
 
-def _columns(frame: pd.DataFrame, trainer: Trainer) -> list[str]:
+def _columns(frame: pd.DataFrame, trainer: Trainer | ExportedModel) -> list[str]:
     """The columns to ask about: those the run was trained on, or one that is called text, or the only one."""
     config, guess = trainer.config, trainer.data.guess
     roles = {"text": config.text_column, "text_pair": config.pair_column}

@@ -167,13 +167,24 @@ def read_examples(config: TrainConfig, source: Any = None) -> Examples:
     name, read_as = str(config.data), find_task(str(config.task)).read_as
     if source is None and name in BUNDLED:
         found = BUNDLED[name](read_as)
-        return Examples(found.dataset, name, found.scale, found.note)
+        return Examples(_of_kind(found.dataset, read_as, name), name, found.scale, found.note)
     if isinstance(source, Dataset):
-        return Examples(source)
+        return Examples(_of_kind(source, read_as))
     if source is None and not is_there(Path(name)) and "/" not in name and "." not in name:
         raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
     raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
-    return Examples(raw.dataset, raw.name, raw.scale, raw.note, raw.guess)
+    return Examples(_of_kind(raw.dataset, read_as, raw.name), raw.name, raw.scale, raw.note, raw.guess)
+
+
+def _of_kind(dataset: Dataset, read_as: str, name: str = "your data") -> Dataset:
+    """The examples; raises DataError where they are texts for a task on images, or the other way round."""
+    wanted, other = ("image", "text") if read_as == "image-classification" else ("text", "image")
+    if wanted not in dataset.columns and other in dataset.columns:
+        raise DataError(
+            f"The data {name!r} don't fit the task {read_as}.", f"They hold {other}s, and it takes {wanted}s.",
+            f"Name data that hold {wanted}s, or leave the task out: it follows from the data.",
+        )  # fmt: skip
+    return dataset
 
 
 def split_examples(found: Examples, config: TrainConfig) -> Splits:
@@ -196,4 +207,7 @@ def load_data(config: TrainConfig, source: Any = None) -> Splits:
         ConfigError: the package of a bundled data set isn't installed.
         DataError: the data can't be found or used.
     """
-    return source if isinstance(source, Splits) else split_examples(read_examples(config, source), config)
+    if isinstance(source, Splits):
+        _of_kind(source.train, find_task(str(config.task)).read_as, source.name)
+        return source
+    return split_examples(read_examples(config, source), config)

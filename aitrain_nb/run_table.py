@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 from aitrain_nb import html, numerals, reading
 from aitrain_nb.errors import DataError
 from aitrain_nb.lettering import shortened
+from aitrain_nb.placing import named_folder
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.run_folder.summary import RunSummary, is_run, read_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     import pandas as pd
 
@@ -42,13 +43,13 @@ def runs(folder: str | Path = "runs") -> Runs:
         folder: that holds the folders of runs, or the folder of one run.
 
     Raises:
-        DataError: there is no such folder, or it can't be listed.
+        DataError: there is no such folder, or it can't be listed; or it is no name of one.
 
     Example:
         table = ai.runs("runs")
         table.frame().sort_values("best_loss")
     """
-    folder = Path(folder)
+    folder = named_folder(folder, 'ai.runs("runs")')
     try:
         inside = [] if is_run(folder) else sorted(folder.iterdir())
     except OSError as error:

@@ -102,9 +102,11 @@ class Trainer(ModelSelection):
         """Steps and evaluations to the end of the run, each phase's record in turn; watchers are told of each.
 
         A step that was left unfinished is dropped and begun again. However the run ends, also when whoever drives it lets
-        go of it, the model then holds the best weights (`keep="last"` turns that off) and `ending` says so.
+        go of it, the model then holds the best weights (`keep="last"` turns that off) and `ending` says so. A finished run stays as it is.
         """
         self.check_can_train()
+        if self.is_finished:
+            return
         self._drop_unfinished_step()
         self.resume()
         self._running, began = True, self.step
@@ -235,7 +237,13 @@ class Trainer(ModelSelection):
         self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
         self._lengthen(changes)
         before, self._writer = self.watchers, writer
-        self._running, self._keeps_records, self.records, self.ending = True, False, None, None
+        is_finished = self.is_finished
+        self._running, self._keeps_records, self.records, self.ending = (
+            True,
+            False,
+            None,
+            self.ending if is_finished else None,
+        )
         try:
             for watcher in watching:
                 watcher.begin()
@@ -243,24 +251,10 @@ class Trainer(ModelSelection):
             self._drain()
         finally:
             try:
-                self._say_the_end(watching)
+                self._say_the_end(watching, FINISHED if is_finished else "")
             finally:
                 self.watchers, self._keeps_records, self._running, self._writer = before, True, False, None
         return self.history
-
-    def check_can_train(self) -> None:
-        """Raise where no step could be taken.
-
-        Raises:
-            ConfigError: it is a run from a folder.
-            ModelError: weights were unfrozen since the trainer was made.
-        """
-        if self.is_loaded:
-            raise ConfigError(
-                "This loaded run can't go on.", "Its folder holds the weights that were kept and no checkpoint (save_every=0).",
-                "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
-            )  # fmt: skip
-        self._check_trained_weights()
 
     def _lengthen(self, changes: dict[str, int]) -> None:
         """Make the run as long as these options of `fit` say; what was trained stays."""
@@ -295,8 +289,8 @@ class Trainer(ModelSelection):
             finally:
                 interrupts.disarm()
 
-    def _say_the_end(self, watching: list[Display]) -> None:
-        """Tell each display how the run ended, the newest first."""
+    def _say_the_end(self, watching: list[Display], instead: str) -> None:
+        """Tell each display how the run ended, the newest first; `instead` of its reason, where there is something else to say."""
         # an interrupt waits, and a display that fails doesn't keep the others from their end
         with whole(), ExitStack() as each:
             if self.ending is None:  # it could not begin, or a second interrupt cut its end short
@@ -305,8 +299,9 @@ class Trainer(ModelSelection):
                     *(("stopped", self._stop_reason) if self._stop_reason else ("failed", "it could not begin"))
                 )
             assert self.ending is not None
+            told = self.ending._replace(reason=instead or self.ending.reason)
             for watcher in reversed(watching):
-                each.callback(watcher.end, self.ending)
+                each.callback(watcher.end, told)
 
     def stop(self, reason: str = "stopped") -> None:
         """Ask the run that is going on to end after its current step; any thread may call it. Without a run it does nothing."""

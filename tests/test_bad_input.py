@@ -75,6 +75,8 @@ def spoilt(name, content, also="", read=ai.load_run):
         if content == "weightless":
             facts = json.loads((folder / "run.json").read_text())
             (folder / "run.json").write_text(json.dumps({key: facts[key] for key in ("format", "labels", "data")}))
+        elif content == "removed":
+            shutil.rmtree(path)
         elif content is None:
             path.unlink()
         elif content == "folder":
@@ -85,6 +87,21 @@ def spoilt(name, content, also="", read=ai.load_run):
         return read(folder)
 
     return call
+
+
+def edited(**fields):
+    """Read a run whose config.yaml was changed by hand."""
+
+    def call(tmp):
+        path = run_in(tmp) / "config.yaml"
+        path.write_text(ai.TrainConfig.from_yaml(path).replace(**fields).to_yaml())
+        return ai.load_run(path.parent)
+
+    return call
+
+
+def gone_on(folder):
+    ai.load_run(folder).fit(display="none", output_dir=folder, max_steps=3)
 
 
 def forbidden(tmp):
@@ -209,7 +226,13 @@ BAD = [
     ("a run without run.json", C, "holds no run", spoilt("run.json", None)),
     ("a run.json that is empty", C, "holds no run", spoilt("run.json", b"")),
     ("a run.json that is cut off", C, "holds no run", spoilt("run.json", 40)),
-    ("a run.json that is a list", C, "newer version", spoilt("run.json", b"[1]")),
+    ("a run.json that is a list", C, "It holds list", spoilt("run.json", b"[1]")),
+    ("a run.json without classes", C, "It says None for 'labels'", spoilt("run.json", b'{"format": 1}')),
+    ("a run.json of format 0", C, "run.json of 'run' is damaged", spoilt("run.json", b'{"format": 0}')),
+    ("a run.json whose format is a switch", C, "Its format is True", spoilt("run.json", b'{"format": true}')),
+    ("a run.json whose format is a word", C, "Its format is 'x'", spoilt("run.json", b'{"format": "x"}')),
+    ("a run.json of a newer version to compare", D, "newer version", spoilt("run.json", b'{"format": 99}', read=ai.compare)),
+    ("a run.json of a newer version to diagnose", D, "newer version", spoilt("run.json", b'{"format": 99}', read=ai.diagnose)),
     ("a run.json nested too deeply", C, "holds no run", spoilt("run.json", b"[" * 100_000)),
     ("a run.json of a newer version", C, "format 1", spoilt("run.json", b'{"format": 99}')),
     ("a run without config.yaml", C, "no config file", spoilt("config.yaml", None)),
@@ -217,8 +240,25 @@ BAD = [
     ("a config.yaml with an unknown field", C, "Did you mean", spoilt("config.yaml", b"epoch: 3")),
     ("a config.yaml that would start a program", C, "as YAML", spoilt("config.yaml", b"!!python/object/apply:os.system [echo]")),
     ("a config.yaml that is a folder", C, "Can't read the config file", spoilt("config.yaml", "folder")),
+    ("another batch size in config.yaml", C, "batch_size was 32 and is 64", edited(batch_size=64)),
+    ("another learning rate in config.yaml", C, "learning_rate: 0.001", edited(learning_rate=0.1)),
+    ("another schedule in config.yaml", C, "schedule was constant", edited(schedule="cosine")),
+    ("another seed in config.yaml", C, "seed was 0 and is 3", edited(seed=3)),
+    ("another split in config.yaml", C, "validation_fraction was 0.2", edited(validation_fraction=0.3)),
+    ("fewer steps in config.yaml than were trained", C, "A run of 1 steps is shorter", edited(max_steps=1)),
+    ("a run of images on texts", D, "They hold texts, and it takes images", lambda tmp: ai.load_run(run_in(tmp), data="tickets")),
+    ("images for a task on texts", D, "it takes texts", lambda _: ai.prepare(task="text-classification", data="digits")),
+    ("images in memory for a task on texts", D, "it takes texts", lambda _: ai.prepare(task="text-classification", data=images())),
+    ("nothing for a run", D, "None names no folder", lambda _: ai.load_run(None)),
+    ("nothing for a folder of runs", D, 'ai.runs("runs")', lambda _: ai.runs(None)),
+    ("a number for a run to follow", D, "5 names no folder", lambda _: ai.follow(5)),
+    ("a number for the folder to write into", D, "5 names no folder", lambda _: trainer().fit(display="none", output_dir=5)),
+    ("blanks for the folder to write into", D, "blanks alone", lambda _: trainer().fit(display="none", output_dir=" ")),
+    ("an empty name for a folder to save into", D, "blanks alone", lambda _: ai.save_run(trainer(), "")),
     ("a history that is gone", D, "Can't read history.jsonl", spoilt("history.jsonl", None)),
-    ("a history of words", D, "Can't read history.jsonl", spoilt("history.jsonl", b"hello\n")),
+    ("a history of words", D, "Line 1 is no row", spoilt("history.jsonl", b"hello\n")),
+    ("a history with an odd row beside a whole checkpoint", D, "steps 2 are there", spoilt("history.jsonl", ROW + b"{}\n")),
+    ("a history in which a step is missing", D, "step 3 comes after step 1", spoilt("history.jsonl", ROW + ROW.replace(b": 1,", b": 3,"))),
     ("a history with a list for a loss", D, "is no number", spoilt("history.jsonl", ROW.replace(b"1.5", b"[1]"))),
     ("a history whose steps go back", D, "comes after", spoilt("history.jsonl", ROW * 2)),
     ("a history that is a folder", D, "Can't read history.jsonl", spoilt("history.jsonl", "folder")),
@@ -228,6 +268,10 @@ BAD = [
     ("the weights of another model", D, "Can't load the weights", spoilt("model.safetensors", b"PK\x03\x04", "checkpoints")),
     ("weights that are gone", D, "Can't load the weights", spoilt("model.safetensors", None, "checkpoints")),
     ("a state.json that is empty", D, "Can't read the state.json", spoilt("state.json", b"", read=ai.follow)),
+    ("a state.json that is a list", D, "it holds list", spoilt("state.json", b"[]", read=ai.follow)),
+    ("a state.json of format -1", D, "Its format is -1", spoilt("state.json", b'{"format": -1}', read=ai.follow)),
+    ("a run to go on with whose state.json is damaged", D, "can't be told from this one", spoilt("state.json", b"[]", read=gone_on)),
+    ("a run to go on with whose checkpoints are gone", C, "no checkpoint to use", spoilt("checkpoints", "removed", read=gone_on)),
     ("a state.json of words", D, "Can't read the state.json", spoilt("state.json", b'{"format": 1, "run": 7}', read=ai.follow)),
     ("something else than a run to follow", D, "isn't the folder of a run", lambda tmp: ai.follow(config_file(tmp, "a").parent, "none")),
     ("a run to diagnose that tells of no step", D, "tells of no step", spoilt("history.jsonl", b"", read=ai.diagnose)),
@@ -309,7 +353,7 @@ def no_room(number, why, tmp):
         try:
             ai.save_run(trainer(), tmp / "run")
         finally:
-            assert not [path for path in (tmp / "run").rglob("*") if path.is_file()]
+            assert not [path for path in (tmp / "run").rglob("*") if path.is_file() and path.name != ".lock"]
 
 
 def growing():

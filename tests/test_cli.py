@@ -24,7 +24,7 @@ runner = CliRunner()
 def called(monkeypatch):
     """What would have been started."""
     commands = []
-    monkeypatch.setattr(cli, "_become", lambda command, environment: commands.append((command, environment)))
+    monkeypatch.setattr(cli.learning, "_become", lambda command, environment: commands.append((command, environment)))
     return commands
 
 

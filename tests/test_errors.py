@@ -76,7 +76,7 @@ def test_names_equally_near_are_listed_in_alphabetical_order():
 def test_an_unknown_name_is_answered_with_the_valid_ones():
     what, why, fix = errors.unknown_name("model", "smal-cnn", ["mlp", "small-cnn"])
     assert what == "There is no model named 'smal-cnn'."
-    assert why == "The valid names are: small-cnn, mlp."
+    assert why == "The valid names are: mlp, small-cnn."
     assert fix == "Did you mean 'small-cnn'?"
 
 

@@ -36,7 +36,7 @@ def test_pyplot_is_imported_nowhere(path):
     assert not [name for name in imported if "pyplot" in name.split(".") or "pylab" in name.split(".")]
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if name_of(path) != "cli.py"], ids=name_of)
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_only_the_command_line_prints(path):
     calls = [node for node in nodes(path, ast.Call) if isinstance(node.func, ast.Name) and node.func.id == "print"]
     assert not [f"line {node.lineno}" for node in calls]

@@ -151,7 +151,7 @@ def test_each_call_of_fit_is_remembered(tmp_path):
     calls = environment.read_environment(tmp_path / "run")
     assert len(calls) == 2
     card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
-    assert "| calls of fit | 2, each as it ended: done; kept epoch 0.09, step 4" in card
+    assert "| calls of fit | 2 |\n| call 1 ended as | done; kept epoch 0.09, step 4" in card
     assert f"| began | {calls[0]['began']} |" in card
     assert calls[0]["began"] < calls[1]["began"]
     assert "step 8" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")

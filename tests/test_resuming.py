@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from aitrain_nb import cli
 from aitrain_nb.records import Saved
 from aitrain_nb.run_folder import checkpoints as files
 from aitrain_nb.run_folder.checkpoints import checkpoints, read_checkpoint, size_bytes
+from aitrain_nb.run_folder.continuing import MAY_CHANGE
+from aitrain_nb.run_folder.files import strange_format
 
 sys.path.insert(0, str(Path(__file__).parent))
 from surviving import DIGITS, LANGUAGE, TICKETS, kill, kill_at, killed, prepared, told
@@ -180,16 +184,125 @@ def test_a_checkpoint_holds_every_tensor_as_it_was(tmp_path):
 
 @pytest.mark.parametrize(
     ("was", "now", "words"),
-    [("seed: 0", "seed: 1", "not those of the run"), ("small-cnn", "mlp", "another model"),
+    [("seed: 0", "seed: 1", "Another seed or split"), ("small-cnn", "mlp", "another model"),
      ("optimizer: adamw", "optimizer: sgd", "another model or optimizer")],
     ids=["data", "model", "optimizer"],
 )  # fmt: skip
-def test_another_config_is_refused(tmp_path, was, now, words):
-    run_in(tmp_path / "run")
-    config = tmp_path / "run" / "config.yaml"
+def test_another_config_is_refused_also_where_the_run_kept_none(tmp_path, was, now, words):
+    folder = tmp_path / "run"
+    run_in(folder)
+    config = folder / "config.yaml"
     config.write_text(config.read_text().replace(was, now))
+    with pytest.raises(ai.ConfigError, match=r"these were changed: (seed was 0 and is 1|model was|optimizer was)"):
+        ai.load_run(folder)
+    facts = json.loads((folder / "run.json").read_text())
+    del facts["config"]  # as the first versions wrote it
+    (folder / "run.json").write_text(json.dumps(facts))
     with pytest.raises(ai.DataError, match=words):
-        ai.load_run(tmp_path / "run")
+        ai.load_run(folder)
+
+
+def test_what_may_change_in_the_config_is_taken_and_said(tmp_path):
+    folder = tmp_path / "run"
+    trainer = run_in(folder)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("epochs: 2", "epochs: 4").replace("log_every: 100", "log_every: 50"))
+    loaded = ai.load_run(folder)
+    assert "epochs was 2 and is 4; log_every was 100 and is 50" in loaded.notes[-1]
+    loaded.fit(display="none", output_dir=folder)
+    trainer.fit(display="none", epochs=4)
+    assert told(loaded) == told(trainer)
+    assert not any("was changed" in note for note in ai.load_run(folder).notes)
+
+
+def test_every_field_is_decided_whether_it_may_change():
+    assert set(ai.TrainConfig.model_fields) >= MAY_CHANGE
+    assert not MAY_CHANGE & {"seed", "batch_size", "learning_rate", "schedule", "model", "keep", "best_metric"}
+
+
+def test_a_history_is_used_up_to_its_first_odd_row(tmp_path):
+    trainer = run_in(tmp_path / "run", save_every=5)
+    path = tmp_path / "run" / "history.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:11], '{"step": "x"}\n', *lines[12:]]))
+    loaded = ai.load_run(tmp_path / "run")
+    assert loaded.step == 10
+    assert any("Line 12 is no row" in note for note in loaded.notes)
+    loaded.fit(display="none", output_dir=tmp_path / "run")
+    assert told(loaded) == told(trainer)
+
+
+def test_without_a_checkpoint_to_use_a_run_says_so(tmp_path):
+    run_in(tmp_path / "run")
+    path = tmp_path / "run" / "history.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    notes = " ".join(ai.load_run(tmp_path / "run").notes)
+    assert "step 12 was passed over: history.jsonl has only 2 rows" in notes
+    assert "not gone on with" in notes
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    assert "Its checkpoints are gone." in ai.load_run(tmp_path / "run").notes
+
+
+@pytest.mark.parametrize("content", [None, b"x", "another"])
+def test_weights_that_are_damaged_beside_a_whole_checkpoint_are_said(tmp_path, content):
+    trainer = run_in(tmp_path / "run")
+    path = tmp_path / "run" / "model.safetensors"
+    if content is None:
+        path.unlink()
+    elif content == "another":
+        ai.prepare(**DIGITS | {"seed": 3}).fit(display="none", max_steps=1, output_dir=tmp_path / "other")
+        shutil.copy(tmp_path / "other" / path.name, path)
+    else:
+        path.write_bytes(content)
+    loaded = ai.load_run(tmp_path / "run")
+    assert loaded.fingerprint() == trainer.fingerprint()
+    assert "model.safetensors is damaged" in loaded.notes[-1]
+    ai.save_run(loaded, tmp_path / "run")
+    assert not any("damaged" in note for note in ai.load_run(tmp_path / "run").notes)
+
+
+def test_a_finished_run_stays_as_it_ended(tmp_path, capsys):
+    folder = tmp_path / "run"
+    trainer = run_in(folder)
+    ending = trainer.ending
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for one in (trainer, ai.load_run(folder)):
+        one.fit(display="text", output_dir=folder)
+        assert one.ending == ending
+        assert "finished: raise epochs or max_steps" in capsys.readouterr().out
+        assert list(one.run()) == []
+        assert one.ending == ending
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    trainer.fit(display="none", output_dir=tmp_path / "copy")
+    assert ai.load_run(tmp_path / "copy").ending == ending
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "model.safetensors", "environment.json", "checkpoints/step-00000012.safetensors"]
+)
+def test_what_an_end_could_not_write_is_written_by_the_next_fit(tmp_path, name):
+    trainer = run_in(tmp_path / "run")
+    (tmp_path / "run" / name).unlink()
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert (tmp_path / "run" / name).is_file()
+    assert ai.load_run(tmp_path / "run").ending == trainer.ending
+
+
+def test_a_damaged_state_is_said_and_written_anew_when_asked(tmp_path):
+    folder = tmp_path / "run"
+    trainer = run_in(folder)
+    (folder / "state.json").write_text("[]")
+    loaded = ai.load_run(folder)
+    assert "overwrite=True" in loaded.notes[-1]
+    loaded.fit(display="none", output_dir=folder, epochs=3, overwrite=True)
+    trainer.fit(display="none", epochs=3)
+    assert told(ai.load_run(folder)) == told(trainer)
+
+
+def test_an_older_format_has_its_sentence(monkeypatch):
+    monkeypatch.setattr("aitrain_nb.run_folder.files.FORMAT", 3)
+    assert "an older version" in strange_format(2, "run.json", "mine")[0]
+    assert strange_format(3, "run.json", "mine") is None
 
 
 def test_the_command_goes_on_in_the_same_folder(tmp_path):

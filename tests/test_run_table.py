@@ -78,7 +78,21 @@ def test_a_run_whose_process_has_gone_is_told_apart_from_one_that_trains(folder,
     assert read_summary(tmp_path / "here").word == "gone"
 
 
+def test_a_killed_run_stands_where_its_history_does(folder, tmp_path):
+    shutil.copytree(folder / "first", tmp_path / "here")
+    changed(tmp_path / "here", word="running", ending=None, step=0, process=2**22 + 1)
+    assert (read_summary(tmp_path / "here").word, read_summary(tmp_path / "here").step) == ("gone", 90)
+
+
+def test_a_run_of_a_newer_version_is_said_to_be_one(folder, tmp_path):
+    shutil.copytree(folder / "first", tmp_path / "here")
+    facts = json.loads((tmp_path / "here" / "run.json").read_text())
+    (tmp_path / "here" / "run.json").write_text(json.dumps(facts | {"format": 99}))
+    assert "written by a newer version" in repr(ai.runs(tmp_path))
+
+
 DAMAGED = {
+    "run.json": ["", "[]", '{"format": 99}', '{"format": 1}'],
     "state.json": ["", "[]", "3", '{"format": 99}', "\x00", "[" * 100_000, '{"format": 1, "process": -5}'],
     "config.yaml": ["", "[", "a: b", "epochs: x", "!!python/object:os.system", "\x00", "x" * 100],
     "history.jsonl": [

@@ -71,13 +71,14 @@ def test_no_text_becomes_a_program():
 
 
 STARTERS = {
-    "cli.py": "JupyterLab, by our own interpreter",
+    "cli/learning.py": "JupyterLab, by our own interpreter",
     "doctor/installation.py": "our own interpreter with our own program",
+    "exporting/asking.py": "our own interpreter with our own module",
     "run_folder/environment.py": "git rev-parse HEAD",
 }
 
 
-def test_programs_are_started_in_three_places_only():
+def test_programs_are_started_in_these_places_only():
     kinds = ("subprocess.", "os.exec", "os.spawn", "os.posix_spawn", "os.fork")
     assert {where for where, what, _ in calls() if what.startswith(kinds)} == set(STARTERS)
 
@@ -97,6 +98,13 @@ def test_weights_are_read_without_programs_in_them():
             assert (
                 given(call, "use_safetensors") == "True" or "SafeTensors" in what or given(call, "use_safetensors")
             ), where
+
+
+def test_what_torch_unpickles_is_opened_in_one_place_which_asks_first():
+    from aitrain_nb.exporting.formats import find_format, format_names
+
+    assert {where for where, what, _ in calls() if what == "torch.export.load"} == {"exporting/formats/torch_export.py"}
+    assert [name for name in format_names() if find_format(name).runs_code] == ["torch-export"]
 
 
 def test_no_program_of_a_model_is_trusted():
@@ -130,7 +138,7 @@ def test_files_are_written_in_one_place():
             (".write_text", ".write_bytes", ".savefig", ".to_parquet", ".tofile")
         ) and "stream" not in ast.unparse(call):
             found.add(where)
-    drafts = {"run_folder/card.py", "cli.py"}  # they write the draft that `replace_file` hands them
+    drafts = {"run_folder/card.py", "cli/results.py"}  # they write the draft that `replace_file` hands them
     assert found - drafts <= set(WRITERS), found
 
 

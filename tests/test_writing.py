@@ -231,6 +231,18 @@ def test_the_fix_is_that_of_the_error(tmp_path, monkeypatch, number, fix):
     assert caught.value.why == f"{os.strerror(number)}: model.safetensors."
 
 
+def test_a_folder_that_nothing_could_be_written_to_takes_the_run_later(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trainer = prepared()
+    monkeypatch.setattr(saving, "replace_text", full)
+    with pytest.raises(ai.DataError, match="No space"):
+        ai.save_run(trainer, tmp_path / "run")
+    monkeypatch.undo()
+    ai.save_run(trainer, tmp_path / "run")
+
+
 def test_a_folder_that_a_fit_writes_takes_no_save_run(tmp_path):
     trainer, told = prepared(), []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 
@@ -13,9 +13,13 @@ from aitrain_nb.randomness import generator
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from aitrain_nb.engine.state import TrainingState
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.data import Splits
+    from aitrain_nb.engine.device import Threads
+    from aitrain_nb.randomness import OwnRandom
+    from aitrain_nb.tasks import Task
 
 CHOICES = 10
 """How many of the most probable tokens a piece names."""
@@ -23,6 +27,20 @@ _BEFORE = 8
 """Tokens before a new one that may change how it is written, such as whether a space comes first."""
 _UNFINISHED = "�"
 """What stands for a letter of which only some bytes are there; the next tokens bring the others, four at most."""
+
+
+class Writer(Protocol):
+    """What a text is written with: a trainer, or a model that was exported."""
+
+    task: Task
+    data: Splits
+    processor: Any
+    config: TrainConfig
+    class_names: Sequence[str]
+    model: nn.Module
+    device: torch.device
+    threads: Threads
+    random: OwnRandom
 
 
 class Piece(NamedTuple):
@@ -42,7 +60,7 @@ class Piece(NamedTuple):
 
 
 def pieces(
-    state: TrainingState, prompt: str, tokens: int, temperature: float, top_k: int | None, seed: int
+    state: Writer, prompt: str, tokens: int, temperature: float, top_k: int | None, seed: int
 ) -> Iterator[Piece]:
     """What follows the prompt, token by token; between two of them the model and all random numbers are as they were.
 
@@ -83,7 +101,7 @@ def pieces(
         yield Piece(writer.add(chosen), state.class_names[chosen], float(probabilities[chosen]), named)
 
 
-def context(state: TrainingState) -> int:
+def context(state: Writer) -> int:
     """Tokens the model can see at once."""
     config: Any = getattr(state.model, "config", None)
     positions = getattr(config, "n_positions", None) or getattr(config, "max_position_embeddings", None)
@@ -91,7 +109,7 @@ def context(state: TrainingState) -> int:
 
 
 @torch.no_grad()
-def _logits(state: TrainingState, ids: Sequence[int]) -> Tensor:
+def _logits(state: Writer, ids: Sequence[int]) -> Tensor:
     """Scores of the token that comes next [V], on the CPU."""
     inputs = {"input_ids": torch.tensor([ids[-context(state) :]], device=state.device)}
     with evaluation_mode(state.model), state.threads, state.random.replayed(state.random.state):

@@ -8,7 +8,7 @@ from aitrain_nb.control import Change
 from aitrain_nb.engine.evaluating import Stopped
 from aitrain_nb.engine.inference import Inference
 from aitrain_nb.engine.interrupts import whole
-from aitrain_nb.errors import PhaseError
+from aitrain_nb.errors import ConfigError, PhaseError
 from aitrain_nb.records import Ending
 
 if TYPE_CHECKING:
@@ -18,7 +18,32 @@ if TYPE_CHECKING:
 
 
 class ModelSelection(Inference):
-    """When a run is evaluated, which weights it keeps, and how it stands at its end."""
+    """When a run is evaluated, which weights it keeps, how it stands at its end, and whether it can go on."""
+
+    def check_can_train(self) -> None:
+        """Raise where no step could be taken.
+
+        Raises:
+            ConfigError: it is a run from a folder without a checkpoint.
+            ModelError: weights were unfrozen since the trainer was made.
+        """
+        if self.is_loaded:
+            why = (
+                "none was written (save_every=0)"
+                if self.config.save_every == 0
+                else "trainer.notes says what became of them"
+            )
+            raise ConfigError(
+                "This loaded run can't go on.", f"Its folder holds the weights that were kept and no checkpoint to use: {why}.",
+                "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
+            )  # fmt: skip
+        self._check_trained_weights()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has come to its end: no step and no evaluation is left."""
+        is_done = self.ending is not None and self.ending.state == "done"
+        return is_done and self.step >= self.total_steps and not self.owes_evaluation
 
     @property
     def owes_evaluation(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import hub
-from aitrain_nb.errors import ConfigError, likeness, nearest
+from aitrain_nb.errors import ConfigError, likeness, nearest, unknown_name
 from aitrain_nb.placing import is_there
 from aitrain_nb.randomness import OwnRandom
 
@@ -72,14 +72,15 @@ def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
                 "Give the folder that has it.",
             )
         return name
-    known = nearest(name, [*small, *PACKAGED])
+    known = [*small, *PACKAGED]
+    best = nearest(name, known)[0]
     of_an_owner = "/" in name and not name.startswith((".", "/", "~")) and name.count("/") == 1
-    if of_an_owner or (_PLAIN_HUB_NAME.fullmatch(name) and likeness(name, known[0]) < _LIKE):
+    if of_an_owner or (_PLAIN_HUB_NAME.fullmatch(name) and likeness(name, best) < _LIKE):
         return name if hub.reachable() else _downloaded_before(name, small)
     raise ConfigError(
         f"There is no model named {name!r}.",
         f"It is neither a folder nor one of: {', '.join(known)}; a name on the hub looks like owner/model.",
-        f"Did you mean {known[0]!r}?",
+        unknown_name("model", name, known)[2],
     )
 
 

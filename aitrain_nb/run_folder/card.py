@@ -319,9 +319,8 @@ def _made_with(calls: Sequence[dict[str, Any]]) -> str:
         ["began", calls[0].get("began") or "not known"],
     ]
     if len(calls) > 1:
-        rows.append(
-            ["calls of fit", f"{len(calls)}, each as it ended: " + "; ".join(map(_ended, calls[-_MOST_CALLS:]))]
-        )
+        rows.append(["calls of fit", str(len(calls))])
+        rows += [[f"call {number} ended as", _ended(call)] for number, call in [*enumerate(calls, 1)][-_MOST_CALLS:]]
     took = [call["seconds"] for call in calls if isinstance(call.get("seconds"), (int, float))]
     if took:
         rows.append(["took", numerals.duration(sum(took))])

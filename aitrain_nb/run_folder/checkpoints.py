@@ -12,7 +12,7 @@ from aitrain_nb.engine.order import Cursor
 from aitrain_nb.engine.snapshots import State
 from aitrain_nb.errors import DataError
 from aitrain_nb.placing import replace_tensors
-from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT
+from aitrain_nb.run_folder.files import CHECKPOINTS, FORMAT, strange_format
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ def read_checkpoint(place: Place) -> State:
     """The state that a file holds, its best weights with it.
 
     Raises:
-        DataError: it is damaged, its best weights are gone, or it was written by a newer version.
+        DataError: it is damaged, its best weights are gone, or it was written by another version.
     """
     parts, facts = _read(place.path)
     try:
@@ -171,14 +171,12 @@ def _facts(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             facts: dict[str, Any] = json.loads(file.metadata()[_FACTS])
-        written = int(facts["format"])
+        number = facts["format"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
-    if written > FORMAT:
-        raise DataError(
-            f"The checkpoint {path.name!r} was written by a newer version.", f"This version reads format {FORMAT}.",
-            "pip install --upgrade aitrain-nb",
-        )  # fmt: skip
+    trouble = strange_format(number, path.name, path.parent.parent.name)
+    if trouble is not None:
+        raise DataError(*trouble)
     return facts
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
 
 FORMAT = 1
-"""Number of the folder's format; a newer one is refused with a sentence."""
+"""Number of the folder's format; another one is refused with a sentence."""
 CONFIG, HISTORY, CHANGES, WEIGHTS = "config.yaml", "history.jsonl", "changes.jsonl", "model.safetensors"
 FACTS, STATE, CHECKPOINTS, LOCK = "run.json", "state.json", "checkpoints", ".lock"
 ENVIRONMENT, CARD, CURVE, TRACKERS = "environment.json", "README.md", "curve.png", "trackers"
@@ -30,6 +30,35 @@ _ODD = ("nan", "inf", "(")
 """What stands in the text of a number that JSON doesn't know; no column's name has it."""
 MOST = 2**53
 """From here on a float no longer tells one whole number from the next."""
+
+
+def strange_format(number: Any, file: str, where: str) -> tuple[str, str, str] | None:
+    """`what, why, fix` where a file isn't of the format that this version reads, else None.
+
+    Args:
+        number: what the file gives as its format.
+        file: its name.
+        where: the name of the run's folder.
+    """
+    if type(number) is not int or number < 1:
+        return (
+            f"The {file} of {where!r} is damaged.", f"Its format is {number!r:.40}, and a whole number from 1 on is expected.",
+            "Bring the file back from a copy, or train again.",
+        )  # fmt: skip
+    if number == FORMAT:
+        return None
+    age, fix = (
+        ("a newer", "pip install --upgrade aitrain-nb")
+        if number > FORMAT
+        else ("an older", "Read it with that version.")
+    )
+    why = f"Its {file} is of format {number}; this version reads format {FORMAT}."
+    return f"The run in {where!r} was written by {age} version.", why, fix
+
+
+def what_is_odd(error: Exception) -> str:
+    """An error of reading JSON, in words."""
+    return f"it has no {error}" if isinstance(error, KeyError) else f"{error}"
 
 
 def row_lines(rows: list[list[Any]], history: History) -> str:
@@ -58,7 +87,7 @@ def read_rows(lines: list[bytes], history: History) -> None:
     found, before = [], history.last.get("step", 0)
     for row in _parsed(b"[" + b",".join(lines) + b"]"):
         step, *numbers, targets = [row.pop(name) for name in COLUMNS]
-        if type(step) is not int or not before < step < MOST:
+        if type(step) is not int or step != before + 1:
             raise ValueError(f"step {step!r:.40} comes after step {before}")
         if type(targets) is not int or not 0 <= targets < MOST:
             raise ValueError(f"{targets!r:.40} is no number of targets")

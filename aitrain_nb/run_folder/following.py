@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.history import History
-from aitrain_nb.placing import is_there
+from aitrain_nb.placing import is_there, named_folder
 from aitrain_nb.records import Ending
+from aitrain_nb.run_folder.facts import refuse_other_format
 from aitrain_nb.run_folder.files import CHANGES, HISTORY, LOCK, NAMES, STATE, read_changes, read_rows
 from aitrain_nb.run_folder.state import RunState, has_gone, parse_state
 
@@ -42,7 +43,8 @@ def follow_history(folder: str | Path) -> FollowedRun:
             run.look()
         print(run.text(), run.history.text())
     """
-    is_there(Path(folder))  # raises where that will never be known
+    folder = named_folder(folder, 'ai.follow("runs/mine")')
+    is_there(folder)  # raises where that will never be known
     run = FollowedRun(folder)
     run.look()
     return run
@@ -148,6 +150,8 @@ class FollowedRun:
             return self.state is not None
         if self.state is not None and text == self._state_text:
             return True
+        if self.state is None:
+            refuse_other_format(self.folder)
         state, now = parse_state(text, self.folder.name), time.monotonic()
         self._age = max(0.0, time.time() - state.heartbeat) if self.state is None else 0.0
         if self.state is not None and self.state.run != state.run:

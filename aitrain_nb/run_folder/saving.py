@@ -7,11 +7,10 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.placing import fix_of, is_there, replace_tensors, replace_text, why_not_written
+from aitrain_nb.placing import fix_of, is_there, named_folder, replace_tensors, replace_text, why_not_written
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.card import write_card
@@ -32,6 +31,7 @@ from aitrain_nb.run_folder.state import RunState, has_gone, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from filelock import FileLock
 
@@ -58,7 +58,7 @@ def save_run(trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -
     Raises:
         DataError: the folder can't be written, somebody writes there just now, or it holds another run or something else.
     """
-    folder = Path(folder)
+    folder = named_folder(folder, 'save_run(trainer, "runs/mine")')
     check_folder(folder, overwrite=overwrite, run=trainer.run_id)
     with said(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,9 @@ def write_result(trainer: Trainer, folder: Path, data: str) -> None:
 def write_beginning(trainer: Trainer, folder: Path, data: str, result: dict[str, Any] | None = None) -> None:
     """Put the config, and what a later reader must find again, into the folder; raises OSError where that fails."""
     replace_text(folder / CONFIG, trainer.config.to_yaml())
-    facts = {"format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data}
+    facts = {
+        "format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data, "config": trainer.config.model_dump(),
+    }  # fmt: skip
     replace_text(folder / FACTS, json.dumps(facts | (result or {}), indent=1) + "\n")
 
 
@@ -169,7 +171,7 @@ def check_folder(folder: Path, *, overwrite: bool, run: str = "") -> None:
         overwrite: another run that lies there may be lost.
         run: which run is to be written, where it may be there already.
     """
-    if is_there(folder) and folder.is_dir() and any(folder.iterdir()):
+    if is_there(folder) and folder.is_dir() and any(found.name != LOCK for found in folder.iterdir()):
         if not any((folder / name).is_file() for name in (FACTS, STATE)):
             raise DataError(
                 f"The folder {folder.name!r} holds other things.",
@@ -222,6 +224,11 @@ def _check_other_run(folder: Path, *, overwrite: bool, run: str) -> None:
         raise DataError(
             f"Another process writes its run to {folder.name!r}.", f"It is at step {state.step:,} of {state.total_steps:,}.",
             "Name another folder, or wait for its end.",
+        )  # fmt: skip
+    if state is None and not overwrite and (folder / STATE).is_file():
+        raise DataError(
+            f"The folder {folder.name!r} holds a run that can't be told from this one.", f"Its {STATE} can't be read.",
+            "Name another folder, or say overwrite=True (--overwrite): this run takes the place of what lies there.",
         )  # fmt: skip
     if not overwrite and (state is None or state.run != run):
         raise DataError(

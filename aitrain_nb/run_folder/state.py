@@ -15,7 +15,7 @@ from aitrain_nb.errors import DataError
 from aitrain_nb.placing import replace_text
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.records import Ending
-from aitrain_nb.run_folder.files import FORMAT, MOST, STATE, plain
+from aitrain_nb.run_folder.files import FORMAT, MOST, STATE, plain, strange_format, what_is_odd
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,22 +117,22 @@ def parse_state(text: bytes, where: str) -> RunState:
         where: the folder's name, for the sentences.
 
     Raises:
-        DataError: it is damaged, or was written by a newer version.
+        DataError: it is damaged, or was written by another version.
     """
     try:
         values = json.loads(text)
-        if int(values.pop("format")) > FORMAT:
-            raise DataError(
-                f"The run in {where!r} was written by a newer version.",
-                f"This version reads format {FORMAT}.", "pip install --upgrade aitrain-nb",
-            )  # fmt: skip
+        if not isinstance(values, dict):
+            raise TypeError(f"it holds {type(values).__name__}, not names with values")  # noqa: TRY301
+        trouble = strange_format(values.pop("format"), STATE, where)
+        if trouble is not None:
+            raise DataError(*trouble)
         fields = {name: _of_kind(kind, name, values[name]) for kind, names in _KINDS.items() for name in names}
         if fields["word"] not in _WORDS or min(fields["steps_per_epoch"], fields["total_steps"]) < 1:
             raise ValueError(f"a run that is {fields['word']!r:.40}, of {fields['total_steps']} steps")  # noqa: TRY301
         return RunState(**fields, ending=read_ending(values["ending"]))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(
-            f"Can't read the {STATE} of {where!r}.", f"{type(error).__name__}: {error}",
+            f"Can't read the {STATE} of {where!r}.", f"In it: {what_is_odd(error)}.",
             "Name a folder that `aitrain-nb train` or fit(output_dir=...) writes.",
         ) from error  # fmt: skip
 

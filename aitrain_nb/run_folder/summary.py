@@ -9,15 +9,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import AitrainError, DataError
 from aitrain_nb.lettering import shortened
 from aitrain_nb.privacy import without_secrets
 from aitrain_nb.run_folder.environment import read_environment
+from aitrain_nb.run_folder.facts import read_facts
 from aitrain_nb.run_folder.files import CHECKPOINTS, CONFIG, FACTS, HISTORY, STATE
-from aitrain_nb.run_folder.state import has_gone, parse_state
+from aitrain_nb.run_folder.state import OVER, has_gone, parse_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,6 +78,7 @@ def read_summary(folder: Path) -> RunSummary:
     found = RunSummary(folder.resolve().name)
     parts: tuple[Callable[[RunSummary, Path], None], ...] = (
         _read_sizes,
+        _read_facts,
         _read_config,
         _read_state,
         _read_history,
@@ -108,6 +110,12 @@ def _read_sizes(found: RunSummary, folder: Path) -> None:
             found.checkpoint_bytes += size
 
 
+def _read_facts(found: RunSummary, folder: Path) -> None:
+    del found
+    if (folder / FACTS).is_file():
+        read_facts(folder)
+
+
 def _read_config(found: RunSummary, folder: Path) -> None:
     config = TrainConfig.from_yaml(folder / CONFIG)
     found.task, found.model = config.task or "", config.model or ""
@@ -129,10 +137,13 @@ def _read_state(found: RunSummary, folder: Path) -> None:
 
 
 def _read_history(found: RunSummary, folder: Path) -> None:
-    """The evaluations, without the rows of the other steps."""
+    """The evaluations, without the rows of the other steps; and the newest step, where a run was killed before it could say so."""
     score = f"eval_{found.best_score[0]}" if found.best_score is not None else ""
-    best = -math.inf
-    for row in _evaluations(folder / HISTORY):
+    best, line = -math.inf, b""
+    for line in _lines(folder / HISTORY):
+        if b'"eval_' not in line:
+            continue
+        row = json.loads(line)
         loss = float(row.get("eval_loss", math.nan))
         found.losses.append(loss)
         value = float(row.get(score, math.nan)) if score else -loss
@@ -141,9 +152,12 @@ def _read_history(found: RunSummary, folder: Path) -> None:
             found.best_score = (score.removeprefix("eval_"), value) if score else None
     if found.best_loss is None:
         found.best_score = None
+    if line and found.step is not None and found.word not in OVER:
+        found.step = max(found.step, int(json.loads(line)["step"]))
 
 
-def _evaluations(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path) -> Iterator[bytes]:
+    """The whole lines of a history."""
     if not path.is_file():
         raise DataError("Its losses aren't known.", f"It has no {HISTORY}.", "Train again.")
     with path.open("rb") as file:
@@ -154,8 +168,7 @@ def _evaluations(path: Path) -> Iterator[dict[str, Any]]:
                         f"Its {HISTORY} is damaged.", "A line of it is longer than any row.", "Train again."
                     )
                 return  # its process is just writing it, or was killed
-            if b'"eval_' in line:
-                yield json.loads(line)
+            yield line
 
 
 def _read_seconds(found: RunSummary, folder: Path) -> None:

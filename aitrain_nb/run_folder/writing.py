@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.placing import drop_drafts, why_not_written
+from aitrain_nb.errors import ConfigError
+from aitrain_nb.placing import drop_drafts, named_folder, why_not_written
 from aitrain_nb.records import Evaluation, Saved
 from aitrain_nb.run_folder import files, saving
 from aitrain_nb.run_folder.card import write_card
-from aitrain_nb.run_folder.checkpoints import drop_after, size_bytes, write_checkpoint
+from aitrain_nb.run_folder.checkpoints import checkpoints, drop_after, size_bytes, write_checkpoint
 from aitrain_nb.run_folder.environment import write_environment
-from aitrain_nb.run_folder.files import CARD, CHANGES, CHECKPOINTS, CURVE, ENVIRONMENT, FACTS, HISTORY, WEIGHTS
+from aitrain_nb.run_folder.facts import read_facts
+from aitrain_nb.run_folder.files import CARD, CHANGES, CHECKPOINTS, CONFIG, CURVE, ENVIRONMENT, FACTS, HISTORY, WEIGHTS
 from aitrain_nb.run_folder.state import RunState, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from filelock import FileLock
 
@@ -49,7 +51,7 @@ class RunWriter:
     """
 
     def __init__(self, trainer: Trainer, folder: str | Path, *, overwrite: bool = False) -> None:
-        self._trainer, self._folder = trainer, Path(folder)
+        self._trainer, self._folder = trainer, named_folder(folder, 'fit(output_dir="runs/mine")')
         saving.check_folder(self._folder, overwrite=overwrite, run=trainer.run_id)
         self._data = saving.data_fingerprint(trainer)  # once: it reads every example
         self._began = 0.0  # seconds since 1970; 0 before it begins
@@ -67,6 +69,8 @@ class RunWriter:
         """Write what is known before the first step; raises DataError where that fails."""
         trainer, folder = self._trainer, self._folder
         with saving.said(folder):
+            if self._is_written:
+                return
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = saving.locked(folder)
             drop_drafts(folder)
@@ -89,6 +93,21 @@ class RunWriter:
                 self._saved = (trainer.step, trainer.kept_step)
         self._due = self._beat_due = time.monotonic()
         self._waiting_before, trainer.control.while_waiting = trainer.control.while_waiting, self._wait
+
+    @property
+    def _is_written(self) -> bool:
+        """Whether the run has ended already and its folder holds all of that end: it stays as it is."""
+        trainer, folder, before = self._trainer, self._folder, read_state(self._folder)
+        if trainer.ending is None or before is None or (before.run, before.ending) != (trainer.run_id, trainer.ending):
+            return False
+        try:
+            are_weights = read_facts(folder).get("fingerprint") == trainer.fingerprint()
+            are_rows = (folder / HISTORY).read_bytes().count(b"\n") == len(trainer.history)
+        except (OSError, ConfigError):
+            return False
+        is_saved = trainer.config.save_every == 0 or trainer.step in {place.step for place in checkpoints(folder)}
+        others = all((folder / name).is_file() for name in (CONFIG, WEIGHTS, ENVIRONMENT, CARD))
+        return are_weights and are_rows and is_saved and others
 
     def __call__(self, record: Any) -> None:
         """Write what is new, if it is time for it."""
@@ -132,7 +151,7 @@ class RunWriter:
         """Write all of the rest that can be written; raises DataError where something can't."""
         try:
             if self._began:
-                self._end(ending)
+                self._end(self._trainer.ending or ending)  # a display may be told why nothing was done
         finally:
             if self._lock is not None:
                 self._lock.release()

@@ -1,0 +1,51 @@
+"""What all commands share: the program they belong to, how it speaks, and how it reads what is asked of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from aitrain_nb.displays import encodable
+from aitrain_nb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+app = typer.Typer(
+    help="See a neural network train, one step at a time, in Jupyter.", no_args_is_help=True, add_completion=False
+)
+
+OWN_TASK = typer.Option(help="A Python file with a task of your own; it is run.")
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Write a text, with another letter for each that the terminal or pipe can't take."""
+    typer.echo(encodable(text, sys.stderr if err else sys.stdout), err=err, nl=nl)
+
+
+def add_own_task(file: Path | None) -> None:
+    """Run the Python file of `--task-file`, where one was named."""
+    if file is not None:
+        from aitrain_nb.tasks import add_task
+
+        add_task(file)
+
+
+def changes_of(given: list[str]) -> dict[str, Any]:
+    """`name=value` pairs as fields; values are read as in YAML."""
+    import yaml
+
+    changes = {}
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise ConfigError(f"--set {pair} has no value.", "It is written name=value.", f"--set {pair}=...")
+        try:
+            changes[name.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"Can't read the value of --set {name.strip()}.", " ".join(str(error).split()), "Write it as in a config file."
+            ) from error  # fmt: skip
+    return changes

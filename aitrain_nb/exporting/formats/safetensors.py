@@ -1,0 +1,61 @@
+"""safetensors: the weights by name and the model's shape beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aitrain_nb.errors import DataError
+from aitrain_nb.exporting import architecture
+from aitrain_nb.exporting.formats.base import Format
+from aitrain_nb.placing import replace_tensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from aitrain_nb.exporting.manifest import Manifest
+    from aitrain_nb.trainer import Trainer
+
+WEIGHTS = "model.safetensors"
+
+
+class Safetensors(Format):
+    """The weights, exact to the last bit; opening them runs nobody's code."""
+
+    name = "safetensors"
+    about = "The weights by name, exact to the last bit; no code is run to open them."
+    tolerance = 0.0
+
+    def check(self, trainer: Trainer) -> None:
+        """Raise ConfigError where the model's shape is known to its code only."""
+        super().check(trainer)
+        architecture.check_known(trainer, self.name)
+
+    def write(self, model: nn.Module, trainer: Trainer, folder: Path) -> None:
+        """Write model.safetensors and architecture.json."""
+        from safetensors.torch import save_model
+
+        architecture.write_architecture(trainer, folder)
+        replace_tensors(folder / WEIGHTS, lambda path: save_model(model, str(path)))
+
+    def open(self, folder: Path, manifest: Manifest) -> nn.Module:
+        """The model built anew, with the weights in it."""
+        from safetensors.torch import load_model
+
+        model = architecture.build(manifest, folder)
+        try:
+            load_model(model, str(folder / WEIGHTS))
+        except Exception as error:  # safetensors has errors of its own for the disk, the file and the names
+            raise DataError(
+                f"Can't read the weights in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
+            ) from error
+        return model.eval()
+
+    def loading(self, manifest: Manifest, folder: Path) -> str:
+        """The tensors alone."""
+        del manifest, folder
+        return f'from safetensors.torch import load_file\n\nweights = load_file("{WEIGHTS}")  # name -> tensor'
+
+
+FORMAT = Safetensors()
