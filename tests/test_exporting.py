@@ -310,6 +310,23 @@ def test_codes_stand_for_every_use_of_a_weight(gpt):
     assert not [name for name, weight in model.named_parameters() if weight.ndim >= 2]
 
 
+def test_few_bits_break_a_model_and_its_weights_come_back(cnn):
+    before = cnn.fingerprint()
+    found = ai.simulate_quantization(cnn)
+    assert cnn.fingerprint() == before
+    frame = found.frame().set_index("bits")
+    assert list(frame.index) == [32, 8, 7, 6, 5, 4, 3, 2]
+    assert frame.loc[32, "accuracy"] == pytest.approx(cnn.evaluate().accuracy)
+    assert abs(frame.loc[8, "loss"] - frame.loc[32, "loss"]) < 0.02 < abs(frame.loc[2, "loss"] - frame.loc[32, "loss"])
+    assert frame["size_bytes"].is_monotonic_decreasing
+    assert frame.loc[8, "size_bytes"] / frame.loc[32, "size_bytes"] == pytest.approx(0.26, abs=0.01)
+    assert frame.loc[2, "flipped"] > frame.loc[8, "flipped"]
+    assert found.plot().description == found.sentence()
+    for bits in ([], [1], [9], [8, 8], [4.0]):
+        with pytest.raises(ai.ConfigError, match="from 2 to 8"):
+            ai.simulate_quantization(cnn, bits)
+
+
 def test_the_hub_gets_the_folder_with_its_card(cnn, tmp_path, monkeypatch):
     import huggingface_hub
 

@@ -67,6 +67,7 @@ DRAWN = {
     "comparison": lambda: plots.comparison({"one": HISTORY, "two": HISTORY.assign(eval_loss=HISTORY["eval_loss"] * 2)}),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "rounding": lambda: plots.rounding([8, 4, 2], [0.5, 0.6, 2.0], [0.9, 0.88, 0.2], (0.5, 0.9)),
     "sweep": lambda: plots.sweep(
         {"learning_rate": [0.1, 0.01], "batch_size": [8, 16]},
         {(0.1, 8): 1.5, (0.01, 8): 2.25, (0.1, 16): float("nan")},
@@ -118,6 +119,7 @@ LABELS = {
     "comparison": [("epochs completed", "loss (nats)")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "rounding": [("bits of a weight", "loss (nats)"), ("bits of a weight", "accuracy")],
     "sweep": [("learning_rate", "batch_size")],
     "range_test": [("learning rate", "loss (nats)")],
     "dials": [("", "weight")],

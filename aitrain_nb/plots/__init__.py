@@ -8,6 +8,7 @@ from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE
 from aitrain_nb.plots.comparisons import comparison
 from aitrain_nb.plots.examples import images, samples, worst
 from aitrain_nb.plots.rates import learning_rate, schedule
+from aitrain_nb.plots.roundings import rounding
 from aitrain_nb.plots.runs import loss, run
 from aitrain_nb.plots.searches import range_test, sweep
 from aitrain_nb.plots.tensors import attention, dials, histograms
@@ -31,6 +32,7 @@ __all__ = [
     "new_figure",
     "probabilities",
     "range_test",
+    "rounding",
     "run",
     "samples",
     "schedule",
