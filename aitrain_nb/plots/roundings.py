@@ -32,7 +32,9 @@ def rounding(
     told = (("loss (nats)", losses, BLUE, "o"), (score_name.replace("_", " "), scores, DARK_ORANGE, "s"))
     for axis, (name, values, colour, marker), was in zip(axes, told, before, strict=True):
         axis.axhline(was, color=GREY, linestyle=":", linewidth=1.6)
-        axis.annotate("as it was trained", (max(bits), was), (4, 4), textcoords="offset points", fontsize=8.5)
+        axis.annotate(
+            "as it was trained", (min(bits), was), (0, 4), textcoords="offset points", ha="right", fontsize=8.5
+        )
         axis.plot(bits, values, marker=marker, color=colour, linewidth=2)
         axis.set(title=f"{name.split(' (')[0].capitalize()} after rounding", xlabel="bits of a weight", ylabel=name)
         axis.set_xticks(sorted(bits))
