@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,11 @@ def reopened(trainer, name, folder):
     model = trainer.model.eval()
     kind.write(copy.deepcopy(model), trainer, folder)
     return kind.open(folder, describe(name, trainer))
+
+
+def folder_in(place, name):
+    (place / name).mkdir()
+    return place / name
 
 
 def texts_of(size, vocabulary, *, masked):
@@ -197,6 +203,15 @@ def test_the_command_line_exports_and_asks(encoder, tmp_path, monkeypatch):
     assert asked.output.strip() == f"{own['predicted']} ({own['probability']:.1%})"
 
 
+def test_int8_of_onnx_is_small_and_nearly_the_same(encoder, tmp_path):
+    before = logging.root.manager.disable
+    one, two = (reopened(encoder, name, folder_in(tmp_path, name)) for name in ("onnx", "onnx-int8"))
+    assert logging.root.manager.disable == before
+    inputs = texts_of((5, 300), len(encoder.processor), masked=True)
+    assert 0 < (one(**inputs) - two(**inputs)).abs().max() < 0.1
+    assert [file.name for file in (tmp_path / "onnx-int8").iterdir()] == ["model.onnx"]
+
+
 # what can go wrong
 
 
@@ -278,7 +293,7 @@ def test_a_model_of_your_own_goes_where_the_computation_goes():
     find_format("torch-export").check(trainer)
     with pytest.raises(ai.ConfigError, match="Did you mean 'torch-export'"):
         export(trainer, "torch-exprt")
-    assert format_names() == ["int8", "onnx", "safetensors", "torch-export", "transformers"]
+    assert format_names() == ["int8", "onnx", "onnx-int8", "safetensors", "torch-export", "transformers"]
 
 
 # rounding
