@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
     from aitrain_nb.run_table import runs
+    from aitrain_nb.shots import FewShot, compare_methods
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
@@ -63,6 +64,8 @@ _HOMES = {
     "load_run": "loading",
     "runs": "run_table",
     "compare": "comparing",
+    "compare_methods": "shots",
+    "FewShot": "shots",
     "export": "exporting",
     "load_exported": "exporting",
     "simulate_quantization": "exporting.quantizing",
@@ -99,6 +102,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Evaluation",
+    "FewShot",
     "Forward",
     "Gradients",
     "Loss",
@@ -119,6 +123,7 @@ __all__ = [
     "add_task",
     "check_before_training",
     "compare",
+    "compare_methods",
     "diagnose",
     "export",
     "find_learning_rate",

@@ -22,6 +22,7 @@ from aitrain_nb.records import Ending, Record
 from aitrain_nb.records.noise import NoiseScale
 from aitrain_nb.run_folder.summary import RunSummary
 from aitrain_nb.run_table import Runs
+from aitrain_nb.shots.methods_compared import Measured, MethodsCompared
 from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.swept import Sweep, Tried
@@ -75,7 +76,8 @@ def of_texts(folder):
     asked = [playground.ask(text) for text in HOSTILE]
     form = ai.ConfigForm(rows(), vocabulary_size=300)
     form._hear(None, {"type": "set", "name": "model", "value": HOSTILE[1]}, [])
-    return [*five(trainer), trainer.data.guess, playground, *asked, form, form.preview]
+    few = ai.FewShot(trainer, shots=1)
+    return [*five(trainer), trainer.data.guess, playground, *asked, form, form.preview, few]
 
 
 def of_images(folder):
@@ -144,11 +146,13 @@ def of_the_run(folder):
     compared = [
         Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
     ]  # fmt: skip
+    learned = [Measured(name, 1, 0, 0.5, 0.1, 4, 10, 10) for name in HOSTILE]
     said = [
         Runs(HOSTILE[1], [summary]),
         ExportCard(folder / HOSTILE[0].replace("/", ""), about, numbers),
         Roundings(rounded[0], rounded[1:], "validation", "accuracy"),
         Comparison(compared),
+        MethodsCompared(learned, 20, name=HOSTILE[1], model=HOSTILE[2], majority=0.1, validation=9),
         Story(*HOSTILE[:5]),
         trainer.history.story(),
         NoiseScale.of(4, 5.0, 2.0),
