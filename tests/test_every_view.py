@@ -98,7 +98,13 @@ def of_prompts(folder):
         data=frame, task="text-generation", model="small-gpt", max_length=16, max_steps=4, batch_size=8
     )
     playground = ai.Playground(trainer)
-    return [*five(trainer), playground, *(playground.ask(text, tokens=5) for text in HOSTILE[:3])]
+    reader = ai.prepare(data=frame, task="text-generation", model="small-gpt", max_length=128, batch_size=2)
+    words = {text: f"{text[:60]} {n}" for n, text in enumerate(HOSTILE)}
+    labelled = ai.Dataset({"text": HOSTILE * 2, "label": HOSTILE * 2})
+    asked = ai.PromptClassifier(
+        reader, ai.Splits(labelled, labelled), shots=0, words=words, template=f"{HOSTILE[0]} {{text}} {{label}}"
+    )
+    return [asked, *five(trainer), playground, *(playground.ask(text, tokens=5) for text in HOSTILE[:3])]
 
 
 def of_pairs(folder):

@@ -3,5 +3,6 @@
 from aitrain_nb.shots.comparing_methods import compare_methods
 from aitrain_nb.shots.few_shot import FewShot
 from aitrain_nb.shots.methods_compared import MethodsCompared
+from aitrain_nb.shots.prompt_classifier import PromptClassifier
 
-__all__ = ["FewShot", "MethodsCompared", "compare_methods"]
+__all__ = ["FewShot", "MethodsCompared", "PromptClassifier", "compare_methods"]
