@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
     from aitrain_nb.run_table import runs
-    from aitrain_nb.shots import FewShot, PromptClassifier, compare_methods
+    from aitrain_nb.shots import FewShot, PromptClassifier, compare_methods, transfer
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
@@ -65,6 +65,7 @@ _HOMES = {
     "compare": "comparing",
     "compare_methods": "shots",
     "FewShot": "shots",
+    "transfer": "shots",
     "PromptClassifier": "shots",
     "export": "exporting",
     "load_exported": "exporting",
@@ -138,6 +139,7 @@ __all__ = [
     "runs",
     "save_run",
     "sweep",
+    "transfer",
     "watchers",
 ]
 
