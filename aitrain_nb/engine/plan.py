@@ -29,6 +29,7 @@ class Plan(NamedTuple):
         warmup_steps: steps that rise from 0 to the peak.
         peak: the highest learning rate.
         schedule: what happens after the warm-up.
+        head_steps: steps in which the head alone is trained, before all is.
     """
 
     steps_per_epoch: int
@@ -36,6 +37,7 @@ class Plan(NamedTuple):
     warmup_steps: int
     peak: float
     schedule: str
+    head_steps: int = 0
 
     @classmethod
     def of(cls, config: TrainConfig, steps_per_epoch: int) -> Plan:
@@ -52,7 +54,8 @@ class Plan(NamedTuple):
                 f"The run has {total:,} steps ({steps_per_epoch:,} an epoch), so the rate would never reach its peak.",
                 "Give a share of the run instead, such as warmup_steps=0.1.",
             )
-        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule)
+        head_steps = min(total, config.head_epochs * steps_per_epoch)
+        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule, head_steps)
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the optimizer step that follows `step` steps."""
