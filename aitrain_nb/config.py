@@ -103,19 +103,19 @@ class TrainConfig(BaseModel):
 
     freeze: str | None = knob(
         None, "Frozen weights", "Weights that are not trained: patterns for the names of modules or weights, separated by commas, such as "
-        "*embeddings*, *.layer.0.*; empty: none but those that the method freezes.", group="Parts of the model",
+        "*embeddings*, *.layer.0.*; empty: none but those that the method freezes.", group="Layers",
     )  # fmt: skip
     frozen_layers: int = knob(
         0, "Frozen layers", "The lowest so many layers, and all that lies below them, are not trained.",
-        unit="layers", minimum=0, maximum=10_000, group="Parts of the model",
+        unit="layers", minimum=0, maximum=10_000, group="Layers",
     )  # fmt: skip
     head_epochs: int = knob(
         0, "Head first", "During the first so many epochs only the new head of a pretrained model is trained, then all.",
-        unit="epochs", minimum=0, maximum=10_000, group="Parts of the model",
+        unit="epochs", minimum=0, maximum=10_000, group="Layers",
     )  # fmt: skip
     layer_decay: float = knob(
         1.0, "Smaller rates below", "The learning rate of each layer is this times that of the layer above it; 1: the same for all.",
-        unit="share of the rate of the layer above", minimum=0.01, maximum=1.0, usual=(0.5, 1.0), group="Parts of the model",
+        unit="share of the rate of the layer above", minimum=0.01, maximum=1.0, usual=(0.5, 1.0), group="Layers",
     )  # fmt: skip
     lora_rank: int = knob(
         8, "Rank", "Width of each adapter: more can learn more, and are more weights.",

@@ -33,16 +33,6 @@ def _something_is_left_to_train_on(config: TrainConfig) -> str:
     return f"validation_fraction={config.validation_fraction} and test_fraction={config.test_fraction} leave nothing to train on"
 
 
-def _head_comes_before_something(config: TrainConfig) -> str:
-    if config.head_epochs and config.method in {"scratch", "head"}:
-        return f"head_epochs={config.head_epochs} is for fine-tune and lora, and the method is {config.method}"
-    if config.head_epochs and config.max_steps is None and config.head_epochs >= config.epochs:
-        return (
-            f"head_epochs={config.head_epochs} of epochs={config.epochs} leave no epoch for the rest; see method='head'"
-        )
-    return ""
-
-
 _RULES: tuple[Callable[[TrainConfig], str], ...] = (
-    _warmup_is_a_share_or_whole, _warmup_fits_into_the_run, _something_is_left_to_train_on, _head_comes_before_something,
+    _warmup_is_a_share_or_whole, _warmup_fits_into_the_run, _something_is_left_to_train_on,
 )  # fmt: skip

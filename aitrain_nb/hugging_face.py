@@ -44,8 +44,7 @@ UNTRANSLATED = {
 """Our fields that no argument can say -> what to do with transformers instead."""
 
 _CHANGES_TRAINING = (
-    "class_weights", "augmentation", "normalization", "freeze", "frozen_layers", "head_epochs", "layer_decay", "lora_rank",
-    "lora_alpha", "lora_dropout",
+    "class_weights", "augmentation", "normalization", "freeze", "frozen_layers", "head_epochs", "layer_decay",
 )  # fmt: skip
 """Of those, what makes another training of the same data and model."""
 _RENAMED = {

@@ -71,10 +71,13 @@ def weights_for_later(model: nn.Module, config: TrainConfig) -> tuple[Tensor, ..
     """The weights that are trained only after the `head_epochs`; empty where all are trained from the first step on.
 
     Raises:
-        ConfigError: the model has no head to train first, or nothing but a head is trained.
+        ConfigError: the model isn't pretrained, has no head to train first, or nothing but a head is trained.
     """
     if not config.head_epochs:
         return ()
+    if config.method == "scratch":
+        why = "The head comes first where the rest was trained before, and this model begins with random weights."
+        raise ConfigError(f"head_epochs={config.head_epochs} needs a pretrained model.", why, "Set head_epochs=0.")
     head = parts_of(model).head
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     later = tuple(weight for name, weight in trained.items() if name not in head)

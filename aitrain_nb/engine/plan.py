@@ -44,7 +44,8 @@ class Plan(NamedTuple):
         """The plan of a config on data with this many steps an epoch.
 
         Raises:
-            ConfigError: the warm-up is longer than the run, so the rate would never reach its peak.
+            ConfigError: the warm-up is longer than the run, so the rate would never reach its peak, or the epochs of the head
+                alone are all there are.
         """
         total = config.max_steps or config.epochs * steps_per_epoch
         warmup = schedules.warmup_length(config.warmup_steps, total)
@@ -53,6 +54,12 @@ class Plan(NamedTuple):
                 f"warmup_steps={warmup} is longer than the run.",
                 f"The run has {total:,} steps ({steps_per_epoch:,} an epoch), so the rate would never reach its peak.",
                 "Give a share of the run instead, such as warmup_steps=0.1.",
+            )
+        if config.max_steps is None and config.head_epochs >= config.epochs:
+            raise ConfigError(
+                f"head_epochs={config.head_epochs} of epochs={config.epochs} leave no epoch for the rest.",
+                "The head is trained alone first, then all.",
+                "Raise epochs, or set method='head' to train nothing but the head.",
             )
         head_steps = min(total, config.head_epochs * steps_per_epoch)
         return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule, head_steps)
