@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StopTraining,
     )  # fmt: skip
     from aitrain_nb.exporting import export, load_exported
+    from aitrain_nb.exporting.quantizing import simulate_quantization
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
     from aitrain_nb.run_table import runs
+    from aitrain_nb.shots import FewShot, compare_methods
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
@@ -62,8 +64,11 @@ _HOMES = {
     "load_run": "loading",
     "runs": "run_table",
     "compare": "comparing",
+    "compare_methods": "shots",
+    "FewShot": "shots",
     "export": "exporting",
     "load_exported": "exporting",
+    "simulate_quantization": "exporting.quantizing",
     "follow": "followers",
     "diagnose": "diagnosis",
     "check_before_training": "diagnosis.beforehand",
@@ -97,6 +102,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Evaluation",
+    "FewShot",
     "Forward",
     "Gradients",
     "Loss",
@@ -117,6 +123,7 @@ __all__ = [
     "add_task",
     "check_before_training",
     "compare",
+    "compare_methods",
     "diagnose",
     "export",
     "find_learning_rate",
@@ -130,6 +137,7 @@ __all__ = [
     "read",
     "runs",
     "save_run",
+    "simulate_quantization",
     "sweep",
     "watchers",
 ]

@@ -14,10 +14,15 @@ from aitrain_nb import html
 from aitrain_nb.comparing import Compared, Comparison
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings
+from aitrain_nb.exporting import ExportCard
+from aitrain_nb.exporting.comparing import Compared as CompareExport
+from aitrain_nb.exporting.manifest import Manifest
+from aitrain_nb.exporting.quantizing import Rounding, Roundings
 from aitrain_nb.records import Ending, Record
 from aitrain_nb.records.noise import NoiseScale
 from aitrain_nb.run_folder.summary import RunSummary
 from aitrain_nb.run_table import Runs
+from aitrain_nb.shots.methods_compared import Measured, MethodsCompared
 from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.swept import Sweep, Tried
@@ -71,7 +76,8 @@ def of_texts(folder):
     asked = [playground.ask(text) for text in HOSTILE]
     form = ai.ConfigForm(rows(), vocabulary_size=300)
     form._hear(None, {"type": "set", "name": "model", "value": HOSTILE[1]}, [])
-    return [*five(trainer), trainer.data.guess, playground, *asked, form, form.preview]
+    few = ai.FewShot(trainer, shots=1)
+    return [*five(trainer), trainer.data.guess, playground, *asked, form, form.preview, few]
 
 
 def of_images(folder):
@@ -114,7 +120,6 @@ def of_files(folder):
 
 
 def of_the_run(folder):
-    del folder
     trainer = ai.prepare(data="digits", model="mlp", max_steps=2)
     trainer.fit("none")
     ending = Ending("failed", HOSTILE[1], 2, 1.0, 2, 1.0)
@@ -132,13 +137,22 @@ def of_the_run(folder):
         trainer.config, {"data": HOSTILE[:2], "model": HOSTILE[2:4]},
         [Tried({"data": HOSTILE[0], "model": HOSTILE[2]}, 1.0, 1.0, 2, 0.1, HOSTILE[3])], 4,
     )  # fmt: skip
+    numbers = CompareExport(
+        (1, "validation"), 1, 0, 0.1, None, {"loss": 1.0}, {"loss": 1.0}, (1, 1), (1.0, 1.0), (1.0, 1.0), 1, 0.1
+    )
+    about = Manifest("safetensors", *HOSTILE[:3], HOSTILE, {}, {}, [], 1.0, None, None, {"kind": None})
+    rounded = [Rounding(bits, 9, 1.0, 0.5, 0.1) for bits in (32, 8, 2)]
     summary = RunSummary(*HOSTILE[:5], best_loss=1.0, best_score=(HOSTILE[5], 0.5), losses=[2.0, 1.0], notes=HOSTILE)
     compared = [
         Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
     ]  # fmt: skip
+    learned = [Measured(name, 1, 0, 0.5, 0.1, 4, 10, 10) for name in HOSTILE]
     said = [
         Runs(HOSTILE[1], [summary]),
+        ExportCard(folder / HOSTILE[0].replace("/", ""), about, numbers),
+        Roundings(rounded[0], rounded[1:], "validation", "accuracy"),
         Comparison(compared),
+        MethodsCompared(learned, 20, name=HOSTILE[1], model=HOSTILE[2], majority=0.1, validation=9),
         Story(*HOSTILE[:5]),
         trainer.history.story(),
         NoiseScale.of(4, 5.0, 2.0),

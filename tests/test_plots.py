@@ -65,8 +65,14 @@ DRAWN = {
     "loss": lambda: plots.loss(HISTORY, classes=10, notes=NOTES),
     "run": lambda: plots.run(HISTORY, classes=10, notes=NOTES),
     "comparison": lambda: plots.comparison({"one": HISTORY, "two": HISTORY.assign(eval_loss=HISTORY["eval_loss"] * 2)}),
+    "methods": lambda: plots.methods(
+        {"scratch": {1: [0.2, 0.3], 5: [0.5, 0.6]}, "head": {1: [0.4], 5: [0.7]}},
+        0.1,
+        description="With 5 head is best: 70 %.",
+    ),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "rounding": lambda: plots.rounding([8, 4, 2], [0.5, 0.6, 2.0], [0.9, 0.87, 0.2], (0.5, 0.9)),
     "sweep": lambda: plots.sweep(
         {"learning_rate": [0.1, 0.01], "batch_size": [8, 16]},
         {(0.1, 8): 1.5, (0.01, 8): 2.25, (0.1, 16): float("nan")},
@@ -96,6 +102,7 @@ NO_STEP = HISTORY.iloc[:0]
 EMPTY = {
     "no runs": lambda: plots.comparison({}),
     "no step of a run": lambda: plots.comparison({"one": NO_STEP}),
+    "no methods": lambda: plots.methods({}, 0.1, description="0 results."),
     "no rates": lambda: plots.learning_rate(NO_STEP),
     "no schedule": lambda: plots.schedule([]),
     "no range test": lambda: plots.range_test([], [], [], {}, description="0 steps."),
@@ -116,8 +123,10 @@ LABELS = {
     "loss": [("step (dotted: an epoch ends)", "loss (nats)")],
     "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
     "comparison": [("epochs completed", "loss (nats)")],
+    "methods": [("examples a class", "validation accuracy")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "rounding": [("bits of a weight", "loss (nats)"), ("bits of a weight", "accuracy")],
     "sweep": [("learning_rate", "batch_size")],
     "range_test": [("learning rate", "loss (nats)")],
     "dials": [("", "weight")],
@@ -322,6 +331,7 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
+    "rounding": ("Accuracy 90.0 % as it was trained", "holds down to 8 bits", "with 4 it falls to 87.0 %"),
     "comparison": ("Lowest validation loss: one", "; two"),
     "run": ["2.500 at step 1", "Learning rate from 0.001 to 0", "Gradient norm between 1 and 4", "Learning rate 5e-4"],
     "loss": [
@@ -332,6 +342,7 @@ DESCRIPTIONS = {
         "diverges",
         "(step 3)",
     ],
+    "methods": ["head is best: 70 %"],
     "learning_rate": ["from 0.001 to 0", "between 1 and 4", "median 2.5"],
     "sweep": ["3 runs, the lowest 1.5."],
     "range_test": ["Lowest at 0.001"],
@@ -401,6 +412,7 @@ def test_hostile_names_stay_text_in_a_picture():
 
 HOSTILE_DRAWN = {
     "comparison": lambda: plots.comparison(dict.fromkeys(HOSTILE, HISTORY)),
+    "methods": lambda: plots.methods({name: {1: [0.5]} for name in HOSTILE}, 0.1),
     "schedule": lambda: plots.schedule([1.0], title="$x$ and $y"),
     "dials": lambda: plots.dials({name: [1.0, 2.0] for name in HOSTILE}),
     "images": lambda: plots.images(np.zeros((len(HOSTILE), 1, 4, 4)), HOSTILE),

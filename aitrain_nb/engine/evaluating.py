@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from aitrain_nb.engine.heads import find_head, inputs_of
 from aitrain_nb.engine.memory import in_portions
 from aitrain_nb.errors import DataError, ModelError
 from aitrain_nb.records.targets import join
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from aitrain_nb.engine.device import Threads
     from aitrain_nb.randomness import OwnRandom
     from aitrain_nb.tasks import Task
+
+
+_FEATURES_AT_ONCE = 32
+"""Texts at once for features: more would need more padding, which costs more than it saves."""
 
 
 class Stopped(Exception):  # noqa: N818  a signal
@@ -146,15 +151,47 @@ class Evaluator:
             DataError: there is no such split.
             Stopped: `stop` said so in the middle.
         """
-        prepared = self._split(split)
+        prepared = self.split(split)
         return getattr(self._data, split), self.answers(prepared, stop)
 
-    def _split(self, split: str) -> Dataset:
+    def split(self, split: str) -> Dataset:
+        """The prepared examples of "train", "validation" or "test"; raises DataError where there are none."""
         if split not in self._prepared:
             have = ", ".join(self._prepared)
             fix = "Set test_fraction=0.1, which keeps some." if split == "test" else "Choose one of them."
             raise DataError(f"There is no split {split!r} to evaluate.", f"The data has: {have}.", fix)
         return self._prepared[split]
+
+    def head(self) -> str:
+        """The name of the layer that gives the class scores; raises ModelError where none does."""
+        dataset = self._prepared["train"]
+        sample = dataset.subset(torch.arange(min(2, len(dataset))))
+        return find_head(self._model, lambda: next(self._outputs(sample))[0])
+
+    def features(self, dataset: Dataset) -> Tensor:
+        """What goes into the head for these prepared examples, [n, D] float32 on the CPU.
+
+        Texts of like length share a batch, so that little is padding.
+
+        Raises:
+            ModelError: the model has no head that could be told apart.
+        """
+        ragged = next((column for column in dataset.columns.values() if isinstance(column, list)), None)
+        order = sorted(range(len(dataset)), key=lambda place: len(ragged[place])) if ragged else range(len(dataset))
+        places = torch.tensor(order)
+        found: list[Tensor] = []
+
+        def ask(size: int) -> None:
+            with inputs_of(head) as seen:
+                for _ in self._outputs(dataset.subset(places), size):
+                    pass
+            found.append(torch.cat(seen).float().cpu())
+
+        head = self._model.get_submodule(self.head())
+        in_portions(
+            ask, min(_FEATURES_AT_ONCE if ragged else self.batch_size, len(dataset)), "while features were computed"
+        )
+        return found[0][places.argsort()]
 
     def few(self, number: int, split: str = "validation") -> list[int]:
         """Places of a few examples of a split, of as many classes as possible; always the same ones.
@@ -162,7 +199,7 @@ class Evaluator:
         Raises:
             DataError: there is no such split.
         """
-        labels = self._split(split).columns["labels"]
+        labels = self.split(split).columns["labels"]
         if labels.ndim > 1:
             return [
                 int(place) for place in torch.linspace(0, len(labels) - 1, min(number, len(labels))).unique().round()
@@ -177,7 +214,7 @@ class Evaluator:
 
     def about(self, places: Sequence[int], split: str = "validation") -> Answers:
         """What the model says about the examples at these places of a split."""
-        return self.answers(self._split(split).subset(torch.tensor(list(places))))
+        return self.answers(self.split(split).subset(torch.tensor(list(places))))
 
     def predict(self, examples: Any, class_names: Sequence[str]) -> pd.DataFrame:
         """Predicted class, its probability, and the probability of each class, one row an example.
@@ -186,9 +223,8 @@ class Evaluator:
         """
         import pandas as pd
 
-        own = self._task.own_examples(examples, None, self._data)
-        prepared = self._task.prepare_own(own, self._data, self._processor, self._config)
-        answers = self.answers(prepared)
+        own = self._own(examples)
+        answers = self.answers(self._prepare_own(own))
         if answers.logits is not None:
             probabilities = answers.logits.float().softmax(-1)
             shown: dict[str, Any] = {f"p({name})": probabilities[:, i].tolist() for i, name in enumerate(class_names)}
@@ -207,11 +243,21 @@ class Evaluator:
         }
         return pd.DataFrame(columns | shown)
 
+    def prepared_own(self, examples: Any) -> Dataset:
+        """A person's own raw examples as model inputs; raises DataError where they don't fit the model."""
+        return self._prepare_own(self._own(examples))
+
+    def _own(self, examples: Any) -> Dataset:
+        return self._task.own_examples(examples, None, self._data)
+
+    def _prepare_own(self, own: Dataset) -> Dataset:
+        return self._task.prepare_own(own, self._data, self._processor, self._config)
+
     def _next_token(self, own: Dataset) -> Tensor:
         """Probability of each token to come next after each text [n, V]; one text at a time, so that none is padded."""
         found = []
         for i in range(len(own)):
-            alone = self._task.prepare_own(own.subset(torch.tensor([i])), self._data, self._processor, self._config)
+            alone = self._prepare_own(own.subset(torch.tensor([i])))
             ((outputs, _),) = self._outputs(alone)
             found.append(outputs[0, -1].float().softmax(-1).cpu())
         return torch.stack(found)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import pandas as pd
+    from torch import Tensor
 
     from aitrain_nb.engine.capture import Seen
 
@@ -40,6 +41,24 @@ class Inference(Phases):
             DataError: the examples don't fit the model.
         """
         return self._evaluator.predict(examples, self.class_names)
+
+    def head(self) -> str:
+        """The name of the model's head: the linear layer that gives the class scores; raises ModelError where none does."""
+        return self._evaluator.head()
+
+    def features(self, examples: Any = "train") -> Tensor:
+        """What goes into the model's head, in evaluation mode, [n, D] float32: frozen features, for no weight moves.
+
+        Args:
+            examples: "train", "validation" or "test", or your own raw examples.
+
+        Raises:
+            DataError: there is no such split, or the examples don't fit the model.
+            ModelError: the model has no linear layer that gives the class scores.
+        """
+        if isinstance(examples, str) and examples in {"train", "validation", "test"}:
+            return self._evaluator.features(self._evaluator.split(examples))
+        return self._evaluator.features(self._evaluator.prepared_own(examples))
 
     def generate(
         self, prompt: str, tokens: int = 200, temperature: float = 0.8, top_k: int | None = None, seed: int = 0

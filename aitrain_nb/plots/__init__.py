@@ -7,7 +7,9 @@ from aitrain_nb.plots.answers import bars, confusion, probabilities, surprise
 from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE, new_figure
 from aitrain_nb.plots.comparisons import comparison
 from aitrain_nb.plots.examples import images, samples, worst
+from aitrain_nb.plots.methods import methods
 from aitrain_nb.plots.rates import learning_rate, schedule
+from aitrain_nb.plots.roundings import rounding
 from aitrain_nb.plots.runs import loss, run
 from aitrain_nb.plots.searches import range_test, sweep
 from aitrain_nb.plots.tensors import attention, dials, histograms
@@ -28,9 +30,11 @@ __all__ = [
     "images",
     "learning_rate",
     "loss",
+    "methods",
     "new_figure",
     "probabilities",
     "range_test",
+    "rounding",
     "run",
     "samples",
     "schedule",

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aitrain_nb import captions
 from aitrain_nb.errors import ConfigError, unknown_name
-from aitrain_nb.lettering import plain, shortened, visible
 from aitrain_nb.plots.base import GREY, INK, LINES
-from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
+from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE
+from aitrain_nb.plots.line_names import Curve, write_names
 from aitrain_nb.plots.run_data import RunData, smooth, thin
 from aitrain_nb.plots.scales import few_ticks, limits, short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -24,20 +24,8 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
 
 _LEFT, _ABOVE, _BELOW, _NARROWEST, _LOWEST = 64, 46, 42, 380, 240
-_APART = 16
-"""Pixels between two names, at least."""
-_LETTERS = 22
 _HIGHEST = 1.5
 """Times the highest loss at the start of a run; what explodes leaves the picture above."""
-
-
-class _Curve(NamedTuple):
-    """A run as it is drawn: where it ends, and its looks."""
-
-    name: str
-    colour: str
-    marker: str
-    end: tuple[float, float]
 
 
 def comparison(
@@ -76,7 +64,7 @@ def comparison(
     data = {name: RunData.of(history, ()) for name, history in runs.items()}
     _set_scales(axis, data, against)
     curves = [_draw(axis, place, name, one, against) for place, (name, one) in enumerate(data.items())]
-    _write_names(figure, axis, [curve for curve in curves if curve is not None], right)
+    write_names(figure, axis, [curve for curve in curves if curve is not None], right)
     figure.description = captions.of_comparison(data)
     return figure
 
@@ -117,7 +105,7 @@ def _set_scales(axis: Axes, data: Mapping[str, RunData], against: str) -> None:
     axis.yaxis.set_major_formatter(short())
 
 
-def _draw(axis: Axes, place: int, name: str, data: RunData, against: str) -> _Curve | None:
+def _draw(axis: Axes, place: int, name: str, data: RunData, against: str) -> Curve | None:
     """The lines of a run; None where there is nothing to draw."""
     colour, _, marker = LINES[place % len(LINES)]
     columns = max(50, round(axis.get_window_extent().width))
@@ -140,55 +128,4 @@ def _draw(axis: Axes, place: int, name: str, data: RunData, against: str) -> _Cu
             clip_on=False,
         )
         x, y = at, validation
-    return _Curve(name, colour, marker, (float(x[-1]), float(y[-1]))) if len(x) else None
-
-
-def _write_names(figure: Picture, axis: Axes, curves: Sequence[_Curve], room: int) -> None:
-    """Each name right of the axes, at the height where its line ends, pushed apart where they would lie on each other."""
-    wide, high = figure.get_size_inches() * PIXELS_PER_INCH
-    box, labels = axis.get_window_extent(), Labels(figure, axis)
-    ends = [axis.transData.transform(curve.end) for curve in curves]
-    wanted = [float(np.clip(end[1], box.y0, box.y1)) for end in ends]
-    order = sorted(range(len(curves)), key=lambda place: wanted[place])
-    heights = _apart([wanted[place] for place in order], box.y0 - 20, box.y1 + 20)
-    for place, height in zip(order, heights, strict=True):
-        curve, left = curves[place], box.x1 + 22
-        words = _fitting(labels, curve.name, room - 36)
-        start = (float(ends[place][0]) + 3, wanted[place])
-        points = np.array([start, (box.x1 + 6, height), (left - 3, height)]) / (wide, high)
-        axis.plot(
-            *points.T, color=curve.colour, linewidth=0.8, linestyle=":", transform=figure.transFigure, clip_on=False
-        )
-        axis.plot(
-            [(left + 3) / wide],
-            [height / high],
-            curve.marker,
-            color=curve.colour,
-            markersize=6,
-            transform=figure.transFigure,
-            clip_on=False,
-        )
-        axis.text((left + 11) / wide, height / high, words, color=INK, fontsize=POINT_SIZE,
-                  va="center", transform=figure.transFigure)  # fmt: skip
-
-
-def _fitting(labels: Labels, name: str, room: int) -> str:
-    """As much of a name as so many pixels hold; a letter outside ASCII may come from any font, and counts as a wide one."""
-
-    def wide(letters: int) -> float:
-        return labels.measure("".join(one if one.isascii() else "W" for one in visible(shortened(name, letters))))[0]
-
-    return plain(name, next((letters for letters in range(_LETTERS, 2, -1) if wide(letters) <= room), 2))
-
-
-def _apart(wanted: Sequence[float], low: float, high: float) -> list[float]:
-    """Heights near the wanted ones, which rise, at least `_APART` from each other, and within the limits where there is room."""
-    apart = min(_APART, (high - low) / max(1, len(wanted)))
-    found: list[float] = []
-    for height in wanted:
-        found.append(max(height, found[-1] + apart) if found else height)
-    limit = high
-    for place in reversed(range(len(found))):
-        found[place] = min(found[place], limit)
-        limit = found[place] - apart
-    return found
+    return Curve(name, colour, marker, (float(x[-1]), float(y[-1]))) if len(x) else None
