@@ -66,14 +66,15 @@ def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
                 "pip install 'aitrain-nb[pretrained]'",
             )  # fmt: skip
         return _checked_package(name, Path(next(iter(found.submodule_search_locations))) / "model")
-    if is_there(Path(name)) and Path(name).is_dir():
-        if not (Path(name) / "config.json").is_file():
+    folder = Path.home() / name[2:] if name.startswith("~/") else Path(name)
+    if is_there(folder) and folder.is_dir():
+        if not (folder / "config.json").is_file():
             raise ConfigError(
-                f"The folder {Path(name).name!r} holds no model.",
+                f"The folder {folder.name!r} holds no model.",
                 "It has no config.json.",
                 "Give the folder that has it.",
             )
-        return name
+        return str(folder)
     known = [*small, *PACKAGED]
     best = nearest(name, known)[0]
     of_an_owner = "/" in name and not name.startswith((".", "/", "~")) and name.count("/") == 1
