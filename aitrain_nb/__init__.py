@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StopTraining,
     )  # fmt: skip
     from aitrain_nb.exporting import export, load_exported
+    from aitrain_nb.exporting.quantizing import simulate_quantization
     from aitrain_nb.followers import follow
     from aitrain_nb.loading import load_run
     from aitrain_nb.looking import quick_look
@@ -69,6 +70,7 @@ _HOMES = {
     "PromptClassifier": "shots",
     "export": "exporting",
     "load_exported": "exporting",
+    "simulate_quantization": "exporting.quantizing",
     "follow": "followers",
     "diagnose": "diagnosis",
     "check_before_training": "diagnosis.beforehand",
@@ -138,6 +140,7 @@ __all__ = [
     "read",
     "runs",
     "save_run",
+    "simulate_quantization",
     "sweep",
     "transfer",
     "watchers",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _EACH = 5
 """So many changes of one lever are told one by one; more are told together."""
 
+_FALLEN = 0.02
+"""A score that is lower by more than this has fallen."""
+
 
 def of_run(data: RunData) -> str:
     """A whole run: its losses, what happened, learning rate and gradient norm."""
@@ -95,6 +98,23 @@ def _of_validation(data: RunData) -> list[str]:
         )
         sentences.append(f"At {len(lost):,} {where} validation loss is not a finite number.")
     return sentences
+
+
+def of_rounding(bits: Sequence[int], scores: Sequence[float], before: float, score_name: str) -> str:
+    """With how few bits a model holds, and where it falls.
+
+    Args:
+        bits: of a weight, the most first.
+        scores: 0 to 1, of each.
+        before: of the model as it was trained.
+        score_name: what the score is.
+    """
+    was = f"{score_name.replace('_', ' ').capitalize()} {numerals.share(before)} as it was trained"
+    fallen = next((place for place, score in enumerate(scores) if score < before - _FALLEN), None)
+    if fallen is None:
+        return f"{was}, {numerals.share(scores[-1])} with {bits[-1]} bits a weight: it holds."
+    held = f"it holds down to {bits[fallen - 1]} bits a weight, and " if fallen else ""
+    return f"{was}; {held}with {bits[fallen]} it falls to {numerals.share(scores[fallen])}."
 
 
 def of_notes(notes: Sequence[Annotation]) -> list[str]:

@@ -75,14 +75,15 @@ def end_at(trainer, kind, step):
         elif kind == "exception":
             raise ValueError("a bug")
         elif kind == "out of memory":
-            trainer.model.register_forward_pre_hook(run_out_of_memory)
+            trainer.model.register_forward_pre_hook(run_out_of_memory, with_kwargs=True)
 
     trainer.watchers.append(watch)
 
 
-def run_out_of_memory(model, inputs, *, most=0, also_in_evaluation=False):
+def run_out_of_memory(model, inputs, named, *, most=0, also_in_evaluation=False):
     """A hook before forward: the device's memory holds `most` examples."""
-    if len(inputs[0]) > most and (model.training or also_in_evaluation):
+    examples = len(next(iter((*inputs, *named.values()))))
+    if examples > most and (model.training or also_in_evaluation):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 

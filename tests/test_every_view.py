@@ -14,6 +14,10 @@ from aitrain_nb import html
 from aitrain_nb.comparing import Compared, Comparison
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings
+from aitrain_nb.exporting import ExportCard
+from aitrain_nb.exporting.comparing import Compared as CompareExport
+from aitrain_nb.exporting.manifest import Manifest
+from aitrain_nb.exporting.quantizing import Rounding, Roundings
 from aitrain_nb.records import Ending, Record
 from aitrain_nb.records.noise import NoiseScale
 from aitrain_nb.run_folder.summary import RunSummary
@@ -123,7 +127,6 @@ def of_files(folder):
 
 
 def of_the_run(folder):
-    del folder
     trainer = ai.prepare(data="digits", model="mlp", max_steps=2)
     trainer.fit("none")
     ending = Ending("failed", HOSTILE[1], 2, 1.0, 2, 1.0)
@@ -141,6 +144,11 @@ def of_the_run(folder):
         trainer.config, {"data": HOSTILE[:2], "model": HOSTILE[2:4]},
         [Tried({"data": HOSTILE[0], "model": HOSTILE[2]}, 1.0, 1.0, 2, 0.1, HOSTILE[3])], 4,
     )  # fmt: skip
+    numbers = CompareExport(
+        (1, "validation"), 1, 0, 0.1, None, {"loss": 1.0}, {"loss": 1.0}, (1, 1), (1.0, 1.0), (1.0, 1.0), 1, 0.1
+    )
+    about = Manifest("safetensors", *HOSTILE[:3], HOSTILE, {}, {}, [], 1.0, None, None, {"kind": None})
+    rounded = [Rounding(bits, 9, 1.0, 0.5, 0.1) for bits in (32, 8, 2)]
     summary = RunSummary(*HOSTILE[:5], best_loss=1.0, best_score=(HOSTILE[5], 0.5), losses=[2.0, 1.0], notes=HOSTILE)
     compared = [
         Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
@@ -149,6 +157,8 @@ def of_the_run(folder):
     taken = [Moved(name, 0, 0.5, 0.4, 0.1, 4, 10) for name in (*HOSTILE, "fine-tune")]
     said = [
         Runs(HOSTILE[1], [summary]),
+        ExportCard(folder / HOSTILE[0].replace("/", ""), about, numbers),
+        Roundings(rounded[0], rounded[1:], "validation", "accuracy"),
         Comparison(compared),
         MethodsCompared(learned, 20, name=HOSTILE[1], model=HOSTILE[2], majority=0.1, validation=9),
         Transfer(taken, 20, old=HOSTILE[1], new=HOSTILE[2], shots=1, before=0.5, score_name="accuracy"),

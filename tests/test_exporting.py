@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,11 @@ def reopened(trainer, name, folder):
     model = trainer.model.eval()
     kind.write(copy.deepcopy(model), trainer, folder)
     return kind.open(folder, describe(name, trainer))
+
+
+def folder_in(place, name):
+    (place / name).mkdir()
+    return place / name
 
 
 def texts_of(size, vocabulary, *, masked):
@@ -197,6 +203,15 @@ def test_the_command_line_exports_and_asks(encoder, tmp_path, monkeypatch):
     assert asked.output.strip() == f"{own['predicted']} ({own['probability']:.1%})"
 
 
+def test_int8_of_onnx_is_small_and_nearly_the_same(encoder, tmp_path):
+    before = logging.root.manager.disable
+    one, two = (reopened(encoder, name, folder_in(tmp_path, name)) for name in ("onnx", "onnx-int8"))
+    assert logging.root.manager.disable == before
+    inputs = texts_of((5, 300), len(encoder.processor), masked=True)
+    assert 0 < (one(**inputs) - two(**inputs)).abs().max() < 0.1
+    assert [file.name for file in (tmp_path / "onnx-int8").iterdir()] == ["model.onnx"]
+
+
 # what can go wrong
 
 
@@ -278,7 +293,7 @@ def test_a_model_of_your_own_goes_where_the_computation_goes():
     find_format("torch-export").check(trainer)
     with pytest.raises(ai.ConfigError, match="Did you mean 'torch-export'"):
         export(trainer, "torch-exprt")
-    assert format_names() == ["int8", "onnx", "safetensors", "torch-export", "transformers"]
+    assert format_names() == ["int8", "onnx", "onnx-int8", "safetensors", "torch-export", "transformers"]
 
 
 # rounding
@@ -308,6 +323,23 @@ def test_codes_stand_for_every_use_of_a_weight(gpt):
     with torch.no_grad():
         assert (model(ids).logits - other(ids).logits).abs().max() < 1e-5
     assert not [name for name, weight in model.named_parameters() if weight.ndim >= 2]
+
+
+def test_few_bits_break_a_model_and_its_weights_come_back(cnn):
+    before = cnn.fingerprint()
+    found = ai.simulate_quantization(cnn)
+    assert cnn.fingerprint() == before
+    frame = found.frame().set_index("bits")
+    assert list(frame.index) == [32, 8, 7, 6, 5, 4, 3, 2]
+    assert frame.loc[32, "accuracy"] == pytest.approx(cnn.evaluate().accuracy)
+    assert abs(frame.loc[8, "loss"] - frame.loc[32, "loss"]) < 0.02 < abs(frame.loc[2, "loss"] - frame.loc[32, "loss"])
+    assert frame["size_bytes"].is_monotonic_decreasing
+    assert frame.loc[8, "size_bytes"] / frame.loc[32, "size_bytes"] == pytest.approx(0.26, abs=0.01)
+    assert frame.loc[2, "flipped"] > frame.loc[8, "flipped"]
+    assert found.plot().description == found.sentence()
+    for bits in ([], [1], [9], [8, 8], [4.0]):
+        with pytest.raises(ai.ConfigError, match="from 2 to 8"):
+            ai.simulate_quantization(cnn, bits)
 
 
 def test_the_hub_gets_the_folder_with_its_card(cnn, tmp_path, monkeypatch):

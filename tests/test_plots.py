@@ -72,6 +72,7 @@ DRAWN = {
     ),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "rounding": lambda: plots.rounding([8, 4, 2], [0.5, 0.6, 2.0], [0.9, 0.87, 0.2], (0.5, 0.9)),
     "sweep": lambda: plots.sweep(
         {"learning_rate": [0.1, 0.01], "batch_size": [8, 16]},
         {(0.1, 8): 1.5, (0.01, 8): 2.25, (0.1, 16): float("nan")},
@@ -125,6 +126,7 @@ LABELS = {
     "methods": [("examples a class", "validation accuracy")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "rounding": [("bits of a weight", "loss (nats)"), ("bits of a weight", "accuracy")],
     "sweep": [("learning_rate", "batch_size")],
     "range_test": [("learning rate", "loss (nats)")],
     "dials": [("", "weight")],
@@ -329,6 +331,7 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
+    "rounding": ("Accuracy 90.0 % as it was trained", "holds down to 8 bits", "with 4 it falls to 87.0 %"),
     "comparison": ("Lowest validation loss: one", "; two"),
     "run": ["2.500 at step 1", "Learning rate from 0.001 to 0", "Gradient norm between 1 and 4", "Learning rate 5e-4"],
     "loss": [

@@ -350,7 +350,7 @@ class TestPromise9OutOfMemoryTakesSmallerPortions:
     def short_of_memory(self, most, *, also_in_evaluation=False, **fields):
         trainer = ai.prepare(**self.fields, **fields)
         hook = functools.partial(run_out_of_memory, most=most, also_in_evaluation=also_in_evaluation)
-        trainer.model.register_forward_pre_hook(hook)
+        trainer.model.register_forward_pre_hook(hook, with_kwargs=True)
         return trainer
 
     def test_the_losses_are_those_of_the_smaller_batches(self, capsys):
@@ -372,7 +372,7 @@ class TestPromise9OutOfMemoryTakesSmallerPortions:
 
         def lose_memory(record):
             if isinstance(record, ai.Update) and record.step == 6:
-                trainer.model.register_forward_pre_hook(functools.partial(run_out_of_memory, most=16))
+                trainer.model.register_forward_pre_hook(functools.partial(run_out_of_memory, most=16), with_kwargs=True)
 
         trainer.watchers.append(lose_memory)
         trainer.fit(display="none")
@@ -424,7 +424,7 @@ class TestPromise9OutOfMemoryTakesSmallerPortions:
         for _ in range(3):
             list(trainer.phases())
         before, cursor = trainer.fingerprint(), trainer.order.cursor
-        handle = trainer.model.register_forward_pre_hook(run_out_of_memory)
+        handle = trainer.model.register_forward_pre_hook(run_out_of_memory, with_kwargs=True)
         with pytest.raises(ai.OutOfMemoryError, match="at step 4, with one example at a time") as raised:
             trainer.fit(display="none")
         assert "Tried to allocate 2.00 GiB" in raised.value.why

@@ -110,7 +110,7 @@ def predict(
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     kind: Annotated[
-        str, typer.Option("--format", help="transformers, safetensors, torch-export, onnx or int8.")
+        str, typer.Option("--format", help="transformers, safetensors, torch-export, onnx, int8 or onnx-int8.")
     ] = "safetensors",
     to: Annotated[Path | None, typer.Option(help="Folder for the export; by default exports/MODEL-FORMAT.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the export that --to holds.")] = False,

@@ -15,13 +15,17 @@ from aitrain_nb.pixels import Pretrained, Standardize
 from aitrain_nb.placing import is_there, replace_text
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
 
     from aitrain_nb.trainer import Trainer
 
 MANIFEST = "export.json"
 FORMAT = 1
 """Of the manifest; older ones are read, newer ones refused."""
+_NO_LIMIT = 1_000_000
+"""Tokenizers without a limit name a number above."""
 _TOKENIZER, _STANDARDIZE, _IMAGES = "tokenizer", "standardize", "image-processor"
 
 
@@ -97,8 +101,15 @@ def is_length(tensor: Tensor, axis: int) -> bool:
 def longest(trainer: Trainer) -> int:
     """Most tokens that the model takes at once."""
     said = getattr(trainer.processor, "model_max_length", None)
-    room = context(trainer)
-    return min(said, room) if isinstance(said, int) else room
+    found = [size for size in (said, *_positions(trainer.model)) if isinstance(size, int) and size < _NO_LIMIT]
+    return min(found) if found else context(trainer)
+
+
+def _positions(model: nn.Module) -> Iterator[int | None]:
+    """How many positions its parts say that they have."""
+    for part in model.modules():
+        shape: Any = getattr(part, "config", None)
+        yield getattr(shape, "n_positions", None) or getattr(shape, "max_position_embeddings", None)
 
 
 def sample(trainer: Trainer, rows: int) -> dict[str, Tensor]:

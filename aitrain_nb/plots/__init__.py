@@ -9,6 +9,7 @@ from aitrain_nb.plots.comparisons import comparison
 from aitrain_nb.plots.examples import images, samples, worst
 from aitrain_nb.plots.methods import methods
 from aitrain_nb.plots.rates import learning_rate, schedule
+from aitrain_nb.plots.roundings import rounding
 from aitrain_nb.plots.runs import loss, run
 from aitrain_nb.plots.searches import range_test, sweep
 from aitrain_nb.plots.tensors import attention, dials, histograms
@@ -33,6 +34,7 @@ __all__ = [
     "new_figure",
     "probabilities",
     "range_test",
+    "rounding",
     "run",
     "samples",
     "schedule",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _ROWS = 3
 """Examples that a model is traced with: more than one, so that nothing is taken for granted about their number."""
 
+_LENGTHS = (53, 37, 23, 11, 5)
+"""Of the rows that a model is traced with; prime."""
+
 
 class Format(ABC):
     """One way to write a model down. Holds no state: one object serves every export.
@@ -112,8 +115,9 @@ def traced(model: nn.Module, trainer: Trainer) -> Any:
 
     https://docs.pytorch.org/docs/stable/export.html
     """
-    inputs = sample(trainer, _ROWS)
-    batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("length", min=2, max=longest(trainer))
+    room = longest(trainer) if trainer.processor is not None else 0
+    inputs = {name: _odd(value, room) for name, value in sample(trainer, _ROWS).items()}
+    batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("length", min=2, max=max(3, room))
     shapes = tuple({0: batch} | ({1: length} if is_length(value, 1) else {}) for value in inputs.values())
     with torch.no_grad():
         return torch.export.export(
@@ -122,15 +126,25 @@ def traced(model: nn.Module, trainer: Trainer) -> Any:
         )  # fmt: skip
 
 
+def _odd(tensor: Tensor, room: int) -> Tensor:
+    """Rows of tokens repeated or cut to a length that no other size of a model is likely to have.
+
+    Where it has, such as 32 with heads of 32 numbers, the trace takes the one for the other, and refuses other lengths.
+    """
+    if not is_length(tensor, 1):
+        return tensor
+    length = next((length for length in _LENGTHS if length < room), 2)
+    return tensor[:, torch.arange(length) % tensor.shape[1]]
+
+
 @contextmanager
 def without_remarks() -> Iterator[None]:
     """Without what the exporter says of packages that nobody asked for, and of its own code."""
-    about = logging.getLogger("torch.onnx")
-    level = about.level
-    about.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        about.setLevel(level)
+        logging.disable(before)
