@@ -27,7 +27,7 @@ class Annotation(NamedTuple):
         amount: what a lever was set to, or the seconds of a pause; None for the others.
     """
 
-    kind: Literal["kept", "overfitting", "learning_rate", "pace", "paused", "trouble"]
+    kind: Literal["kept", "overfitting", "learning_rate", "pace", "paused", "trouble", "unfrozen"]
     step: float
     end: float | None
     value: float | None
@@ -36,7 +36,7 @@ class Annotation(NamedTuple):
     amount: float | None = None
 
 
-_RANKS = {"overfitting": 0, "kept": 1, "trouble": 2, "learning_rate": 3, "paused": 4, "pace": 5}
+_RANKS = {"overfitting": 0, "kept": 1, "trouble": 2, "unfrozen": 3, "learning_rate": 4, "paused": 5, "pace": 6}
 _NEAR = 0.02
 """Share of the steps so far within which two changes of one lever are one movement of it."""
 _SAME_PAUSE = 0.05
@@ -53,6 +53,7 @@ def annotate(history: History, kept_step: int | None = None) -> list[Annotation]
     """
     found = [
         *_verdict(history), *_kept(history, kept_step), *_changes(history), *_pauses(history), *_trouble(history),
+        *_unfrozen(history),
     ]  # fmt: skip
     return sorted((note._replace(rank=_RANKS[note.kind]) for note in found), key=lambda note: note.step)
 
@@ -118,6 +119,13 @@ def _pauses(history: History) -> Iterator[Annotation]:
         if len(group) > 1:
             words = f"paused {len(group)} times, " + (f"steps {first} to {last}" if last > first else f"step {first}")
         yield Annotation("paused", first, None, None, words, amount=seconds)
+
+
+def _unfrozen(history: History) -> Iterator[Annotation]:
+    """Where the epochs of the head alone end."""
+    for change in history.changes:
+        if change.name == "unfrozen":
+            yield Annotation("unfrozen", change.step, None, None, f"from step {change.step} on all layers are trained")
 
 
 def memory_words(change: Change) -> str:

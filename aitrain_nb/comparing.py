@@ -33,6 +33,8 @@ _WRITTEN: dict[str, Callable[[Any], str]] = {
     "steps": numerals.count, "epochs": numerals.epoch, "best_epoch": numerals.epoch, "best_loss": numerals.epoch_loss,
     "training_loss": numerals.epoch_loss, "seconds": numerals.duration,
 }  # fmt: skip
+_DECIDE_VALIDATION = ("validation_fraction", "test_fraction", "seed", "evaluation_examples")
+"""Fields by which other examples of the same data are validated on."""
 _MOST = 24
 """Runs in one picture."""
 _EXAMPLE = 'ai.compare("runs/first", "runs/second")'
@@ -194,6 +196,10 @@ class Comparison:
             sentences.append("They were trained on different data, so their losses can't be compared with each other.")
         elif len(self.runs) > 1:
             sentences.append("It is one run each: a difference as small as that between two seeds says nothing.")
+            if fields := [name for name in _DECIDE_VALIDATION if name in self.differences().index]:
+                sentences.append(
+                    f"They were validated on other examples ({', '.join(fields)} differ), which makes a difference, too."
+                )
         return [html.element("p", sentence, style="margin:4px 0") for sentence in sentences]
 
     def _tables(self) -> list[html.Markup]:

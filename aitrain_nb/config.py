@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
+from aitrain_nb.config_rules import misfit
 from aitrain_nb.config_text import read_fields, written
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.explaining import config_error
@@ -36,9 +37,9 @@ class TrainConfig(BaseModel):
     task: str | None = knob(None, "Task", "What the model learns to do; empty: what the data is for.")
     data: str | None = knob(None, "Data", "A bundled data set, a file, a folder or a hub name; empty: the task's own.")
     model: str | None = knob(None, "Model", "A small model, a folder or a hub name; empty: the task's own.")
-    method: Literal["auto", "scratch", "fine-tune", "head"] = knob(
-        "auto", "Method", "From random weights, from pretrained ones, or only a new head on frozen pretrained ones; "
-        "auto: fine-tune where the model is pretrained.",
+    method: Literal["auto", "scratch", "fine-tune", "lora", "head"] = knob(
+        "auto", "Method", "From random weights, from pretrained ones, small adapters beside frozen pretrained ones (lora), or only a "
+        "new head on them; auto: fine-tune where the model is pretrained.",
     )  # fmt: skip
 
     epochs: int = knob(
@@ -51,7 +52,7 @@ class TrainConfig(BaseModel):
     )  # fmt: skip
     learning_rate: float | None = knob(
         None, "Learning rate", "How large a change each step may make: the peak of the schedule; "
-        "empty: 1e-4 to fine-tune, 0.01 for a head, else 0.001.",
+        "empty: 1e-4 to fine-tune, 0.01 for a head, else (lora, too) 0.001.",
         unit="weight units per step (AdamW)", minimum=1e-8, maximum=100.0, scale="log", usual=(1e-5, 1.0),
     )  # fmt: skip
     schedule: ScheduleName = knob("constant", "Schedule", "How the learning rate changes after the warm-up.")
@@ -98,6 +99,35 @@ class TrainConfig(BaseModel):
     normalization: Literal["auto", "none", "data"] = knob(
         "auto", "Normalization", "data: each channel of the images gets mean 0 and standard deviation 1; auto: as a pretrained "
         "model was trained, else the scaled pixels.", group="Images",
+    )  # fmt: skip
+
+    freeze: str | None = knob(
+        None, "Frozen weights", "Weights that are not trained: patterns for the names of modules or weights, separated by commas, such as "
+        "*embeddings*, *.layer.0.*; empty: none but those that the method freezes.", group="Layers",
+    )  # fmt: skip
+    frozen_layers: int = knob(
+        0, "Frozen layers", "The lowest so many layers, and all that lies below them, are not trained.",
+        unit="layers", minimum=0, maximum=10_000, group="Layers",
+    )  # fmt: skip
+    head_epochs: int = knob(
+        0, "Head first", "During the first so many epochs only the new head of a pretrained model is trained, then all.",
+        unit="epochs", minimum=0, maximum=10_000, group="Layers",
+    )  # fmt: skip
+    layer_decay: float = knob(
+        1.0, "Smaller rates below", "The learning rate of each layer is this times that of the layer above it; 1: the same for all.",
+        unit="share of the rate of the layer above", minimum=0.01, maximum=1.0, usual=(0.5, 1.0), group="Layers",
+    )  # fmt: skip
+    lora_rank: int = knob(
+        8, "Rank", "Width of each adapter: more can learn more, and are more weights.",
+        unit="dimensions", minimum=1, maximum=4096, scale="log", usual=(1, 64), group="LoRA",
+    )  # fmt: skip
+    lora_alpha: int = knob(
+        16, "Alpha", "How strongly an adapter acts: its change of a layer is multiplied by alpha / rank.",
+        unit="times the rank", minimum=1, maximum=10_000, group="LoRA",
+    )  # fmt: skip
+    lora_dropout: float = knob(
+        0.0, "Dropout", "Share of an adapter's inputs that are left out at random while it trains.",
+        unit="share of the inputs", minimum=0.0, maximum=0.9, group="LoRA",
     )  # fmt: skip
 
     optimizer: Literal["adamw", "adam", "sgd"] = knob(
@@ -236,16 +266,8 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fields_fit_together(self) -> TrainConfig:
-        if self.warmup_steps >= 1 and self.warmup_steps != int(self.warmup_steps):
-            raise ValueError(f"warmup_steps={self.warmup_steps} is neither a whole number of steps nor a share below 1")
-        if self.max_steps is not None and self.warmup_steps >= 1 and self.warmup_steps > self.max_steps:
-            raise ValueError(
-                f"warmup_steps={int(self.warmup_steps)} is longer than the run of max_steps={self.max_steps}"
-            )
-        if self.validation_fraction + self.test_fraction > 0.98:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} and test_fraction={self.test_fraction} leave nothing to train on"
-            )
+        if trouble := misfit(self):
+            raise ValueError(trouble)
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:

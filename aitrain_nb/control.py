@@ -12,7 +12,9 @@ from aitrain_nb.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-NOT_REPEATED = frozenset({"pace", "paused", "skipped", "marked", "micro_batch_size", "evaluation_batch_size"})
+NOT_REPEATED = frozenset(
+    {"pace", "paused", "skipped", "marked", "unfrozen", "micro_batch_size", "evaluation_batch_size"}
+)
 """Changes that change no number, or that come again by themselves."""
 _LOOK_EVERY_SECONDS = 0.02
 """How often a paused run looks whether it may go on."""
@@ -24,9 +26,11 @@ class Change(NamedTuple):
     Attributes:
         step: the first step it holds for, 1-based.
         name: "learning_rate", "pace" or "paused"; "skipped" for a step whose update was left out since its numbers weren't finite,
-            "marked" for the first of those whose update was taken all the same; "micro_batch_size" or "evaluation_batch_size" where
+            "marked" for the first of those whose update was taken all the same; "unfrozen" for the first after the epochs of the head
+            alone; "micro_batch_size" or "evaluation_batch_size" where
             memory ran out.
-        value: the new peak rate, the new steps a second, the seconds that the run waited; 1 step; the examples at once from then on.
+        value: the new peak rate, the new steps a second, the seconds that the run waited; 1 step; the weights that
+            begin to be trained; the examples at once.
         where: of a "skipped" or "marked" step: where the first number that isn't finite came up, in words; else empty.
     """
 

@@ -30,6 +30,9 @@ UNTRANSLATED = {
     "data text_column pair_column label_column max_length": "Hand datasets to its Trainer.",
     "validation_fraction test_fraction evaluation_examples": "Hand it datasets that were split.",
     "task model method tokenizer vocabulary_size": "Hand a loaded model and tokenizer to its Trainer.",
+    "freeze frozen_layers head_epochs": "Set requires_grad of the weights before its Trainer gets the model.",
+    "layer_decay": "Hand its Trainer an optimizer with a group of weights for each layer.",
+    "lora_rank lora_alpha lora_dropout": "Hand its Trainer a model from peft.get_peft_model(...).",
     "augmentation normalization image_size": "Do it in the datasets that its Trainer gets.",
     "class_weights": "Hand a compute_loss_func with weights to its Trainer.",
     "early_stopping early_stopping_patience": "There it is EarlyStoppingCallback(early_stopping_patience=...).",
@@ -40,7 +43,9 @@ UNTRANSLATED = {
 }
 """Our fields that no argument can say -> what to do with transformers instead."""
 
-_CHANGES_TRAINING = ("class_weights", "augmentation", "normalization")
+_CHANGES_TRAINING = (
+    "class_weights", "augmentation", "normalization", "freeze", "frozen_layers", "head_epochs", "layer_decay",
+)  # fmt: skip
 """Of those, what makes another training of the same data and model."""
 _RENAMED = {
     "evaluation_strategy": "transformers 5 calls it eval_strategy.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from aitrain_nb.run_folder.continuing import check_continuing
 from aitrain_nb.run_folder.facts import read_facts
 from aitrain_nb.run_folder.files import CHANGES, CONFIG, FACTS, HISTORY, STATE, WEIGHTS
 from aitrain_nb.run_folder.saving import data_fingerprint
-from aitrain_nb.run_folder.state import parse_state, read_ending
+from aitrain_nb.run_folder.state import has_gone, parse_state, read_ending
 
 if TYPE_CHECKING:
     from aitrain_nb.engine.snapshots import State
@@ -79,12 +80,23 @@ def load_run(folder: str | Path, data: Any = None) -> Trainer:
             damaged = damaged or ["Its checkpoints are gone."]
             notes.append("This run can be asked and evaluated, but not gone on with.")
     else:
-        raise ConfigError(
-            f"The run in {folder.name!r} has no weights yet.", " ".join(damaged) or "A checkpoint is written at the end of each epoch.",
-            "Wait for one; if its process has gone, train again from its config.yaml.",
-        )  # fmt: skip
+        raise _without_weights(folder, trainer, state, damaged)
     trainer.notes += [*changed, *damaged, *notes]
     return trainer
+
+
+def _without_weights(folder: Path, trainer: Trainer, state: RunState | None, damaged: list[str]) -> ConfigError:
+    """Why a run can neither be asked nor gone on with, and how to begin it again: the same config takes the same steps."""
+    place = folder.as_posix()
+    again = f"aitrain-nb train {shlex.quote(f'{place}/{CONFIG}')} --to {shlex.quote(place)} --overwrite"
+    if (trainer.config.data or "").endswith(IN_MEMORY):
+        again = "prepare(config, data=...).fit(output_dir=folder, overwrite=True)"
+    why, fix = "A checkpoint is written at the end of each epoch.", f"Wait for one; if its process has gone: {again}"
+    if state is not None and state.is_over:
+        why, fix = "It ended, and they could not be written.", f"Begin it again: {again}"
+    elif state is not None and state.is_here and has_gone(state):
+        why, fix = "Its process ended before the first checkpoint.", f"Begin it again: {again}"
+    return ConfigError(f"The run in {folder.name!r} has no weights yet.", " ".join(damaged) or why, fix)
 
 
 def _folder_of(folder: Any) -> Path:

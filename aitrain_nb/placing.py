@@ -125,9 +125,11 @@ def replace_file(path: Path, write: Callable[[Path], Any], *, synced: bool = Tru
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
         _rename(draft, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+        if isinstance(error, OSError) and (error.filename is None or error.filename == str(draft)):
+            error.filename = str(path)  # a disk that is full names none
         raise
     if synced:
         _sync_name(path.parent)

@@ -21,6 +21,14 @@ def without_secrets(text: str) -> str:
     return re.sub(rf"\b{re.escape(_user())}\b", "(user)", text) if _user() else text
 
 
+def below_home(name: str) -> str:
+    """A path below the user's home as `~/data/mine.csv`, which doesn't tell whose it is; other names as they are."""
+    place = Path(name)
+    if place.is_absolute() and place.is_relative_to(Path.home()):
+        return (Path("~") / place.relative_to(Path.home())).as_posix()
+    return name
+
+
 def _user() -> str:
     """The user's name where it could be one: two letters are too likely to be another word."""
     try:

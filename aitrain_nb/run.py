@@ -12,6 +12,7 @@ from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import IN_MEMORY, Dataset, Splits, split
 from aitrain_nb.errors import ConfigError, DataError, unknown_name
 from aitrain_nb.lettering import with_article
+from aitrain_nb.models.adapters import check_installed
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources import Raw, read
 from aitrain_nb.tasks import find_task
@@ -94,12 +95,14 @@ def resolve(config: TrainConfig, source: Any = None) -> TrainConfig:
 
 
 def _method(config: TrainConfig, model: str, *, from_scratch: bool) -> str:
-    if from_scratch and config.method in {"fine-tune", "head"}:
+    if from_scratch and config.method in {"fine-tune", "lora", "head"}:
         raise ConfigError(
             f"method={config.method!r} needs a pretrained model.",
             f"{model!r} has random first weights.",
             "Use method='scratch', or a pretrained model such as model='minilm'.",
         )
+    if config.method == "lora":
+        check_installed()
     automatic = "scratch" if from_scratch else "fine-tune"
     return automatic if config.method == "auto" else config.method
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb import plots
+from aitrain_nb import fine_tuning, plots
 from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change, checked_pace
 from aitrain_nb.displays import find_display, pictures_of
@@ -255,6 +255,8 @@ class Trainer(ModelSelection):
             finally:
                 self.watchers, self._keeps_records, self._running, self._writer = before, True, False, None
         return self.history
+
+    fine_tune = fine_tuning.fine_tune
 
     def _lengthen(self, changes: dict[str, int]) -> None:
         """Make the run as long as these options of `fit` say; what was trained stays."""

@@ -69,6 +69,12 @@ def test_other_data_is_said(three):
     assert "different data" not in repr(three)
 
 
+def test_other_validation_examples_are_said(three):
+    again = ai.compare(ai.prepare(model="mlp"), ai.prepare(model="mlp", seed=1, test_fraction=0.1))
+    assert "validated on other examples (test_fraction, seed differ)" in " ".join(repr(again).split())
+    assert "other examples" not in repr(three)
+
+
 def test_what_is_no_run_gets_its_sentence(tmp_path, refused):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.txt").write_text("x")

@@ -12,7 +12,7 @@ from aitrain_nb.errors import ConfigError
 from aitrain_nb.run import resolve
 from tests.configs import KNOBS, configs, kinds
 
-NAMES = {"task", "data", "model", "text_column", "pair_column", "label_column"}
+NAMES = {"task", "data", "model", "text_column", "pair_column", "label_column", "freeze"}
 COUNTS_NOTHING = {"seed"}
 FORMATS = {"yaml": (TrainConfig.to_yaml, TrainConfig.from_yaml), "json": (TrainConfig.to_json, TrainConfig.from_json)}
 

@@ -56,10 +56,10 @@ def test_bad_input_keeps_the_last_good_value_and_says_so_under_its_field(form):
 
 
 def test_other_data_bring_their_own_task_and_hide_what_makes_no_sense_for_it(form):
-    assert form.shown["hidden"] == ["Texts"]
+    assert form.shown["hidden"] == ["Texts", "LoRA"]
     set_field(form, "data", "tickets")
     assert form.preview.config.task == "text-classification"
-    assert form.shown["hidden"] == ["Images"]
+    assert form.shown["hidden"] == ["Images", "LoRA"]
     assert "text" in form.data
 
 

@@ -91,7 +91,7 @@ def test_arguments_made_again_from_what_came_back_are_the_same(config):
 @pytest.mark.parametrize("name", KNOBS)
 def test_every_field_is_translated_or_has_a_reason(name):
     changed = {"max_steps": 1000, "evaluate_every": 7, "log_every": 3, "device": "cpu", "schedule": "cosine"}
-    changed |= {"optimizer": "sgd", "momentum": 0.9, "keep": "last", "epochs": 8}
+    changed |= {"optimizer": "sgd", "momentum": 0.9, "keep": "last", "epochs": 8, "layer_decay": 0.5}
     other = changed.get(name, KNOBS[name].choices[-1:] or None)
     if isinstance(other, tuple):
         other = other[0]

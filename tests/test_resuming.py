@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -108,6 +109,29 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(tmp_path, spoil):
     assert any("step 12 was passed over" in note for note in loaded.notes)
     loaded.fit(display="none")
     assert told(loaded) == told(trainer)
+
+
+def test_the_command_says_which_checkpoint_was_passed_over(tmp_path):
+    run_in(tmp_path / "run", save_every=5)
+    checkpoints(tmp_path / "run")[0].path.write_bytes(b"")
+    result = CliRunner().invoke(cli.app, ["resume", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    assert "The checkpoint of step 12 was passed over" in result.output.partition("goes on from step")[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_killed_before_the_first_checkpoint_the_command_it_names_takes_the_same_steps(tmp_path):
+    trainer, folder = prepared(DIGITS), tmp_path / "my run"
+    kill_at(trainer, 3)
+    assert killed(lambda: trainer.fit(display="none", output_dir=folder))
+    with pytest.raises(ai.ConfigError, match="no weights yet") as refused:
+        ai.load_run(folder)
+    assert refused.value.why == "Its process ended before the first checkpoint."
+    result = CliRunner().invoke(cli.app, shlex.split(refused.value.fix.partition("aitrain-nb ")[2]))
+    assert result.exit_code == 0, result.output
+    whole = prepared(DIGITS)
+    whole.fit(display="none")
+    assert told(ai.load_run(folder)) == told(whole)
 
 
 def test_checkpoints_come_when_the_config_says_and_old_ones_go(tmp_path):

@@ -18,6 +18,7 @@ from IPython.core.formatters import DisplayFormatter
 
 import aitrain_nb as ai
 from aitrain_nb import placing
+from aitrain_nb.models.pretrained import find_pretrained
 from aitrain_nb.run_folder.saving import free_folder
 
 PACKAGE = Path(ai.__file__).parent
@@ -292,6 +293,22 @@ def test_no_secret_is_in_a_run(planted):
     ai.save_run(trainer, "saved")
     assert told(home / "run", secrets) == []
     assert told(home / "saved", secrets) == []
+
+
+def test_a_whole_path_below_ones_home_does_not_tell_whose_it_is(planted):
+    home, secrets = planted
+    ai.prepare(data=str(home / "mine.csv"), **SMALL).fit(display="none", output_dir=home / "run")
+    assert told(home / "run", secrets) == []
+    loaded = ai.load_run(home / "run")
+    assert loaded.config.data == "~/mine.csv"
+    assert loaded.notes == ai.prepare(loaded.config).notes
+
+
+def test_a_model_is_found_below_ones_home(planted):
+    home, _ = planted
+    (home / "models" / "mine").mkdir(parents=True)
+    (home / "models" / "mine" / "config.json").write_text("{}")
+    assert find_pretrained("~/models/mine") == str(home / "models" / "mine")
 
 
 def test_a_failure_tells_no_secret(planted):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,9 @@ from aitrain_nb.control import Change
 from aitrain_nb.run_folder import checkpoints, files, saving, writing
 from aitrain_nb.run_folder.following import follow_history
 from aitrain_nb.run_folder.state import has_gone, parse_state, read_state
+
+sys.path.insert(0, str(Path(__file__).parent))
+from surviving import no_file_longer_than
 
 
 def prepared(**fields):
@@ -398,6 +402,15 @@ def test_a_folder_that_cannot_be_made_is_said_before_the_first_step(tmp_path):
     assert trainer.step == 0
     trainer.fit(display="none")
     assert trainer.step == 12
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit on this system")
+def test_a_disk_that_is_full_from_the_start_is_said_and_the_folder_can_be_used_again(tmp_path):
+    with no_file_longer_than(100, kills=False), pytest.raises(ai.DataError, match="Can't write the run") as refused:
+        prepared().fit(display="none", output_dir=tmp_path / "run")
+    assert refused.value.why == "File too large: state.json."
+    prepared().fit(display="none", output_dir=tmp_path / "run")
+    assert ai.load_run(tmp_path / "run").step == 12
 
 
 def test_a_run_that_has_not_ended_is_not_loaded(tmp_path):

@@ -82,6 +82,8 @@ def resume(
 
     add_own_task(task_file)
     trainer = load_run(folder)
+    for note in trainer.notes if trainer.step else []:  # before the first step fit says them
+        say(note)
     say(f"goes on from step {trainer.step:,} of {trainer.total_steps:,}")
     longer: dict[str, Any] = {"epochs": epochs, "max_steps": max_steps}
     trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})

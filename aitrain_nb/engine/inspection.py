@@ -16,6 +16,7 @@ from aitrain_nb.engine import formulas, snapshots
 from aitrain_nb.engine.attention import attention_of
 from aitrain_nb.engine.capture import capture, leaves
 from aitrain_nb.engine.noise import noise_scale
+from aitrain_nb.engine.optim import rate_of
 from aitrain_nb.engine.replaying import Replay, norm_of
 from aitrain_nb.errors import DataError, ModelError, PhaseError, unknown_name
 from aitrain_nb.records.base import Check, agree, fingerprint, tolerance
@@ -211,7 +212,7 @@ class Inspector(Replay):
         group = self._group(name)
         if self._trainer.config.optimizer != "adamw" or group is None:
             return None
-        return -lr * group["weight_decay"] * self.weights_before(records)[name]
+        return -rate_of(group, lr) * group["weight_decay"] * self.weights_before(records)[name]
 
     def _group(self, name: str) -> dict[str, Any] | None:
         parameter = dict(self._trainer.model.named_parameters())[name]
@@ -231,13 +232,12 @@ class Inspector(Replay):
                 continue
             old, group = self._old_state(records, weight), self._group(name)
             assert group is not None
-            expected = formulas.expected_change(
-                trainer.config.optimizer, group, before[name], weight.grad, old, update.lr
-            )
+            lr = rate_of(group, update.lr)
+            expected = formulas.expected_change(trainer.config.optimizer, group, before[name], weight.grad, old, lr)
             change = weight.double() - before[name].double()
             bits = 8 * torch.finfo(weight.dtype).eps
             rounding = bits * torch.maximum(weight.abs(), before[name].abs()).double()
-            allowed = rounding + max(1e-4, bits) * expected.abs() + 1e-6 * update.lr
+            allowed = rounding + max(1e-4, bits) * expected.abs() + 1e-6 * lr
             worst = max(worst, float(((change - expected).abs() / allowed.clamp(min=1e-30)).max()))
         yield Check(
             f"after - before = {update.optimizer}'s formula",

@@ -1,4 +1,4 @@
-"""The optimizer, made from the config: no weight decay on norms and biases, fused where torch has it."""
+"""The optimizer, made from the config: no weight decay on norms and biases, smaller rates below, fused where torch has it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb.errors import ModelError
+from aitrain_nb.models.parts import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
 
     from aitrain_nb.config import TrainConfig
 
+_FACTOR = "rate_factor"
+"""What a group of weights keeps of its rate: a share of that of the highest."""
+
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """An optimizer over the model's trainable weights.
 
     Weights with fewer than two dimensions (biases, norms) get no decay. Fused kernels are used for weights of 32 bits
     and more: on CPU a fused AdamW step takes about half the time of the default one. Not for 16 bits: there torch 2.13's
-    fused SGD on CPU moves nothing at all at a learning rate of 0.001 (found by the update's check).
+    fused SGD on CPU moves nothing at all at a learning rate of 0.001 (found by the update's check). With `layer_decay` each level of
+    the model has groups of its own, as in Howard and Ruder, Universal Language Model Fine-tuning (2018), section 3.2.
 
     Raises:
         ModelError: no weight of the model is trainable.
@@ -31,13 +36,15 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         raise ModelError(
             "The model has nothing to train.", "None of its weights requires a gradient.", "Unfreeze a layer."
         )
-    if config.weight_decay:
-        decayed = [weight for weight in trained if weight.ndim >= 2]
-        others = [weight for weight in trained if weight.ndim < 2]
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        groups = [group for group in groups if group["params"]]
+    if config.layer_decay == 1:
+        groups = _groups(trained, config.weight_decay)
     else:
-        groups = [{"params": trained, "weight_decay": 0.0}]
+        weights, factors = dict(model.named_parameters()), rate_factors(model, config)
+        groups = [
+            group | {_FACTOR: factor}
+            for factor in sorted(set(factors.values()))
+            for group in _groups([weights[name] for name in factors if factors[name] == factor], config.weight_decay)
+        ]
     shared: dict[str, Any] = {
         "lr": config.peak_learning_rate,
         "fused": all(weight.is_floating_point() and weight.dtype.itemsize >= 4 for weight in trained),
@@ -46,6 +53,29 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         return torch.optim.SGD(groups, momentum=config.momentum, **shared)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, betas=(config.beta1, config.beta2), eps=config.epsilon, **shared)
+
+
+def _groups(weights: list[nn.Parameter], decay: float) -> list[dict[str, Any]]:
+    """Groups of these weights for the optimizer: those that get weight decay, and the others."""
+    if not decay:
+        return [{"params": weights, "weight_decay": 0.0}]
+    decayed = [weight for weight in weights if weight.ndim >= 2]
+    others = [weight for weight in weights if weight.ndim < 2]
+    groups = [{"params": decayed, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def rate_factors(model: nn.Module, config: TrainConfig) -> dict[str, float]:
+    """Trained weight -> what the learning rate is multiplied by: 1 above the blocks, `layer_decay` less for each level below."""
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    levels = reversed(parts_of(model).levels)
+    return {name: config.layer_decay**depth for depth, level in enumerate(levels) for name in level if name in trained}
+
+
+def rate_of(group: dict[str, Any], lr: float) -> float:
+    """The learning rate of a group of the optimizer, where the highest has `lr`."""
+    rate: float = lr * group.get(_FACTOR, 1.0)
+    return rate
 
 
 @torch.no_grad()

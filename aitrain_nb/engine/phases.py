@@ -13,7 +13,7 @@ from aitrain_nb.control import Change
 from aitrain_nb.engine import faults, snapshots
 from aitrain_nb.engine.interrupts import whole
 from aitrain_nb.engine.memory import smaller
-from aitrain_nb.engine.optim import clip_gradients
+from aitrain_nb.engine.optim import clip_gradients, rate_of
 from aitrain_nb.engine.state import TrainingState
 from aitrain_nb.errors import ModelError, OutOfMemoryError, PhaseError
 from aitrain_nb.records import Batch, Forward, Gradients, Loss, StepRecords, Update
@@ -42,6 +42,8 @@ class Phases(TrainingState):
             self._drop_unfinished_step()
         self._turn.may_tokenize()
         began = perf_counter()
+        for weight in self._later:
+            weight.requires_grad_(self.step >= self.plan.head_steps)
         if examples is not None:
             return self._tokenize_own(examples, labels)
         self._start = self._step_start()
@@ -168,7 +170,7 @@ class Phases(TrainingState):
         fault = self._fault(batch, gradients)
         trouble = str(fault) if fault is not None and self.config.nan_policy != "mark" else ""
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = rate_of(group, lr)
         with (
             whole() if self._keeps_records else nullcontext()
         ):  # weights, counters and history move together or not at all
@@ -215,6 +217,8 @@ class Phases(TrainingState):
         update.seconds = perf_counter() - began
         seconds = self._seconds + update.seconds
         self.history.add_step([self.step, update.epoch, value, update.lr, norm, seconds, batch.counted])
+        if self._later and self.step == self.plan.head_steps + 1:
+            self.history.add_change(Change(self.step, "unfrozen", sum(weight.numel() for weight in self._later)))
         if self._at_most is not None:
             self.history.add_change(Change(self.step, "micro_batch_size", self._at_most))
             self._at_most = None

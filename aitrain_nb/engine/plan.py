@@ -29,6 +29,7 @@ class Plan(NamedTuple):
         warmup_steps: steps that rise from 0 to the peak.
         peak: the highest learning rate.
         schedule: what happens after the warm-up.
+        head_steps: steps in which the head alone is trained, before all is.
     """
 
     steps_per_epoch: int
@@ -36,13 +37,15 @@ class Plan(NamedTuple):
     warmup_steps: int
     peak: float
     schedule: str
+    head_steps: int = 0
 
     @classmethod
     def of(cls, config: TrainConfig, steps_per_epoch: int) -> Plan:
         """The plan of a config on data with this many steps an epoch.
 
         Raises:
-            ConfigError: the warm-up is longer than the run, so the rate would never reach its peak.
+            ConfigError: the warm-up is longer than the run, so the rate would never reach its peak, or the epochs of the head
+                alone are all there are.
         """
         total = config.max_steps or config.epochs * steps_per_epoch
         warmup = schedules.warmup_length(config.warmup_steps, total)
@@ -52,7 +55,14 @@ class Plan(NamedTuple):
                 f"The run has {total:,} steps ({steps_per_epoch:,} an epoch), so the rate would never reach its peak.",
                 "Give a share of the run instead, such as warmup_steps=0.1.",
             )
-        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule)
+        if config.max_steps is None and config.head_epochs >= config.epochs:
+            raise ConfigError(
+                f"head_epochs={config.head_epochs} of epochs={config.epochs} leave no epoch for the rest.",
+                "The head is trained alone first, then all.",
+                "Raise epochs, or set method='head' to train nothing but the head.",
+            )
+        head_steps = min(total, config.head_epochs * steps_per_epoch)
+        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule, head_steps)
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the optimizer step that follows `step` steps."""

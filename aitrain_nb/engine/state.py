@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from aitrain_nb.config import TrainConfig
 from aitrain_nb.control import Control
-from aitrain_nb.data import Dataset, Splits
 from aitrain_nb.engine import device, snapshots
+from aitrain_nb.engine.arguments import checked_arguments
 from aitrain_nb.engine.evaluating import Evaluator
 from aitrain_nb.engine.feeding import Feed
+from aitrain_nb.engine.freezing import freeze, told, weights_for_later
 from aitrain_nb.engine.inspection import Inspector
 from aitrain_nb.engine.keeping import Keeper
 from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.turn import Turn
-from aitrain_nb.errors import ConfigError, DataError, ModelError, PhaseError
+from aitrain_nb.errors import ModelError, PhaseError
 from aitrain_nb.history import History
 from aitrain_nb.randomness import OwnRandom, draws_random_numbers
 from aitrain_nb.records.base import fingerprint
@@ -32,6 +32,8 @@ from aitrain_nb.tasks import Task, find_task
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.records import Ending, StepRecords
 
 
@@ -57,7 +59,7 @@ class TrainingState:
         config: the config with every automatic value filled in.
         history: one row an optimizer step.
         run_id: 16 hexadecimal digits by which a folder knows this run again.
-        notes: what to know about the data and how they became inputs, a sentence each; `fit` says them first.
+        notes: what to know about the data, how they became inputs and which weights are trained, a sentence each; `fit` says them first.
         is_loaded: whether it is a run from a folder, which has no optimizer and no place in the data to go on from.
         control: the levers of a run that is going on; any thread may move them.
         threads: a `with` block in which torch uses as many processor threads as the config says.
@@ -73,18 +75,18 @@ class TrainingState:
     def __init__(
         self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
     ) -> None:
-        config = _checked(model, data, config)
+        config = checked_arguments(model, data, config)
         self.task = find_task(task) if isinstance(task, str) else task
         self.data, self.processor = data, processor
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
         self.prepared = prepared = self._prepare(config)
         self.order = DataOrder.of(config, len(prepared["train"]))
-        self.config = device.resolve(config, model, self.order.steps_per_epoch)
-        self.plan = Plan.of(self.config, self.order.steps_per_epoch)
-        self.device = torch.device(self.config.device)
+        resolved = device.resolve(config, model, self.order.steps_per_epoch)
+        self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
-        self.optimizer = build_optimizer(self.model, self.config)
+        freeze(model, config)
+        self.begin_as(resolved)
         self.random = OwnRandom(config.seed, self.device)
         options = self.task.loss_options(config, prepared["train"].columns["labels"], len(self.class_names))
         weights = options.class_weights
@@ -101,8 +103,8 @@ class TrainingState:
         self.history = History()
         self.history.about = About.of(self)
         self.control = Control()
-        told = self.task.notes(self.data.train, prepared["train"], processor, config)
-        self.notes = [*self.data.notes, *told]
+        of_task = self.task.notes(self.data.train, prepared["train"], processor, config)
+        self.notes = [*self.data.notes, *of_task, *told(model, self.config, self.plan)]
         self.is_loaded = False
         self.step = 0
         self.records: StepRecords | None = None
@@ -115,14 +117,22 @@ class TrainingState:
         self._start: _StepStart | None = None
         self._seconds = 0.0
         self._losses: list[Tensor] = []
-        self._at_most: int | None = (
-            None  # examples in a micro-batch of the step that is tried again after memory ran out
-        )
+        self._at_most: int | None = None  # examples at once in a step that is tried again after memory ran out
         self._evaluator = Evaluator(
             self.model, self.task, self.data, prepared, processor, self.config,
             device=self.device, random=self.random, threads=self.threads,
         )  # fmt: skip
         self._evaluator.check_model(self.class_names)
+
+    def begin_as(self, config: TrainConfig) -> None:
+        """Take a config before the first step: how long the run is, how fast each weight learns, and from when on.
+
+        Raises:
+            ConfigError, ModelError: the model can't be trained so.
+        """
+        self.plan = Plan.of(config, self.order.steps_per_epoch)
+        self._later = weights_for_later(self.model, config)
+        self.optimizer, self.config = build_optimizer(self.model, config), config
 
     def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
         """Split name -> examples as model inputs, checked."""
@@ -315,31 +325,3 @@ class TrainingState:
                 "Set snapshot_every=1, or raise snapshot_memory_bytes.",
             )
         self.restore(state)
-
-
-def _checked(model: Any, data: Any, config: Any) -> TrainConfig:
-    """The config; raises where a Trainer is handed something else than it takes."""
-    if not isinstance(model, torch.nn.Module):
-        raise ModelError(
-            f"The model is {type(model).__name__}, not a torch module.",
-            "A Trainer takes the model itself.",
-            "For a model by name, call prepare(model=...).",
-        )
-    if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in model.parameters()):
-        raise ModelError(
-            "The model has weights without a size.", "A lazy layer learns its size from its first input.",
-            "Send one batch through the model first: model(images[:2]).",
-        )  # fmt: skip
-    if not isinstance(data, Splits):
-        split = "Call .split() on it." if isinstance(data, Dataset) else "aitrain_nb.Dataset({...}).split() makes them."
-        raise DataError(
-            f"The data is {type(data).__name__}, not Splits.",
-            "A Trainer needs training and validation examples.",
-            split,
-        )
-    if config is not None and not isinstance(config, TrainConfig):
-        raise ConfigError(
-            f"The config is {type(config).__name__}, not TrainConfig.", "A Trainer takes a checked config.",
-            "TrainConfig(epochs=3, learning_rate=0.001), or TrainConfig(**fields).",
-        )  # fmt: skip
-    return config or TrainConfig()

@@ -14,6 +14,7 @@ from aitrain_nb.exporting.comparing import check_same, compare_answers
 from aitrain_nb.exporting.formats import find_format, format_names
 from aitrain_nb.exporting.manifest import describe, is_export, write_manifest, write_processor
 from aitrain_nb.exporting.serving import ExportedModel, load_exported
+from aitrain_nb.models.adapters import merged
 from aitrain_nb.placing import is_there, replace_text
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ def _trainer(source: Trainer | str | Path) -> Trainer:
 
 
 def _copy_of(trainer: Trainer) -> nn.Module:
-    """The trainer's model as it is, on the CPU, in evaluation mode; the trainer's own is left alone."""
-    model = copy.deepcopy(trainer.model).to("cpu").eval()
+    """The trainer's model as it is, adapters merged, on the CPU, in evaluation mode; the trainer's own is left alone."""
+    model = merged(trainer.model).to("cpu").eval()
     for weight in model.parameters():
         weight.requires_grad = False
         weight.grad = None

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import hub
 from aitrain_nb.errors import ConfigError, likeness, nearest, unknown_name
+from aitrain_nb.models.adapters import add_adapters
+from aitrain_nb.models.parts import mark_new, parts_of
 from aitrain_nb.placing import is_there
 from aitrain_nb.randomness import OwnRandom
 
@@ -64,14 +66,15 @@ def find_pretrained(name: str, small: Iterable[str] = ()) -> str:
                 "pip install 'aitrain-nb[pretrained]'",
             )  # fmt: skip
         return _checked_package(name, Path(next(iter(found.submodule_search_locations))) / "model")
-    if is_there(Path(name)) and Path(name).is_dir():
-        if not (Path(name) / "config.json").is_file():
+    folder = Path.home() / name[2:] if name.startswith("~/") else Path(name)
+    if is_there(folder) and folder.is_dir():
+        if not (folder / "config.json").is_file():
             raise ConfigError(
-                f"The folder {Path(name).name!r} holds no model.",
+                f"The folder {folder.name!r} holds no model.",
                 "It has no config.json.",
                 "Give the folder that has it.",
             )
-        return name
+        return str(folder)
     known = [*small, *PACKAGED]
     best = nearest(name, known)[0]
     of_an_owner = "/" in name and not name.startswith((".", "/", "~")) and name.count("/") == 1
@@ -120,7 +123,7 @@ def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), *
     """A model from its folder or the hub, as `method` says: its weights, or only its shape with random ones.
 
     Only safetensors are read and no code that comes with a model is run. With `method="head"` all that was pretrained is
-    frozen; what the folder has no weights for, such as the head, is trained.
+    frozen; what the folder has no weights for, such as the head, is trained, and with `method="lora"` adapters besides.
 
     Args:
         auto: the Auto class of transformers for the task.
@@ -129,7 +132,7 @@ def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), *
         more: passed to `from_pretrained`, such as the labels.
 
     Raises:
-        ConfigError: the model can't be loaded.
+        ConfigError: the model can't be loaded, or has no place for adapters.
     """
     from transformers import AutoConfig
 
@@ -151,8 +154,13 @@ def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), *
             f"Can't load the model {config.model!r}.", str(error).split("\n", maxsplit=1)[0],
             "Give a folder that holds config.json and model.safetensors, or use a model that needs no network.",
         ) from error  # fmt: skip
+    mark_new(model, new)
+    if config.method == "lora":
+        return add_adapters(model, config)
     if config.method == "head":
-        _freeze_body(model, new)
+        head = parts_of(model).head
+        for name, weight in model.named_parameters():
+            weight.requires_grad_(name in head)
     return model
 
 
@@ -170,14 +178,6 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _freeze_body(model: nn.Module, new: set[str]) -> None:
-    """Leave only the weights trainable that don't belong to the pretrained body, or that it brought no numbers for."""
-    body = getattr(model, str(model.base_model_prefix), model)
-    inside = {id(weight) for weight in body.parameters()}
-    for name, weight in model.named_parameters():
-        weight.requires_grad_(id(weight) not in inside or name in new)
 
 
 def label_names(class_names: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.placing import fix_of, is_there, named_folder, replace_tensors, replace_text, why_not_written
+from aitrain_nb.privacy import below_home
 from aitrain_nb.records import Ending
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.card import write_card
@@ -118,9 +119,13 @@ def write_result(trainer: Trainer, folder: Path, data: str) -> None:
 
 def write_beginning(trainer: Trainer, folder: Path, data: str, result: dict[str, Any] | None = None) -> None:
     """Put the config, and what a later reader must find again, into the folder; raises OSError where that fails."""
-    replace_text(folder / CONFIG, trainer.config.to_yaml())
+    config = trainer.config
+    config = config.replace(
+        **{name: below_home(value) for name in ("data", "model") if (value := getattr(config, name))}
+    )
+    replace_text(folder / CONFIG, config.to_yaml())
     facts = {
-        "format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data, "config": trainer.config.model_dump(),
+        "format": files.FORMAT, "labels": list(trainer.data.label_names), "data": data, "config": config.model_dump(),
     }  # fmt: skip
     replace_text(folder / FACTS, json.dumps(facts | (result or {}), indent=1) + "\n")
 

@@ -81,8 +81,9 @@ class RunWriter:
                     (folder / name).unlink(missing_ok=True)
                 drop_after(folder, -1)
             drop_after(folder, trainer.step)
-            self._began = time.time()
-            RunState.of(trainer, self._word, self._began).write(folder)
+            began = time.time()
+            RunState.of(trainer, self._word, began).write(folder)
+            self._began = began  # from here on there is something to end
             saving.write_beginning(trainer, folder, self._data)
             write_environment(trainer, folder, self._data, self._began)
             self._write_all()

@@ -55,9 +55,10 @@ class TextGeneration(Task):
     def check_config(self, config: TrainConfig) -> None:
         """Raise ConfigError where the config asks for what this task doesn't do."""
         super().check_config(config)
-        if config.method == "head":
+        if config.method == "head" or config.head_epochs:
+            asked = f"head_epochs={config.head_epochs}" if config.head_epochs else "method='head'"
             raise ConfigError(
-                "method='head' doesn't fit text-generation.",
+                f"{asked} doesn't fit text-generation.",
                 "The scores of a language model are made with its token vectors: it has no head of its own.",
                 "Use method='fine-tune'.",
             )

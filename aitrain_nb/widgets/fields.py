@@ -59,9 +59,9 @@ def page(config: TrainConfig, preview: Preview, source: Any = None) -> dict[str,
         preview: of its run.
         source: the data, where they are in memory.
     """
-    task = str(preview.config.task)
+    task, method = str(preview.config.task), preview.config.method
     return {
-        "values": config.model_dump(), "automatic": automatic_values(config, preview.config), "hidden": hidden_groups(task),
+        "values": config.model_dump(), "automatic": automatic_values(config, preview.config), "hidden": hidden_groups(task, method),
         "suggestions": suggestions(task), "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()],
         "words": preview.words, "code": written(config, source),
     }  # fmt: skip
@@ -101,10 +101,11 @@ def automatic_values(config: TrainConfig, resolved: TrainConfig) -> dict[str, An
     return {name: found[name] for name, value in config.model_dump().items() if value in {None, "auto"}}
 
 
-def hidden_groups(task: str) -> list[str]:
-    """Groups of fields that make no sense for a task."""
+def hidden_groups(task: str, method: str) -> list[str]:
+    """Groups of fields that make no sense for a task and a method."""
     read_as = find_task(task).read_as
-    return [group for group, begins in _ONLY_FOR.items() if not read_as.startswith(begins)]
+    of_other_data = [group for group, begins in _ONLY_FOR.items() if not read_as.startswith(begins)]
+    return [*of_other_data, *([] if method == "lora" else ["LoRA"])]
 
 
 def suggestions(task: str) -> dict[str, list[str]]:
