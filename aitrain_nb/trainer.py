@@ -109,13 +109,13 @@ class Trainer(ModelSelection):
             return
         self._drop_unfinished_step()
         self.resume()
-        self._running, began = True, self.step
+        self._running = True
         watchers = [*self.watchers, *stoppers(self.config, self.history)]
         state, reason = "stopped", "left before its end"
         try:
             yield from self._to_the_end(watchers)
             state = "stopped" if self._stop_reason else "done"
-            reason = FINISHED if not self._stop_reason and self.step == began else ""
+            reason = ""
         except (GeneratorExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -217,7 +217,8 @@ class Trainer(ModelSelection):
                 ends as what `save_run` writes. To go on with a run in its folder, name it again. Nothing is written without it.
             overwrite: another run that lies there may be lost.
             report_to: "tensorboard", "wandb" or another tracker of accelerate, one of your own, or several; see `reporting`.
-            changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3.
+            changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3. A
+                schedule that falls is stretched over the longer run from here on, so the rate rises again.
 
         Returns:
             The history, one row an optimizer step.

@@ -172,6 +172,18 @@ def test_a_run_that_was_saved_before_its_first_step_begins(tmp_path):
     assert told(loaded) == told(whole)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_killed_after_the_last_checkpoint_it_ends_as_a_run_without_a_kill(tmp_path):
+    trainer, whole = prepared(DIGITS, evaluate_every=0), prepared(DIGITS, evaluate_every=0)
+    whole.fit(display="none")
+    trainer.watchers.append(lambda record: isinstance(record, Saved) and record.step == whole.step and kill())
+    assert killed(lambda: trainer.fit(display="none", output_dir=tmp_path / "run"))
+    loaded = ai.load_run(tmp_path / "run")
+    assert loaded.step == whole.step
+    loaded.fit(display="none", output_dir=tmp_path / "run")
+    assert (loaded.ending, told(ai.load_run(tmp_path / "run"))) == (whole.ending, told(whole))
+
+
 def test_checkpoints_come_when_the_config_says_and_old_ones_go(tmp_path):
     told_of = []
     trainer = prepared(DIGITS, save_every=5, keep_checkpoints=1)
