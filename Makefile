@@ -50,6 +50,7 @@ bench: setup
 	$(BIN)/python tests/benchmarks/form_preview.py
 	$(BIN)/python tests/benchmarks/overfitting_table.py
 	$(BIN)/python tests/benchmarks/checkpoint.py
+	$(BIN)/python tests/benchmarks/exporting.py
 
 # damaged input, made at random: make fuzz MINUTES=1 SEED=7
 MINUTES ?= 10

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
     from aitrain_nb.run_table import runs
-    from aitrain_nb.shots import FewShot, compare_methods
+    from aitrain_nb.shots import FewShot, PromptClassifier, compare_methods, transfer
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
@@ -66,6 +66,8 @@ _HOMES = {
     "compare": "comparing",
     "compare_methods": "shots",
     "FewShot": "shots",
+    "transfer": "shots",
+    "PromptClassifier": "shots",
     "export": "exporting",
     "load_exported": "exporting",
     "simulate_quantization": "exporting.quantizing",
@@ -112,6 +114,7 @@ __all__ = [
     "OverfittingDetector",
     "PhaseError",
     "Playground",
+    "PromptClassifier",
     "Slider",
     "Splits",
     "Stepper",
@@ -139,6 +142,7 @@ __all__ = [
     "save_run",
     "simulate_quantization",
     "sweep",
+    "transfer",
     "watchers",
 ]
 

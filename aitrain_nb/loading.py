@@ -32,7 +32,7 @@ _ODD_LINES = (ValueError, KeyError, TypeError, AttributeError)
 _AS_THEY_WERE = "Bring the data back as they were, or train again."
 
 
-def load_run(folder: str | Path, data: Any = None) -> Trainer:
+def load_run(folder: str | Path, data: Any = None, *, into: Trainer | None = None) -> Trainer:
     """The trainer of a run in its folder: it predicts and evaluates with the weights it kept, and `fit` goes on where it stood.
 
     It goes on from the newest checkpoint that is whole, as if it had never ended, to the last bit on a processor. The data are
@@ -42,6 +42,8 @@ def load_run(folder: str | Path, data: Any = None) -> Trainer:
         folder: that `fit(output_dir=...)`, `save_run` or `aitrain-nb train` wrote, also of a run that was killed.
         data: the examples of the run, where they were in memory (a DataFrame, a `Dataset`, `Splits`) or are elsewhere now: all that
             `prepare(data=...)` takes. None reads them as the config says.
+        into: a trainer without a step, made as it was then, for a run whose model was handed over by a program:
+            `load_run("runs/mine", into=Trainer(model, task, data, config))`. It is the one that comes back; config.yaml isn't read.
 
     Raises:
         ConfigError: the folder holds no run, or one of another version, or its config.yaml was changed so that the run can't go on
@@ -55,7 +57,7 @@ def load_run(folder: str | Path, data: Any = None) -> Trainer:
     folder = _folder_of(folder)
     facts = read_facts(folder)
     kept = _ending_of(facts)
-    trainer, changed = _prepared(folder, data, facts)
+    trainer, changed = _prepared(folder, data, facts) if into is None else _made_before(folder, into, data, facts)
     _check_data(trainer, facts, changed)
     history, odd = _history(folder)
     state, notes = _state(folder)
@@ -76,7 +78,9 @@ def load_run(folder: str | Path, data: Any = None) -> Trainer:
         _take_weights(trainer, facts, folder)
         _take_rows(trainer, history)
         trainer.ending = kept
-        if trainer.config.save_every != 0:
+        if not trainer.is_loaded:
+            trainer.run_id = state.run if state is not None else trainer.run_id
+        elif trainer.config.save_every != 0:
             damaged = damaged or ["Its checkpoints are gone."]
             notes.append("This run can be asked and evaluated, but not gone on with.")
     else:
@@ -194,6 +198,11 @@ def _take_rows(trainer: Trainer, history: History) -> None:
 def _prepared(folder: Path, data: Any, facts: dict[str, Any]) -> tuple[Trainer, list[str]]:
     """The trainer that the config describes, and what differs from the config that the run was trained with."""
     config = TrainConfig.from_yaml(folder / CONFIG)
+    if config.model is None and (facts.get("config") or {}).get("model") is None:
+        raise ConfigError(
+            f"The run in {folder.name!r} trains a model that a program handed over.", f"{CONFIG} has no name of it to make it again.",
+            "Make the trainer as that program does, and hand it over: load_run(folder, into=trainer).",
+        )  # fmt: skip
     changed = check_continuing(folder.name, facts.get("config"), resolve(config))
     if data is not None:
         return prepare(config, data=data), changed
@@ -203,6 +212,17 @@ def _prepared(folder: Path, data: Any, facts: dict[str, Any]) -> tuple[Trainer, 
             "load_run(folder, data=...) with the same data.",
         )  # fmt: skip
     return prepare(config), changed
+
+
+def _made_before(folder: Path, trainer: Trainer, data: Any, facts: dict[str, Any]) -> tuple[Trainer, list[str]]:
+    """The trainer that was handed over, and what differs from the config that the run was trained with."""
+    if trainer.step or data is not None:
+        raise ConfigError(
+            f"The run in {folder.name!r} can't be loaded into this trainer.",
+            f"It has taken {trainer.step:,} steps." if trainer.step else "It has data of its own, and others were given.",
+            "Hand over a trainer as it is before its first step: load_run(folder, into=Trainer(model, task, data, config)).",
+        )  # fmt: skip
+    return trainer, check_continuing(folder.name, facts.get("config"), trainer.config)
 
 
 def _check_length(trainer: Trainer, state: RunState | None) -> None:
@@ -266,7 +286,8 @@ def _take_weights(trainer: Trainer, facts: dict[str, Any], folder: Path) -> None
             f"Can't load the weights of {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], _AS_THEY_WERE,
         ) from error  # fmt: skip
     _check_weights(trainer, facts, folder)
-    trainer.step, trainer.is_loaded = _step_of(facts), True
+    trainer.step = _step_of(facts)
+    trainer.is_loaded = trainer.step > 0  # before its first step a run needs no checkpoint
 
 
 def _history(folder: Path) -> tuple[History, DataError | None]:

@@ -23,6 +23,7 @@ from aitrain_nb.records.noise import NoiseScale
 from aitrain_nb.run_folder.summary import RunSummary
 from aitrain_nb.run_table import Runs
 from aitrain_nb.shots.methods_compared import Measured, MethodsCompared
+from aitrain_nb.shots.transferred import Moved, Transfer
 from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.swept import Sweep, Tried
@@ -102,7 +103,13 @@ def of_prompts(folder):
         data=frame, task="text-generation", model="small-gpt", max_length=16, max_steps=4, batch_size=8
     )
     playground = ai.Playground(trainer)
-    return [*five(trainer), playground, *(playground.ask(text, tokens=5) for text in HOSTILE[:3])]
+    reader = ai.prepare(data=frame, task="text-generation", model="small-gpt", max_length=128, batch_size=2)
+    words = {text: f"{text[:60]} {n}" for n, text in enumerate(HOSTILE)}
+    labelled = ai.Dataset({"text": HOSTILE * 2, "label": HOSTILE * 2})
+    asked = ai.PromptClassifier(
+        reader, ai.Splits(labelled, labelled), shots=0, words=words, template=f"{HOSTILE[0]} {{text}} {{label}}"
+    )
+    return [asked, *five(trainer), playground, *(playground.ask(text, tokens=5) for text in HOSTILE[:3])]
 
 
 def of_pairs(folder):
@@ -147,12 +154,14 @@ def of_the_run(folder):
         Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
     ]  # fmt: skip
     learned = [Measured(name, 1, 0, 0.5, 0.1, 4, 10, 10) for name in HOSTILE]
+    taken = [Moved(name, 0, 0.5, 0.4, 0.1, 4, 10) for name in (*HOSTILE, "fine-tune")]
     said = [
         Runs(HOSTILE[1], [summary]),
         ExportCard(folder / HOSTILE[0].replace("/", ""), about, numbers),
         Roundings(rounded[0], rounded[1:], "validation", "accuracy"),
         Comparison(compared),
         MethodsCompared(learned, 20, name=HOSTILE[1], model=HOSTILE[2], majority=0.1, validation=9),
+        Transfer(taken, 20, old=HOSTILE[1], new=HOSTILE[2], shots=1, before=0.5, score_name="accuracy"),
         Story(*HOSTILE[:5]),
         trainer.history.story(),
         NoiseScale.of(4, 5.0, 2.0),

@@ -134,6 +134,43 @@ def test_killed_before_the_first_checkpoint_the_command_it_names_takes_the_same_
     assert told(ai.load_run(folder)) == told(whole)
 
 
+def own_module(**fields):
+    torch.manual_seed(0)
+    numbers = torch.rand(60, 1, 4, 4)
+    data = ai.Dataset({"image": numbers, "label": (numbers.mean((1, 2, 3)) > 0.5).long()}).split()
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+    return ai.Trainer(model, "image-classification", data, ai.TrainConfig(**{"epochs": 3, "batch_size": 16} | fields))
+
+
+def test_a_module_of_ones_own_goes_on_in_a_trainer_made_as_it_was_then(tmp_path):
+    whole, trainer = own_module(), own_module()
+    whole.fit(display="none")
+    trainer.watchers.append(lambda record: trainer.step == 4 and trainer.stop("enough"))
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    with pytest.raises(ai.ConfigError, match="a program handed over") as refused:
+        ai.load_run(tmp_path / "run")
+    assert "into=trainer" in refused.value.fix
+    assert "into=trainer" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    loaded = ai.load_run(tmp_path / "run", into=own_module())
+    assert (loaded.step, loaded.ending, loaded.fingerprint()) == (4, trainer.ending, trainer.fingerprint())
+    loaded.fit(display="none", output_dir=tmp_path / "run")
+    assert told(loaded) == told(whole)
+    with pytest.raises(ai.ConfigError, match="batch_size was 16 and is 8"):
+        ai.load_run(tmp_path / "run", into=own_module(batch_size=8))
+    with pytest.raises(ai.ConfigError, match="can't be loaded into this trainer"):
+        ai.load_run(tmp_path / "run", into=loaded)
+    with pytest.raises(ai.ConfigError, match="others were given"):
+        ai.load_run(tmp_path / "run", data=loaded.data, into=own_module())
+
+
+def test_a_run_that_was_saved_before_its_first_step_begins(tmp_path):
+    ai.save_run(prepared(DIGITS), tmp_path / "run")
+    loaded, whole = ai.load_run(tmp_path / "run"), prepared(DIGITS)
+    loaded.fit(display="none", output_dir=tmp_path / "run")
+    whole.fit(display="none")
+    assert told(loaded) == told(whole)
+
+
 def test_checkpoints_come_when_the_config_says_and_old_ones_go(tmp_path):
     told_of = []
     trainer = prepared(DIGITS, save_every=5, keep_checkpoints=1)

@@ -257,7 +257,15 @@ trainer.evaluate()
 
 Or the tensors alone, by their names, without aitrain_nb:"""
     if trainer.config.model is None:
-        whole = "Its model was handed over by a program of its own, so it takes that program to make it again. Its tensors, by their names:"
+        whole = f"""Its model was handed over by a program, so it takes that program to make it and its trainer again. Then:
+
+```python
+import aitrain_nb as ai
+
+trainer = ai.load_run({place}, into=trainer)  # a trainer without a step, made as it was then
+```
+
+Or the tensors alone, by their names:"""
     return f"""{whole}
 
 ```python

@@ -51,7 +51,7 @@ def from_scratch(base: Trainer, splits: Splits, steps: int | None, seed: int) ->
     config = base.config
     small = config.model if base.task.is_from_scratch(str(config.model)) else SMALL[base.task.read_as]
     fields = {"model": small, "method": "scratch", "learning_rate": None, "max_length": config.max_length}
-    return prepare(_of_budget(config, steps or _STEPS_OF_SMALL, seed, len(splits.train)).replace(**fields), data=splits)
+    return prepare(of_budget(config, steps or _STEPS_OF_SMALL, seed, len(splits.train)).replace(**fields), data=splits)
 
 
 def fine_tuned(base: Trainer, splits: Splits, steps: int | None, seed: int) -> Trainer:
@@ -90,7 +90,7 @@ def with_new_head(base: Trainer, splits: Splits, config: TrainConfig, seed: int)
 
 
 def _going_on(base: Trainer, splits: Splits, steps: int | None, seed: int, method: str) -> Trainer:
-    config = _of_budget(base.config, steps or usual_steps(base), seed, len(splits.train))
+    config = of_budget(base.config, steps or usual_steps(base), seed, len(splits.train))
     rate = None if method == "head" else config.learning_rate
     return with_new_head(base, splits, config.replace(method=method, learning_rate=rate), seed)
 
@@ -100,7 +100,7 @@ def usual_steps(base: Trainer) -> int:
     return _STEPS_OF_LARGE if sum(weight.numel() for weight in base.model.parameters()) >= _LARGE else _STEPS_OF_SMALL
 
 
-def _of_budget(config: TrainConfig, steps: int, seed: int, examples: int) -> TrainConfig:
+def of_budget(config: TrainConfig, steps: int, seed: int, examples: int) -> TrainConfig:
     """The config of a run of so many steps, with nothing chosen by the validation side."""
     return config.replace(
         seed=seed, max_steps=steps, batch_size=min(_BATCH, examples), evaluate_every=max(1, -(-steps // _EVALUATIONS)), keep="last",
