@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 _ODD_LINES = (ValueError, KeyError, TypeError, AttributeError)
+_SHORT = 40
+"""Letters of a folder that is named twice in a command that one can read."""
 _AS_THEY_WERE = "Bring the data back as they were, or train again."
 
 
@@ -91,11 +93,14 @@ def load_run(folder: str | Path, data: Any = None, *, into: Trainer | None = Non
 
 def _without_weights(folder: Path, trainer: Trainer, state: RunState | None, damaged: list[str]) -> ConfigError:
     """Why a run can neither be asked nor gone on with, and how to begin it again: the same config takes the same steps."""
-    place = folder.as_posix()
+    place = folder.as_posix() if len(folder.as_posix()) <= _SHORT else folder.name
     again = f"aitrain-nb train {shlex.quote(f'{place}/{CONFIG}')} --to {shlex.quote(place)} --overwrite"
     if (trainer.config.data or "").endswith(IN_MEMORY):
         again = "prepare(config, data=...).fit(output_dir=folder, overwrite=True)"
-    why, fix = "A checkpoint is written at the end of each epoch.", f"Wait for one; if its process has gone: {again}"
+    why, fix = (
+        "A checkpoint is written at the end of each epoch.",
+        f"Wait for one, or, where its process has gone: {again}",
+    )
     if state is not None and state.is_over:
         why, fix = "It ended, and they could not be written.", f"Begin it again: {again}"
     elif state is not None and state.is_here and has_gone(state):

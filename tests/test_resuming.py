@@ -120,8 +120,9 @@ def test_the_command_says_which_checkpoint_was_passed_over(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_killed_before_the_first_checkpoint_the_command_it_names_takes_the_same_steps(tmp_path):
-    trainer, folder = prepared(DIGITS), tmp_path / "my run"
+def test_killed_before_the_first_checkpoint_the_command_it_names_takes_the_same_steps(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trainer, folder = prepared(DIGITS), Path("all runs/my run")
     kill_at(trainer, 3)
     assert killed(lambda: trainer.fit(display="none", output_dir=folder))
     with pytest.raises(ai.ConfigError, match="no weights yet") as refused:
