@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.engine.freezing import told
 from aitrain_nb.errors import ConfigError, PhaseError
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def fine_tune(
         )
     config = trainer.config.replace(epochs=epochs, max_steps=None, head_epochs=head_epochs, layer_decay=layer_decay)
     trainer.task.check_config(config)
-    before = told(trainer.model, trainer.config, trainer.plan)
+    before = trainer.method_notes
     trainer.begin_as(config)
-    trainer.notes = [note for note in trainer.notes if note not in before] + told(trainer.model, config, trainer.plan)
+    trainer.notes = [note for note in trainer.notes if note not in before] + trainer.method_notes
     return trainer.fit(**options)

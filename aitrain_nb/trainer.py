@@ -344,6 +344,7 @@ class Trainer(ModelSelection):
         return plots.loss(self.history, classes=len(self.class_names), notes=annotate(self.history, kept))
 
     def __repr__(self) -> str:
-        weights = sum(weight.numel() for weight in self.model.parameters())
+        weights, trained = (sum(w.numel() for w in some) for some in (self.model.parameters(), self._trained))
+        of_them = f" ({trained:,} trained)" if trained < weights else ""
         where = f"step {self.step} of {self.total_steps}" + (f"; {self.ending.kept}" if self.ending is not None else "")
-        return f"Trainer: {self.task.name} on {self.data.name}, {weights:,} weights on {self.device.type}, {where}"
+        return f"Trainer: {self.task.name} on {self.data.name}, {weights:,} weights{of_them} on {self.device.type}, {where}"

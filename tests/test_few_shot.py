@@ -189,6 +189,15 @@ def test_the_network_that_is_used_stays_as_it_is_and_needs_no_like_classes(train
     assert list(found.frame()["trained_weights"]) == [3 * 91, 51_880 - 7 * 91, 0]
 
 
+def test_adapters_are_trained_beside_frozen_layers():
+    texts = [f"the {'sun' if n % 2 else 'rain'} {n}" for n in range(40)]
+    data = ai.Dataset({"text": texts, "label": torch.arange(40) % 2}, ["wet", "dry"]).split(0.2)
+    trainer = ai.prepare(data=data, model="small-encoder", vocabulary_size=60)
+    (one,) = ai.compare_methods(data, [2], 1, ["lora"], trainer, steps=2, progress=lambda _line: None).measured
+    assert 0 < one.trained_weights < one.weights / 5
+    assert one.steps == 2
+
+
 def test_an_interrupt_and_the_end_of_the_time_keep_what_was_computed():
     def interrupt(line):
         if line.startswith("2 of"):

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -107,6 +108,7 @@ def test_lora_trains_the_adapters_and_the_head_and_leaves_the_rest_to_the_last_b
     assert len([name for name in moved if "lora_A" in name]) == 3 * 6
     assert trainer.config.learning_rate == 1e-3
     assert any("weights are trained" in note and "frozen" in note for note in trainer.notes)
+    assert f"({sum(before[name].numel() for name in moved):,} trained)" in repr(trainer)
 
 
 def test_lora_begins_with_the_answers_of_the_pretrained_model(bert):
@@ -179,6 +181,18 @@ def test_lora_needs_peft_a_pretrained_model_and_linear_layers(bert, monkeypatch)
     assert error.value.fix == "pip install 'aitrain-nb[lora]'"
 
 
+def test_an_export_has_the_adapters_merged(bert, tmp_path):
+    trainer = prepared(bert, method="lora", learning_rate=0.02)
+    trainer.fit(display="none")
+    before = trainer.fingerprint()
+    ai.export(trainer, "safetensors", tmp_path / "export")
+    assert trainer.fingerprint() == before
+    names = load_file(tmp_path / "export" / "model.safetensors").keys()
+    assert names == set(prepared(bert).model.state_dict())
+    answers = ai.load_exported(tmp_path / "export").predict(WORDS)
+    assert answers["probability"].tolist() == pytest.approx(trainer.predict(WORDS)["probability"].tolist(), abs=1e-5)
+
+
 # freezing
 
 
@@ -233,6 +247,8 @@ def test_each_level_has_its_rate(bert):
                 expected = update.before[name] - trainer.config.learning_rate * 0.5**depth * weight.grad
                 assert torch.allclose(weight, expected, rtol=0, atol=1e-9), name
     assert update.lr == trainer.config.learning_rate
+    assert update.lowest_lr == pytest.approx(update.lr * 0.5**4)
+    assert "group['rate_factor']" in update.code()
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
@@ -344,6 +360,17 @@ def test_fine_tune_is_fit_with_three_fields(bert):
     assert any("Steps 1 to 4 train the head alone" in note for note in sugar.notes)
     with pytest.raises(PhaseError, match="12 steps"):
         sugar.fine_tune()
+
+
+def test_fine_tune_after_a_step_that_was_taken_back_trains_all(bert):
+    trainer = prepared(bert, head_epochs=2, layer_decay=0.5)
+    for _record in trainer.phases():
+        pass
+    trainer.undo()
+    before = weights_of(trainer)
+    trainer.fine_tune(epochs=2, head_epochs=1, display="none")
+    assert moved_in(trainer, before) == before.keys()
+    assert trainer.notes == prepared(bert, epochs=2, head_epochs=1, layer_decay=0.8).notes
 
 
 def test_fine_tune_is_for_pretrained_models():

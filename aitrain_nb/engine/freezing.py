@@ -6,12 +6,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from aitrain_nb import numerals
-from aitrain_nb.engine.device import count_weights
 from aitrain_nb.engine.optim import rate_factors
 from aitrain_nb.errors import ConfigError, nearest
 from aitrain_nb.models.parts import parts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
@@ -91,23 +92,32 @@ def weights_for_later(model: nn.Module, config: TrainConfig) -> tuple[Tensor, ..
     return later
 
 
-def told(model: nn.Module, config: TrainConfig, plan: Plan) -> list[str]:
-    """What to know about which weights are trained, when, and how fast: a sentence each; empty where all are trained alike."""
-    weights, trained = count_weights(model), count_weights(model, trained_only=True)
+def told(
+    model: nn.Module, trained: Sequence[Tensor], later: Sequence[Tensor], config: TrainConfig, plan: Plan
+) -> list[str]:
+    """What to know about which weights are trained, when, and how fast: a sentence each; empty where all are trained alike.
+
+    Args:
+        model: whose weights they are.
+        trained: those that are trained at some time.
+        later: those of them that wait until the head has been trained alone.
+        config: of the run.
+        plan: of the run.
+    """
+    weights, at_some_time, waiting = (sum(one.numel() for one in some) for some in (model.parameters(), trained, later))
     found = []
-    if trained < weights:
+    if at_some_time < weights:
+        share = numerals.share(at_some_time / weights)
+        found.append(f"{at_some_time:,} of {weights:,} weights are trained ({share}); the others are frozen.")
+    if waiting:
+        which = "all" if at_some_time == weights else f"all {at_some_time:,}"
         found.append(
-            f"{trained:,} of {weights:,} weights are trained ({numerals.share(trained / weights)}); the others are frozen."
-        )
-    if later := sum(weight.numel() for weight in weights_for_later(model, config)):
-        found.append(
-            f"Steps 1 to {plan.head_steps:,} train the head alone ({trained - later:,} weights); from step {plan.head_steps + 1:,} on "
-            f"{'all' if trained == weights else f'{trained:,}'} are trained."
+            f"Steps 1 to {plan.head_steps:,} train the head alone ({at_some_time - waiting:,} weights); "
+            f"from step {plan.head_steps + 1:,} on {which} are trained."
         )
     if config.layer_decay < 1:
-        lowest = min(rate_factors(model, config).values())
-        found.append(
-            f"The learning rate falls from layer to layer: {numerals.rate(plan.peak)} at the head, {numerals.rate(plan.peak * lowest)} at "
-            "the lowest one."
-        )
+        factors, names = rate_factors(model, config), {id(weight): name for name, weight in model.named_parameters()}
+        least = plan.peak * min(factors[names[id(weight)]] for weight in trained)
+        highest, lowest = numerals.rate(plan.peak), numerals.rate(least)
+        found.append(f"The learning rate falls from layer to layer: {highest} above them, {lowest} at the lowest.")
     return found

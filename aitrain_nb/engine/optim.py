@@ -39,7 +39,8 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
     if config.layer_decay == 1:
         groups = _groups(trained, config.weight_decay)
     else:
-        weights, factors = dict(model.named_parameters()), rate_factors(model, config)
+        weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        factors = {name: factor for name, factor in rate_factors(model, config).items() if name in weights}
         groups = [
             group | {_FACTOR: factor}
             for factor in sorted(set(factors.values()))
@@ -66,10 +67,9 @@ def _groups(weights: list[nn.Parameter], decay: float) -> list[dict[str, Any]]:
 
 
 def rate_factors(model: nn.Module, config: TrainConfig) -> dict[str, float]:
-    """Trained weight -> what the learning rate is multiplied by: 1 above the blocks, `layer_decay` less for each level below."""
-    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    """Weight -> what the learning rate is multiplied by: 1 above the blocks, times `layer_decay` for each level below."""
     levels = reversed(parts_of(model).levels)
-    return {name: config.layer_decay**depth for depth, level in enumerate(levels) for name in level if name in trained}
+    return {name: config.layer_decay**depth for depth, level in enumerate(levels) for name in level}
 
 
 def rate_of(group: dict[str, Any], lr: float) -> float:

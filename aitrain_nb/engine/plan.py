@@ -61,7 +61,7 @@ class Plan(NamedTuple):
                 "The head is trained alone first, then all.",
                 "Raise epochs, or set method='head' to train nothing but the head.",
             )
-        head_steps = min(total, config.head_epochs * steps_per_epoch)
+        head_steps = config.head_epochs * steps_per_epoch
         return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule, head_steps)
 
     def learning_rate(self, step: int) -> float:

@@ -86,6 +86,7 @@ class TrainingState:
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
         freeze(model, config)
+        self._later: tuple[Tensor, ...] = ()
         self.begin_as(resolved)
         self.random = OwnRandom(config.seed, self.device)
         options = self.task.loss_options(config, prepared["train"].columns["labels"], len(self.class_names))
@@ -104,7 +105,7 @@ class TrainingState:
         self.history.about = About.of(self)
         self.control = Control()
         of_task = self.task.notes(self.data.train, prepared["train"], processor, config)
-        self.notes = [*self.data.notes, *of_task, *told(model, self.config, self.plan)]
+        self.notes = [*self.data.notes, *of_task, *self.method_notes]
         self.is_loaded = False
         self.step = 0
         self.records: StepRecords | None = None
@@ -131,8 +132,15 @@ class TrainingState:
             ConfigError, ModelError: the model can't be trained so.
         """
         self.plan = Plan.of(config, self.order.steps_per_epoch)
+        for weight in self._later:  # they may wait since a step that was taken back
+            weight.requires_grad_(True)
         self._later = weights_for_later(self.model, config)
         self.optimizer, self.config = build_optimizer(self.model, config), config
+
+    @property
+    def method_notes(self) -> list[str]:
+        """Which weights are trained, when, and how fast, a sentence each; empty where all are trained alike."""
+        return told(self.model, self._trained, self._later, self.config, self.plan)
 
     def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
         """Split name -> examples as model inputs, checked."""

@@ -62,6 +62,11 @@ class Update(Record):
         return rate
 
     @property
+    def lowest_lr(self) -> float:
+        """Learning rate of the lowest layers in this step: smaller than `lr` where the config has a `layer_decay`."""
+        return self.lr * min(group.get("rate_factor", 1.0) for group in self.trainer.optimizer.param_groups)
+
+    @property
     def schedule_part(self) -> str:
         """Where the schedule stands: "warm-up", "peak" or "decay"."""
         part: str = self.trainer.plan.part(self.step - 1)
@@ -196,6 +201,8 @@ class Update(Record):
         sentences = [
             f"{self.optimizer} moved the weights with learning rate {numerals.rate(self.lr)} ({self.schedule_part})."
         ]
+        if self.lowest_lr < self.lr:
+            sentences.append(f"That is the highest layer's; the lowest has {numerals.rate(self.lowest_lr)}.")
         if self.lr == 0:
             sentences.append("The warm-up starts at rate 0, so this step changed nothing.")
         if self.before is not None:
@@ -209,7 +216,8 @@ class Update(Record):
 
     def code(self) -> str:
         """The phase in plain PyTorch."""
-        return f"for group in optimizer.param_groups:\n    group['lr'] = {self.lr!r}\noptimizer.step()"
+        factor = " * group['rate_factor']" if self.lowest_lr < self.lr else ""
+        return f"for group in optimizer.param_groups:\n    group['lr'] = {self.lr!r}{factor}\noptimizer.step()"
 
     def _view(self) -> html.Markup:
         if self.before is None:

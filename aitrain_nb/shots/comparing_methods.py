@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from contextlib import suppress
 from functools import cached_property
 from time import perf_counter
@@ -51,9 +52,10 @@ def compare_methods(
         data: as `prepare` takes it.
         shots: examples of each class; a number above what the rarest class has becomes what it has.
         seeds: draws of the examples, and first weights.
-        methods: some of "scratch" (a small model from random weights), "head" (a new last layer on a frozen network), "fine-tune",
-            "nearest mean", "nearest neighbours", "logistic regression" (on frozen features); all by default, but fine-tune where the
-            network has random weights, since that is from scratch.
+        methods: some of "scratch" (a small model from random weights), "head" (a new last layer on a frozen network), "lora"
+            (adapters besides), "fine-tune",
+            "nearest mean", "nearest neighbours", "logistic regression" (on frozen features); all by default, but no
+            fine-tune of random weights, since that is from scratch, and lora only of pretrained models where peft is installed.
         model: whose weights are used: a name as in `prepare`, or a trainer of the same kind of data, whose network was trained on
             something else; minilm for texts. Without one for images it is a small-cnn with random weights, as which it is told.
         steps: optimizer steps of each run; by default 60 with a network of 2 million weights or more, else 300.
@@ -124,9 +126,11 @@ def _checked(methods: Sequence[str] | None, seeds: int, steps: int | None) -> li
 
 
 def _fitting(base: Trainer, model: str | Trainer | None) -> list[str]:
-    """All methods that differ: to fine-tune random weights is to train from scratch."""
+    """All methods that make sense here: to fine-tune random weights is to train from scratch, and adapters need peft."""
     is_random = not isinstance(model, Trainer) and base.task.is_from_scratch(str(base.config.model))
-    return [name for name in METHODS if not (is_random and name == "fine-tune")]
+    is_pretrained = not base.task.is_from_scratch(str(base.config.model))
+    fits = {"fine-tune": not is_random, "lora": is_pretrained and importlib.util.find_spec("peft") is not None}
+    return [name for name in METHODS if fits.get(name, True)]
 
 
 def _base(data: Any, model: str | Trainer | None, fields: dict[str, Any]) -> Trainer:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb.engine.heads import put_new_head
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.models.adapters import add_adapters
 from aitrain_nb.run import prepare
 from aitrain_nb.trainer import Trainer
 
@@ -64,9 +65,15 @@ def head_only(base: Trainer, splits: Splits, steps: int | None, seed: int) -> Tr
     return _going_on(base, splits, steps, seed, "head")
 
 
+def adapted(base: Trainer, splits: Splits, steps: int | None, seed: int) -> Trainer:
+    """A copy of the network with a new head and adapters beside its frozen layers; these and the head are trained."""
+    return _going_on(base, splits, steps, seed, "lora")
+
+
 TRAINED: dict[str, Callable[[Trainer, Splits, int | None, int], Trainer]] = {
     "scratch": from_scratch,
     "head": head_only,
+    "lora": adapted,
     "fine-tune": fine_tuned,
 }
 """Name -> what gives a trainer from one whose network is to be used, the data, the steps and the seed."""
@@ -78,20 +85,22 @@ def with_new_head(base: Trainer, splits: Splits, config: TrainConfig, seed: int)
     Args:
         base: whose network is copied.
         splits: the data.
-        config: of the new run; with `method="head"` only the head is trained.
+        config: of the new run; with `method="head"` only the head is trained, with "lora" adapters besides.
         seed: of the new head's weights.
     """
     model, name = copy.deepcopy(base.model), base.head()
     put_new_head(model, name, len(splits.label_names), seed)
     for weight in model.parameters():
         weight.requires_grad_(config.method != "head")
+    if config.method == "lora":
+        add_adapters(model, config)
     model.get_submodule(name).requires_grad_(requires_grad=True)
     return Trainer(model, base.task, splits, config, base.processor)
 
 
 def _going_on(base: Trainer, splits: Splits, steps: int | None, seed: int, method: str) -> Trainer:
     config = of_budget(base.config, steps or usual_steps(base), seed, len(splits.train))
-    rate = None if method == "head" else config.learning_rate
+    rate = config.learning_rate if method == "fine-tune" else None
     return with_new_head(base, splits, config.replace(method=method, learning_rate=rate), seed)
 
 

