@@ -113,6 +113,10 @@ class TrainConfig(BaseModel):
         0, "Head first", "During the first so many epochs only the new head of a pretrained model is trained, then all.",
         unit="epochs", minimum=0, maximum=10_000, group="Layers",
     )  # fmt: skip
+    head_learning_rate: float | None = knob(
+        None, "Rate of the head alone", "Learning rate of those first epochs, without a schedule; empty: 0.01.",
+        unit="weight units per step (AdamW)", minimum=1e-8, maximum=10.0, scale="log", usual=(1e-4, 0.1), group="Layers",
+    )  # fmt: skip
     layer_decay: float = knob(
         1.0, "Smaller rates below", "The learning rate of each layer is this times that of the layer above it; 1: the same for all.",
         unit="share of the rate of the layer above", minimum=0.01, maximum=1.0, usual=(0.5, 1.0), group="Layers",

@@ -16,6 +16,7 @@ def fine_tune(
 ) -> History:
     """Train a pretrained model in the usual way: its new head first, then all of it, with smaller steps the lower a layer lies.
 
+    The head alone learns with a rate of its own (0.01, `head_learning_rate`); then the schedule begins.
     Sets these three fields of the trainer's config and calls `fit`; to go on later, `fit` alone will do. After Howard and Ruder,
     Universal Language Model Fine-tuning for Text Classification (2018).
 

@@ -31,7 +31,7 @@ UNTRANSLATED = {
     "validation_fraction test_fraction evaluation_examples": "Hand it datasets that were split.",
     "task model method tokenizer vocabulary_size": "Hand a loaded model and tokenizer to its Trainer.",
     "freeze frozen_layers head_epochs": "Set requires_grad of the weights before its Trainer gets the model.",
-    "layer_decay": "Hand its Trainer an optimizer with a group of weights for each layer.",
+    "layer_decay head_learning_rate": "Hand its Trainer an optimizer with a group of weights for each layer.",
     "lora_rank lora_alpha lora_dropout": "Hand its Trainer a model from peft.get_peft_model(...).",
     "augmentation normalization image_size": "Do it in the datasets that its Trainer gets.",
     "class_weights": "Hand a compute_loss_func with weights to its Trainer.",
@@ -44,7 +44,8 @@ UNTRANSLATED = {
 """Our fields that no argument can say -> what to do with transformers instead."""
 
 _CHANGES_TRAINING = (
-    "class_weights", "augmentation", "normalization", "freeze", "frozen_layers", "head_epochs", "layer_decay",
+    "class_weights", "augmentation", "normalization", "freeze", "frozen_layers", "head_epochs", "head_learning_rate",
+    "layer_decay",
 )  # fmt: skip
 """Of those, what makes another training of the same data and model."""
 _RENAMED = {

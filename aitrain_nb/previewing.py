@@ -316,11 +316,9 @@ class Preview:
         peak = numerals.rate(plan.peak)
         warm = f"{numerals.count(plan.warmup_steps)} steps of warm-up to {peak}" if plan.warmup_steps else peak
         then = {"constant": "then constant", "linear": "then straight down to 0", "cosine": "then a cosine down to 0"}
-        return (
-            f"{warm}, {then[plan.schedule]}"
-            if plan.warmup_steps or plan.schedule != "constant"
-            else f"{peak}, constant"
-        )
+        first = f"{numerals.rate(plan.head_rate)} for the head alone, then " if plan.head_steps else ""
+        is_plain = not plan.warmup_steps and plan.schedule == "constant"
+        return f"{first}{peak}, constant" if is_plain else f"{first}{warm}, {then[plan.schedule]}"
 
     @property
     def words(self) -> str:

@@ -186,7 +186,7 @@ class Trainer(ModelSelection):
             if waited:
                 self.history.add_change(Change(self.step + 1, "paused", waited))
         rate = self.history.changed("learning_rate", self.step + 1)
-        for change in self.control.asked(self.step + 1, self.plan.peak if rate is None else rate):
+        for change in self.control.asked(self.step + 1, self.plan.peak_at(self.step) if rate is None else rate):
             self.history.add_change(change)
         return not self._stop_reason
 

@@ -285,6 +285,19 @@ def test_the_head_is_trained_alone_and_then_all(bert):
     assert trainer.history.changes == []
 
 
+def test_the_head_alone_has_a_rate_of_its_own_and_the_schedule_begins_after_it(bert):
+    trainer = prepared(bert, epochs=3, head_epochs=1, learning_rate=1e-4, schedule="linear", warmup_steps=2)
+    rates = trainer.plan.rates()
+    assert rates[:4] == [0.01] * 4
+    assert rates[4:] == pytest.approx([0.0, 5e-5, *(1e-4 * left / 6 for left in range(6, 0, -1))])
+    assert [trainer.plan.part(step) for step in (0, 3, 4, 7)] == ["head alone", "head alone", "warm-up", "decay"]
+    assert {(4, 0.01), (5, 0.0)} <= set(trainer.plan.curve())
+    assert prepared(bert, head_epochs=1, head_learning_rate=0.5).plan.rates()[0] == 0.5
+    trainer.watchers.append(lambda _record: setattr(trainer.control, "learning_rate", 0.003))
+    trainer.fit("none", max_steps=6)
+    assert [row["lr"] for row in trainer.history][:3] == [0.01, 0.003, 0.003]  # the lever moves it too
+
+
 def test_head_epochs_that_fit_nothing_are_refused(bert):
     with pytest.raises(ConfigError, match="leave no epoch"):
         prepared(bert, epochs=2, head_epochs=2)

@@ -152,7 +152,7 @@ class Probe:
         """The second of two steps of the run, tried at its peak learning rate and taken back: the first could have left gradients."""
         trainer = self.trainer
         with trial(trainer):
-            trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0)
+            trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0, head_steps=0)
             trainer._keeps_records = True
             for record in (*trainer.phases(), *trainer.phases()):
                 last = record

@@ -110,9 +110,10 @@ def told(
         share = numerals.share(at_some_time / weights)
         found.append(f"{at_some_time:,} of {weights:,} weights are trained ({share}); the others are frozen.")
     if waiting:
+        rate = numerals.rate(plan.head_rate)
         which = "all" if at_some_time == weights else f"all {at_some_time:,}"
         found.append(
-            f"Steps 1 to {plan.head_steps:,} train the head alone ({at_some_time - waiting:,} weights); "
+            f"Steps 1 to {plan.head_steps:,} train the head alone ({at_some_time - waiting:,} weights, rate {rate}); "
             f"from step {plan.head_steps + 1:,} on {which} are trained."
         )
     if config.layer_decay < 1:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
 
 
+HEAD_RATE = 0.01
+"""Of a new head that is trained alone: it has random weights, so it takes steps as large as in method="head"."""
+
+
 def place_of(step: int, steps_per_epoch: int) -> tuple[int, int]:
     """Epoch and step within it, both 1-based, of a 1-based step of a run.
 
@@ -29,7 +33,8 @@ class Plan(NamedTuple):
         warmup_steps: steps that rise from 0 to the peak.
         peak: the highest learning rate.
         schedule: what happens after the warm-up.
-        head_steps: steps in which the head alone is trained, before all is.
+        head_steps: steps in which the head alone is trained, before all is and the schedule begins.
+        head_rate: their learning rate, the same for each.
     """
 
     steps_per_epoch: int
@@ -38,6 +43,7 @@ class Plan(NamedTuple):
     peak: float
     schedule: str
     head_steps: int = 0
+    head_rate: float = 0.0
 
     @classmethod
     def of(cls, config: TrainConfig, steps_per_epoch: int) -> Plan:
@@ -48,8 +54,9 @@ class Plan(NamedTuple):
                 alone are all there are.
         """
         total = config.max_steps or config.epochs * steps_per_epoch
-        warmup = schedules.warmup_length(config.warmup_steps, total)
-        if warmup > total:
+        head_steps = config.head_epochs * steps_per_epoch
+        warmup = schedules.warmup_length(config.warmup_steps, max(1, total - head_steps))
+        if warmup > max(1, total - head_steps):
             raise ConfigError(
                 f"warmup_steps={warmup} is longer than the run.",
                 f"The run has {total:,} steps ({steps_per_epoch:,} an epoch), so the rate would never reach its peak.",
@@ -61,12 +68,19 @@ class Plan(NamedTuple):
                 "The head is trained alone first, then all.",
                 "Raise epochs, or set method='head' to train nothing but the head.",
             )
-        head_steps = config.head_epochs * steps_per_epoch
-        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule, head_steps)
+        head_rate = config.head_learning_rate or HEAD_RATE
+        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule, head_steps, head_rate)
+
+    def peak_at(self, step: int) -> float:
+        """The highest learning rate of the part of the run that stands after `step` steps."""
+        return self.head_rate if step < self.head_steps else self.peak
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the optimizer step that follows `step` steps."""
-        return self.peak * schedules.factor(self.schedule, step, self.total_steps, self.warmup_steps)
+        if step < self.head_steps:
+            return self.head_rate
+        after = self.total_steps - self.head_steps
+        return self.peak * schedules.factor(self.schedule, step - self.head_steps, after, self.warmup_steps)
 
     def rates(self) -> list[float]:
         """Learning rate of every step of the run."""
@@ -75,13 +89,18 @@ class Plan(NamedTuple):
     def curve(self, most: int = 240) -> list[tuple[int, float]]:
         """1-based steps with their learning rates: all of a short run, else at most about `most`, the corners among them."""
         last = self.total_steps - 1
-        peak = min(self.warmup_steps, last)
+        peak = min(self.head_steps + self.warmup_steps, last)
+        head = {min(last, step) for step in (self.head_steps - 1, self.head_steps) if self.head_steps}
         even = {round(last * place / (most - 1)) for place in range(most)} if last >= most else set(range(last + 1))
-        return [(step + 1, self.learning_rate(step)) for step in sorted(even | {0, max(0, peak - 1), peak, last})]
+        return [
+            (step + 1, self.learning_rate(step)) for step in sorted(even | head | {0, max(0, peak - 1), peak, last})
+        ]
 
     def part(self, step: int) -> str:
-        """In words where the schedule stands after `step` steps: "warm-up", "peak" or "decay"."""
-        return schedules.part(self.schedule, step, self.warmup_steps)
+        """In words where the schedule stands after `step` steps: "head alone", "warm-up", "peak" or "decay"."""
+        if step < self.head_steps:
+            return "head alone"
+        return schedules.part(self.schedule, step - self.head_steps, self.warmup_steps)
 
     @property
     def total_epochs(self) -> int:

@@ -255,7 +255,7 @@ class TrainingState:
         if not self.history.changes:
             return self.plan.learning_rate(step)
         peak = self.history.changed("learning_rate", step + 1)
-        return (self.plan if peak is None else self.plan._replace(peak=peak)).learning_rate(step)
+        return (self.plan if peak is None else self.plan._replace(peak=peak, head_rate=peak)).learning_rate(step)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -68,7 +68,7 @@ class Update(Record):
 
     @property
     def schedule_part(self) -> str:
-        """Where the schedule stands: "warm-up", "peak" or "decay"."""
+        """Where the schedule stands: "head alone", "warm-up", "peak" or "decay"."""
         part: str = self.trainer.plan.part(self.step - 1)
         return part
 

@@ -61,7 +61,7 @@ def find_learning_rate(
         progress(steps, "step", "learning rates", is_shown=after_step is None) as bar,
         deferred_interrupt(stopped.append, lambda: not trainer.is_updating) as interrupts,
     ):
-        trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0)
+        trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0, head_steps=0)
         began, watch = trainer.step, _Explosion()
         try:
             interrupts.arm()

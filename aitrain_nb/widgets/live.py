@@ -37,7 +37,7 @@ def subject_of(trainer: Trainer) -> Subject:
         return row_line(row, trainer.plan.place_of(row["step"])[1], trainer.steps_per_epoch)
 
     def rate() -> float:
-        return trainer.history.changed("learning_rate", trainer.step + 1) or trainer.plan.peak
+        return trainer.history.changed("learning_rate", trainer.step + 1) or trainer.plan.peak_at(trainer.step)
 
     return Subject(
         trainer.history,
