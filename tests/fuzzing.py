@@ -281,17 +281,20 @@ class Guard:
                 return
             writes = event != "open" or _writes(given)
             for place in places:
-                if isinstance(place, (str, bytes, os.PathLike)) and not self._may(os.fsdecode(place), writes=writes):
+                named = isinstance(place, (str, bytes, os.PathLike))
+                if named and not self._may(os.fsdecode(place), writes=writes, itself=event == "os.remove"):
                     self.seen.append(f"{event} {os.fsdecode(place)} {'(writes)' if writes else '(reads)'} {_caller()}")
         finally:
             self._is_on = True
 
-    def _may(self, place, *, writes):
+    def _may(self, place, *, writes, itself=False):
         if "\0" in place:
             return True
-        real = (
-            os.path.realpath(place) if writes else os.path.normpath(Path.cwd() / place)
-        )  # a person's own links may be read
+        path = Path.cwd() / place
+        if itself:  # a link goes, what it leads to stays
+            real = os.path.join(os.path.realpath(path.parent), path.name)
+        else:  # a person's own links may be read
+            real = os.path.realpath(path) if writes else os.path.normpath(path)
         allowed = self._own if writes else (*self._own, *self._library, "/etc/localtime", "/etc/mime.types")
         return real in {os.devnull, *allowed} or any(real.startswith(one + os.sep) for one in allowed)
 
