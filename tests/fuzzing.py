@@ -292,7 +292,7 @@ class Guard:
             return True
         path = Path.cwd() / place
         if itself:  # a link goes, what it leads to stays
-            real = os.path.join(os.path.realpath(path.parent), path.name)
+            real = str(path.parent.resolve() / path.name)
         else:  # a person's own links may be read
             real = os.path.realpath(path) if writes else os.path.normpath(path)
         allowed = self._own if writes else (*self._own, *self._library, "/etc/localtime", "/etc/mime.types")
