@@ -291,10 +291,10 @@ class Guard:
         if "\0" in place:
             return True
         path = Path.cwd() / place
-        if itself:  # a link goes, what it leads to stays
-            real = str(path.parent.resolve() / path.name)
-        else:  # a person's own links may be read
-            real = os.path.realpath(path) if writes else os.path.normpath(path)
+        followed = os.path.realpath(path) if writes else os.path.normpath(path)  # a person's own links may be read
+        real = (
+            str(path.parent.resolve() / path.name) if itself else followed
+        )  # a link that goes leaves what it leads to
         allowed = self._own if writes else (*self._own, *self._library, "/etc/localtime", "/etc/mime.types")
         return real in {os.devnull, *allowed} or any(real.startswith(one + os.sep) for one in allowed)
 
