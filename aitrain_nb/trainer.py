@@ -229,22 +229,16 @@ class Trainer(ModelSelection):
         """
         self.check_can_train()
         watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
-        writer = None
-        if output_dir is not None:
-            writer = RunWriter(self, output_dir, overwrite=overwrite)
-            watching.append(writer)
+        writer = RunWriter(self, output_dir, overwrite=overwrite) if output_dir is not None else None
+        watching += [writer] if writer is not None else []
         watching += reporters(self, report_to, output_dir)
         repeated = replay.changes if isinstance(replay, History) else replay or ()
         self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
         self._lengthen(changes)
         before, self._writer = self.watchers, writer
         is_finished = self.is_finished
-        self._running, self._keeps_records, self.records, self.ending = (
-            True,
-            False,
-            None,
-            self.ending if is_finished else None,
-        )
+        self._running, self._keeps_records, self.records = True, False, None
+        self.ending = self.ending if is_finished else None
         try:
             for watcher in watching:
                 watcher.begin()

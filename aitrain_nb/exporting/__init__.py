@@ -44,7 +44,7 @@ def export(
     Args:
         source: a trainer, whose model is exported as it is, or the folder of a run.
         format: "transformers" (for from_pretrained and pipeline), "safetensors" (the weights, exact), "torch-export" and "onnx" (the
-            computation, any number of examples and any length), "int8" and "onnx-int8" (a quarter of the size; the second is quicker too).
+            computation, any number of examples and any length), "int8" (a quarter of the size) and "onnx-int8" (computed with 8 bits, too).
         folder: where to; exports/MODEL-FORMAT by default.
         overwrite: an export that lies there may be lost.
         examples: how many validation examples are compared at most.
@@ -67,14 +67,12 @@ def export(
     trainer = _trainer(source)
     kind.check(trainer)
     manifest = describe(kind.name, trainer)
-    place = Path(folder) if folder is not None else Path("exports") / f"{manifest.model}-{kind.name}"
+    place = Path(folder or Path("exports") / f"{manifest.model}-{kind.name}")
     _check_place(place, overwrite=overwrite)
     original = _copy_of(trainer)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=place.parent, prefix=f".{place.name[:60]}-", ignore_cleanup_errors=True
-        ) as within:
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".export-", ignore_cleanup_errors=True) as within:
             draft = Path(within) / place.name
             draft.mkdir()
             say(f"Writing {kind.name}.")

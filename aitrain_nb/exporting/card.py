@@ -105,7 +105,7 @@ class ExportCard:
         sentences.append(f"A fresh process opened it in {numerals.duration(said.load_seconds)} and gave these answers.")
         if self.manifest.kind == "int8":
             sentences.append(
-                "Its weights are 8 bits wide where they are kept and 32 where they are used: smaller and not quicker (onnx-int8 is both)."
+                "Its weights are 8 bits wide where they are kept and 32 where they are used: smaller and not quicker."
             )
         return sentences
 

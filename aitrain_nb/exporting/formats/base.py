@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from aitrain_nb.errors import ConfigError
+from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.exporting.manifest import is_length, longest, sample
 
 if TYPE_CHECKING:
@@ -135,6 +135,17 @@ def _odd(tensor: Tensor, room: int) -> Tensor:
         return tensor
     length = next((length for length in _LENGTHS if length < room), 2)
     return tensor[:, torch.arange(length) % tensor.shape[1]]
+
+
+@contextmanager
+def opening(what: str, folder: Path) -> Iterator[None]:
+    """Inside, whatever goes wrong is said in a sentence, as DataError: each library has errors of its own for disk, file and names."""
+    try:
+        yield
+    except Exception as error:
+        raise DataError(
+            f"Can't open {what} in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
+        ) from error
 
 
 @contextmanager

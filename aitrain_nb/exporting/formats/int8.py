@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aitrain_nb.errors import DataError
 from aitrain_nb.exporting import architecture
-from aitrain_nb.exporting.formats.base import Format
+from aitrain_nb.exporting.formats.base import Format, opening
 from aitrain_nb.exporting.rounding import Rounded, keep_as_codes, matrices, rounded
 from aitrain_nb.placing import replace_tensors
 
@@ -54,18 +53,16 @@ class Int8(Format):
         from safetensors.torch import load_file
 
         model = architecture.build(manifest, folder)
-        try:
+        with opening(WEIGHTS, folder):
             tensors = load_file(str(folder / WEIGHTS))
             kept = {
                 name: Rounded(tensors.pop(f"{name}{_CODES}"), tensors.pop(f"{name}{_SCALES}"))
                 for name, _ in matrices(model)
             }
             keep_as_codes(model, kept)
-            model.load_state_dict(tensors, strict=False)
-        except Exception as error:  # safetensors has errors of its own for the disk, the file and the names
-            raise DataError(
-                f"Can't read the weights in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
-            ) from error
+            absent = model.load_state_dict(tensors, strict=False).missing_keys
+            if any(name.rsplit(".", maxsplit=1)[-1] not in {"codes", "scales"} for name in absent):
+                raise ValueError(f"{WEIGHTS} lacks some of the model's tensors")
         return model.eval()
 
     def loading(self, manifest: Manifest, folder: Path) -> str:

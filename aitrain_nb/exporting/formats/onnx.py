@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aitrain_nb.errors import DataError
-from aitrain_nb.exporting.formats.base import Format, Opened, traced, without_remarks
+from aitrain_nb.exporting.formats.base import Format, Opened, opening, traced, without_remarks
 from aitrain_nb.exporting.manifest import sample
 
 if TYPE_CHECKING:
@@ -43,12 +43,8 @@ class Onnx(Format):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
         options.intra_op_num_threads = torch.get_num_threads()
-        try:
+        with opening(MODEL, folder):
             session = onnxruntime.InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # of classes of its own, one for each way to fail
-            raise DataError(
-                f"Can't open {MODEL} in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
-            ) from error
         names = [given.name for given in session.get_inputs()]
         if names != list(manifest.inputs):
             raise DataError(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aitrain_nb.errors import DataError
 from aitrain_nb.exporting import architecture
-from aitrain_nb.exporting.formats.base import Format
+from aitrain_nb.exporting.formats.base import Format, opening
 from aitrain_nb.placing import replace_tensors
 
 if TYPE_CHECKING:
@@ -44,12 +43,8 @@ class Safetensors(Format):
         from safetensors.torch import load_model
 
         model = architecture.build(manifest, folder)
-        try:
+        with opening(WEIGHTS, folder):
             load_model(model, str(folder / WEIGHTS))
-        except Exception as error:  # safetensors has errors of its own for the disk, the file and the names
-            raise DataError(
-                f"Can't read the weights in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
-            ) from error
         return model.eval()
 
     def loading(self, manifest: Manifest, folder: Path) -> str:

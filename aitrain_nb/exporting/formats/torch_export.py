@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from aitrain_nb.errors import DataError
-from aitrain_nb.exporting.formats.base import Format, Opened, traced, without_remarks
+from aitrain_nb.exporting.formats.base import Format, Opened, opening, traced, without_remarks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +32,8 @@ class TorchExport(Format):
 
     def open(self, folder: Path, manifest: Manifest) -> nn.Module:
         """The program; torch unpickles parts of such a file, which may run code."""
-        try:
+        with opening(PROGRAM, folder):
             program = torch.export.load(folder / PROGRAM)
-        except Exception as error:  # of the disk, of torch, of the zip or safetensors file
-            raise DataError(
-                f"Can't open {PROGRAM} in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
-            ) from error
         module = program.module()
         return Opened(module.forward, list(manifest.inputs))  # the module itself knows no train() and eval()
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb.errors import ConfigError, DataError
+from aitrain_nb.errors import ConfigError
 from aitrain_nb.exporting import architecture, mean_pooled
-from aitrain_nb.exporting.formats.base import Format
+from aitrain_nb.exporting.formats.base import Format, opening
 from aitrain_nb.models.pretrained import label_names, quiet_transformers
 from aitrain_nb.models.texts import MeanPooledClassifier
 from aitrain_nb.pixels import Pretrained, Standardize
@@ -65,20 +65,15 @@ class Transformers(Format):
         """The model as transformers builds it; code that lies in the folder isn't run, ours is the same."""
         import transformers
 
-        try:
-            with quiet_transformers():
-                if (folder / CODE).is_file():
-                    config = mean_pooled.MeanPooledConfig.from_pretrained(folder, trust_remote_code=False)
-                    model: Any = mean_pooled.MeanPooledForSequenceClassification.from_pretrained(
-                        folder, config=config, trust_remote_code=False, use_safetensors=True
-                    )
-                else:
-                    auto = getattr(transformers, architecture.AUTO[manifest.task])
-                    model = auto.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
-        except Exception as error:  # of the disk, of torch, of the zip or safetensors file
-            raise DataError(
-                f"Can't load the model in {folder.name!r}.", str(error).split("\n", maxsplit=1)[0], "Export it again."
-            ) from error
+        with opening("the model", folder), quiet_transformers():
+            if (folder / CODE).is_file():
+                config = mean_pooled.MeanPooledConfig.from_pretrained(folder, trust_remote_code=False)
+                model: Any = mean_pooled.MeanPooledForSequenceClassification.from_pretrained(
+                    folder, config=config, trust_remote_code=False, use_safetensors=True
+                )
+            else:
+                auto = getattr(transformers, architecture.AUTO[manifest.task])
+                model = auto.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
         return _Coloured(model).eval() if manifest.image[:1] == [1] else model.eval()
 
     def loading(self, manifest: Manifest, folder: Path) -> str:
