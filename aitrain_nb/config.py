@@ -113,8 +113,8 @@ class TrainConfig(BaseModel):
         0, "Head first", "During the first so many epochs only the new head of a pretrained model is trained, then all.",
         unit="epochs", minimum=0, maximum=10_000, group="Layers",
     )  # fmt: skip
-    head_learning_rate: float | None = knob(
-        None, "Rate of the head alone", "Learning rate of those first epochs, without a schedule; empty: 0.01.",
+    head_learning_rate: float = knob(
+        0.01, "Rate of the head alone", "Learning rate of those first epochs, without a schedule.",
         unit="weight units per step (AdamW)", minimum=1e-8, maximum=10.0, scale="log", usual=(1e-4, 0.1), group="Layers",
     )  # fmt: skip
     layer_decay: float = knob(

@@ -30,6 +30,15 @@ def test_every_field_of_the_config_is_there_the_basic_ones_first(form):
     assert all(field["label"] and field["help"] for field in form.fields)
 
 
+def test_every_slider_has_a_number_to_stand_at(form):
+    shown = form.shown
+    for name in (field["name"] for field in form.fields if field["slider"]):
+        held = shown["values"][name] if shown["values"][name] is not None else shown["automatic"].get(name)
+        assert isinstance(held, int | float), (
+            f"a page can't draw the slider of {name} at {held}: it stays empty from there on"
+        )
+
+
 def test_what_the_page_sets_holds_and_the_preview_follows(form):
     seen = []
     form.observe(lambda change: seen.append(change.new.batch_size), "value")

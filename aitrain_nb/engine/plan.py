@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
 
 
-HEAD_RATE = 0.01
-"""Of a new head that is trained alone: it has random weights, so it takes steps as large as in method="head"."""
-
-
 def place_of(step: int, steps_per_epoch: int) -> tuple[int, int]:
     """Epoch and step within it, both 1-based, of a 1-based step of a run.
 
@@ -68,8 +64,15 @@ class Plan(NamedTuple):
                 "The head is trained alone first, then all.",
                 "Raise epochs, or set method='head' to train nothing but the head.",
             )
-        head_rate = config.head_learning_rate or HEAD_RATE
-        return cls(steps_per_epoch, total, warmup, config.peak_learning_rate, config.schedule, head_steps, head_rate)
+        return cls(
+            steps_per_epoch,
+            total,
+            warmup,
+            config.peak_learning_rate,
+            config.schedule,
+            head_steps,
+            config.head_learning_rate,
+        )
 
     def peak_at(self, step: int) -> float:
         """The highest learning rate of the part of the run that stands after `step` steps."""
