@@ -10,6 +10,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 import aitrain_nb as ai
@@ -281,6 +282,23 @@ def test_damaged_weights_are_a_sentence(name, cnn, vit, tmp_path):
             file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(ai.DataError, match="Export it again"):
         find_format(name).open(tmp_path, describe(name, trainer))
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "lost"),
+    [
+        ("int8", "int8.safetensors", "output.bias"),
+        ("int8", "int8.safetensors", "output.weight.scales"),
+        ("safetensors", "model.safetensors", "output.bias"),
+    ],
+)
+def test_weights_that_lack_a_tensor_are_refused(name, file, lost, cnn, tmp_path):
+    reopened(cnn, name, tmp_path)
+    tensors = load_file(tmp_path / file)
+    del tensors[lost]
+    save_file(tensors, tmp_path / file)
+    with pytest.raises(ai.DataError, match=f"Can't open {file}"):
+        find_format(name).open(tmp_path, describe(name, cnn))
 
 
 def test_a_model_of_your_own_goes_where_the_computation_goes():

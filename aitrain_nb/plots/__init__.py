@@ -13,6 +13,7 @@ from aitrain_nb.plots.roundings import rounding
 from aitrain_nb.plots.runs import loss, run
 from aitrain_nb.plots.searches import range_test, sweep
 from aitrain_nb.plots.tensors import attention, dials, histograms
+from aitrain_nb.plots.transfers import transfer
 
 __all__ = [
     "BLUE",
@@ -40,5 +41,6 @@ __all__ = [
     "schedule",
     "surprise",
     "sweep",
+    "transfer",
     "worst",
 ]
