@@ -1,4 +1,4 @@
-"""Processes that train one run together, as a launcher starts them: forked from one that has imported everything; and what each of them does."""
+"""Processes that train one run together, as a launcher starts them, forked from one that has imported all; and what each does."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import multiprocessing
 import os
 import socket
 import traceback
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 import aitrain_nb as ai
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run_together(scenario, folder: Path, count: int = 2, **options) -> list[dict]:
@@ -45,7 +48,7 @@ def _begin(scenario, folder: Path, rank: int, count: int, port: int, options: di
     torch.set_num_threads(1)
     try:
         told = scenario(folder, rank, **options)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  it is told to the test
         told = {"error": type(error).__name__, "words": str(error), "trace": traceback.format_exc()}
     (folder / f"told-{rank}.json").write_text(json.dumps(told))
 
