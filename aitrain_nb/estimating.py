@@ -8,6 +8,7 @@ from aitrain_nb.config import TrainConfig
 from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate, Measured
 from aitrain_nb.costs.setups import of_architecture, of_trainer
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.history import COLUMNS
 from aitrain_nb.previewing import Scout
 from aitrain_nb.run import describe
 from aitrain_nb.trainer import Trainer
@@ -52,5 +53,6 @@ def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, 
 
 def _measured(trainer: Trainer) -> Measured:
     """What the run of a trainer has needed so far."""
-    seconds = trainer.history.seconds if trainer.step else []
-    return Measured(None, sum(seconds) / len(seconds) if len(seconds) else None, trainer.step)
+    rows = trainer.history.tail(0)
+    seconds = sum(row[COLUMNS.index("seconds")] for row in rows)
+    return Measured(None, seconds / len(rows) if rows else None, len(rows))

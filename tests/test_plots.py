@@ -80,6 +80,7 @@ DRAWN = {
     ),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "memory": lambda: plots.memory({"weights": 2**31, "gradients": 2**30, "activations": 3 * 2**31}, [8 * 2**30]),
     "rounding": lambda: plots.rounding([8, 4, 2], [0.5, 0.6, 2.0], [0.9, 0.87, 0.2], (0.5, 0.9)),
     "sweep": lambda: plots.sweep(
         {"learning_rate": [0.1, 0.01], "batch_size": [8, 16]},
@@ -136,6 +137,7 @@ LABELS = {
     "transfer": [("step", "accuracy"), ("accuracy", "")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "memory": [("GiB", "")],
     "rounding": [("bits of a weight", "loss (nats)"), ("bits of a weight", "accuracy")],
     "sweep": [("learning_rate", "batch_size")],
     "range_test": [("learning rate", "loss (nats)")],

@@ -148,7 +148,12 @@ class Estimate:
     def fitting(self) -> list[tuple[int, bool, int, int | None]]:
         """For each limit: its bytes, whether the run fits, the largest batch, and the largest with gradient checkpointing."""
         return [
-            (limit, self.fits(limit), self.largest_batch(limit) or 0, self.largest_batch(limit, gradient_checkpointing=True))
+            (
+                limit,
+                self.fits(limit),
+                self.largest_batch(limit) or 0,
+                self.largest_batch(limit, gradient_checkpointing=True),
+            )
             for limit in self.limits
         ]
 
@@ -181,7 +186,9 @@ class Estimate:
         lines = [f"Estimate: {self.text()}"]
         for limit, fits, batch, checkpointed in self.fitting():
             more = "" if checkpointed is None else f", {checkpointed:,} with gradient checkpointing"
-            lines.append(f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {batch:,}{more}")
+            lines.append(
+                f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {batch:,}{more}"
+            )
         if self.rule_of_thumb:
             lines.append(f"  the rule of thumb says: {self.rule_of_thumb}")
         return "\n".join(lines)

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.costs.tracing import Step, follow
 from aitrain_nb.engine.freezing import freeze
 from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.costs.tracing import Step, follow
 from aitrain_nb.models.pretrained import by_method
 from aitrain_nb.tasks import Task, find_task
 
@@ -78,7 +78,9 @@ class Setup:
             return nullcontext()
 
         def loss(logits: Tensor, inputs: dict[str, Tensor]) -> Tensor:
-            return self.task.loss(logits, inputs) if self.options is None else self.task.loss(logits, inputs, self.options)
+            return (
+                self.task.loss(logits, inputs) if self.options is None else self.task.loss(logits, inputs, self.options)
+            )
 
         return follow(self.model, self.inputs, self.task.outputs, loss, around, self.device)
 
@@ -92,9 +94,7 @@ class Setup:
         """The weights that get a gradient."""
         without = set(self.step.without_gradient)
         return [
-            weight
-            for name, weight in self.model.named_parameters()
-            if weight.requires_grad and name not in without
+            weight for name, weight in self.model.named_parameters() if weight.requires_grad and name not in without
         ]
 
     @cached_property
@@ -184,7 +184,9 @@ def _device(config: TrainConfig) -> str:
 def _task_of(shape: Any) -> str:
     """The task that an architecture is most likely for."""
     from transformers import (
-        MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING, MODEL_FOR_MASKED_LM_MAPPING,
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
     )  # fmt: skip
 
@@ -270,7 +272,9 @@ def _sample(train: Dataset) -> Dataset:
     if texts is None or len(train) <= _MOST:
         return train
     by_letters = sorted(range(len(train)), key=lambda place: -len(texts[place]))
-    return train.subset(torch.tensor(sorted({*by_letters[:_AMONG_LONGEST], *range(0, len(train), -(-len(train) // _MOST))})))
+    return train.subset(
+        torch.tensor(sorted({*by_letters[:_AMONG_LONGEST], *range(0, len(train), -(-len(train) // _MOST))}))
+    )
 
 
 def _setup(

@@ -71,7 +71,7 @@ class Step:
             examples: in the micro-batch.
             before: bytes of gradients that live from the step before until the backward pass.
         """
-        sums = self._signed((self.fixed + self.each * examples)).cumsum()
+        sums = self._signed(self.fixed + self.each * examples).cumsum()
         sums[: self.turn] += before
         place = int(sums.argmax())
         return int(sums[place]), place

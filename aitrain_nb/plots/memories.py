@@ -38,7 +38,12 @@ def memory(parts: Mapping[str, int], limits: Sequence[int] = (), description: st
     for limit in near:
         axis.axvline(limit / unit, color=INK, linestyle="--", linewidth=1.4)
         axis.annotate(numerals.memory(limit), (limit / unit, 0.45), (4, 0), textcoords="offset points", fontsize=8.5)
-    axis.set(title=f"Memory at the fullest moment of a step: {numerals.memory(whole)}", xlabel=name, yticks=[], ylim=(-0.5, 0.6))
+    axis.set(
+        title=f"Memory at the fullest moment of a step: {numerals.memory(whole)}",
+        xlabel=name,
+        yticks=[],
+        ylim=(-0.5, 0.6),
+    )
     axis.set_xlim(0, 1.08 * max([whole, *near]) / unit)
     axis.grid(visible=False, axis="y")
     figure.legend(frameon=False, loc="outside lower center", ncols=3, fontsize=8.5)
