@@ -343,6 +343,7 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
+    "memory": ["9.0 GiB"],
     "rounding": ("Accuracy 90.0 % as it was trained", "holds down to 8 bits", "with 4 it falls to 87.0 %"),
     "comparison": ("Lowest validation loss: one", "; two"),
     "run": ["2.500 at step 1", "Learning rate from 0.001 to 0", "Gradient norm between 1 and 4", "Learning rate 5e-4"],
