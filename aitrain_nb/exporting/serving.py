@@ -11,6 +11,7 @@ from aitrain_nb.config import TrainConfig
 from aitrain_nb.engine.device import Threads
 from aitrain_nb.engine.evaluating import Answers, Evaluator
 from aitrain_nb.engine.generating import pieces
+from aitrain_nb.engine.processes import OneProcess
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.exporting.formats import find_format
 from aitrain_nb.exporting.manifest import read_manifest, read_processor
@@ -53,7 +54,7 @@ class ExportedModel:
         self.device, self.random, self.threads = torch.device("cpu"), OwnRandom(0), Threads(None)
         self._evaluator = Evaluator(
             self.model, self.task, self.data, {}, self.processor, self.config,
-            device=self.device, random=self.random, threads=self.threads,
+            device=self.device, random=self.random, threads=self.threads, processes=OneProcess(),
         )  # fmt: skip
 
     def predict(self, examples: Any) -> pd.DataFrame:
