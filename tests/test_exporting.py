@@ -311,7 +311,7 @@ def test_a_model_of_your_own_goes_where_the_computation_goes():
     find_format("torch-export").check(trainer)
     with pytest.raises(ai.ConfigError, match="Did you mean 'torch-export'"):
         export(trainer, "torch-exprt")
-    assert format_names() == ["int8", "onnx", "onnx-int8", "safetensors", "torch-export", "transformers"]
+    assert format_names() == ["adapter", "int8", "onnx", "onnx-int8", "safetensors", "torch-export", "transformers"]
 
 
 # rounding

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aitrain_nb.data import Dataset
+    from aitrain_nb.exporting.manifest import Manifest
 
 
 class ExportedModel:
@@ -33,8 +34,8 @@ class ExportedModel:
         task, data, processor, config, class_names: as in a trainer; the data are names and shapes, and no example.
     """
 
-    def __init__(self, folder: Path, *, trusted: bool = False) -> None:
-        self.manifest = manifest = read_manifest(folder)
+    def __init__(self, folder: Path, *, trusted: bool = False, base: str | Path | None = None) -> None:
+        self.manifest = manifest = _on(base, read_manifest(folder))
         kind = find_format(manifest.kind)
         if kind.runs_code and not trusted:
             raise ConfigError(
@@ -75,18 +76,31 @@ class ExportedModel:
         return f"ExportedModel: {about.model} for {about.task}, trained on {about.data}, as {about.kind}"
 
 
-def load_exported(folder: str | Path, *, trusted: bool = False) -> ExportedModel:
+def _on(base: str | Path | None, manifest: Manifest) -> Manifest:
+    """The manifest with another place of its base model, where one is given; raises ConfigError where it has none."""
+    if base is None:
+        return manifest
+    if manifest.base is None:
+        raise ConfigError(
+            f"base={str(base)!r} doesn't fit this export.", f"A folder of the format {manifest.kind} holds all weights.",
+            "Leave it out.",
+        )  # fmt: skip
+    return manifest._replace(base=manifest.base._replace(place=str(base)))
+
+
+def load_exported(folder: str | Path, *, trusted: bool = False, base: str | Path | None = None) -> ExportedModel:
     """Open a model that `export` has written, to ask it.
 
     Args:
         folder: of the export.
         trusted: open also a format that could run code of whoever wrote it (torch-export). The others run none.
+        base: of the format adapter, where its base model lies; by default where it lay when it was trained.
 
     Raises:
-        ConfigError: its format isn't installed, or needs your word.
-        DataError: there is no exported model, or it is damaged.
+        ConfigError: its format isn't installed, needs your word, or its base model isn't there.
+        DataError: there is no exported model, it is damaged, or its base model is another one.
 
     Example:
         load_exported("exports/tickets").predict(["the app crashes"])
     """
-    return ExportedModel(Path(folder), trusted=trusted)
+    return ExportedModel(Path(folder), trusted=trusted, base=base)
