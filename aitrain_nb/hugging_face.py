@@ -37,6 +37,7 @@ UNTRANSLATED = {
     "class_weights": "Hand a compute_loss_func with weights to its Trainer.",
     "early_stopping early_stopping_patience": "There it is EarlyStoppingCallback(early_stopping_patience=...).",
     "threads": "Call torch.set_num_threads(...) before training.",
+    "attention": "Load the model with from_pretrained(..., attn_implementation=...).",
     "save_every keep_checkpoints": "There it is save_steps and save_total_limit, beside load_best_model_at_end.",
     "nan_policy": "transformers' Trainer takes such steps and spoils the weights; a callback may stop it.",
     "inspect_every snapshot_every snapshot_memory_bytes": "transformers' Trainer can't do it.",
@@ -56,19 +57,27 @@ _RENAMED = {
 }
 """Arguments of transformers 4 -> what stands for them in 5."""
 
-_ADAMW = ("adamw_torch_fused", "adamw_torch", "adamw_torch_xla", "adamw_torch_npu_fused")
+_ADAMW = {
+    "adamw_torch_fused": "on", "adamw_torch": "off", "adamw_torch_xla": "auto", "adamw_torch_npu_fused": "auto",
+}  # fmt: skip
+"""What transformers calls AdamW -> whether torch's fused kernel does it."""
+_CHECKPOINTING = ("activation_checkpointing", "gradient_checkpointing")
+_SAMPLING = {"random": "off", "group_by_length": "on"}
 _SCHEDULES = {"constant": "constant", "constant_with_warmup": "constant", "linear": "linear", "cosine": "cosine"}
 _OFF: tuple[Any, ...] = ("", "no", "none", "<HUB_TOKEN>", [], {})
 _READ = (
     "output_dir num_train_epochs max_steps lr_scheduler_type optim optim_args eval_strategy eval_steps save_strategy "
     "save_steps save_total_limit load_best_model_at_end metric_for_best_model greater_is_better logging_strategy "
-    "logging_steps use_cpu do_eval dataloader_pin_memory disable_tqdm accelerator_config"
+    "logging_steps use_cpu do_eval dataloader_pin_memory disable_tqdm accelerator_config bf16 fp16 train_sampling_strategy "
+    "activation_checkpointing gradient_checkpointing torch_compile"
 )
 """Arguments that `_take` looks at by name, or that say nothing about the training."""
 
 
 def settled(config: TrainConfig, steps_per_epoch: int | None = None) -> TrainConfig:
     """The config with what arguments must know filled in where it was left empty, as a run of a large model would.
+
+    The switches are those of transformers' Trainer: it computes in 32 bits, in random order, with a fused AdamW.
 
     Raises:
         ConfigError: `steps_per_epoch` isn't a whole number from 1.
@@ -78,7 +87,11 @@ def settled(config: TrainConfig, steps_per_epoch: int | None = None) -> TrainCon
         raise ConfigError(f"steps_per_epoch can't be {steps_per_epoch!r}.", why, "Give trainer.steps_per_epoch.")
     at_once = config.evaluation_batch_size or max(32, config.batch_size)
     log_every = config.log_every or (-(-steps_per_epoch // 5) if steps_per_epoch else None)
-    return config.replace(learning_rate=config.peak_learning_rate, evaluation_batch_size=at_once, log_every=log_every)
+    by_itself = {"precision": "fp32", "group_by_length": "off"} | ({} if config.optimizer == "sgd" else {"fused_optimizer": "on"})
+    switches = {name: value for name, value in by_itself.items() if getattr(config, name) == "auto"}
+    return config.replace(
+        learning_rate=config.peak_learning_rate, evaluation_batch_size=at_once, log_every=log_every, **switches
+    )
 
 
 def training_fields(
@@ -108,7 +121,7 @@ def training_fields(
         "num_train_epochs": float(config.epochs),
         "max_steps": config.max_steps or -1,
         "lr_scheduler_type": "constant_with_warmup" if warm else config.schedule,
-        "optim": "sgd" if sgd else _ADAMW[0],
+        "optim": "sgd" if sgd else "adamw_torch" if config.fused_optimizer == "off" else "adamw_torch_fused",
         "optim_args": f"momentum={config.momentum!r}" if sgd and config.momentum else None,
         "eval_strategy": every,
         "eval_steps": config.evaluate_every if every == "steps" else None,
@@ -119,8 +132,21 @@ def training_fields(
         "greater_is_better": metric and metric != "loss",
         **({"logging_steps": config.log_every} if config.log_every else {"logging_strategy": "epoch"}),
         "use_cpu": config.device == "cpu",
+        "bf16": config.precision == "bf16",
+        "fp16": config.precision == "fp16",
+        "torch_compile": config.compile,
+        **({_checkpointing_name(): True} if config.gradient_checkpointing else {}),
+        **({"train_sampling_strategy": "group_by_length"} if config.group_by_length == "on" else {}),
         "report_to": "none",
     }
+
+
+def _checkpointing_name() -> str:
+    """What the installed transformers calls gradient checkpointing: the name changed in the course of 5."""
+    from transformers import TrainingArguments
+
+    names = {field.name for field in dataclasses.fields(TrainingArguments)}
+    return next(name for name in _CHECKPOINTING if name in names)
 
 
 def to_training_arguments(
@@ -178,6 +204,8 @@ def untranslated(config: TrainConfig) -> dict[str, str]:
         reasons["optimizer"] = "transformers has no Adam; AdamW stands in, which is the same where weight_decay=0."
     if config.momentum and config.optimizer != "sgd":
         reasons["momentum"] = f"It does nothing with {config.optimizer}, here or there."
+    if config.fused_optimizer != "auto" and config.optimizer == "sgd":
+        reasons["fused_optimizer"] = "transformers' SGD has no such switch."
     if config.device in {"cuda", "mps"}:
         reasons["device"] = f"transformers takes the best device that it finds, {config.device} or another."
     return reasons
@@ -235,7 +263,7 @@ def _take(values: dict[str, tuple[Any, Any]]) -> tuple[dict[str, Any], dict[str,
         if name in others and _differs(*values[name])
     }
     fields = {ours: plain[name] for name, ours in PLAIN.items()} | {"device": "cpu" if plain["use_cpu"] else "auto"}
-    for part in (_length, _schedule, _optimizer, _evaluating, _logging):
+    for part in (_length, _schedule, _optimizer, _evaluating, _logging, _switches):
         fields |= part(plain, notes)
     return fields, notes
 
@@ -296,7 +324,20 @@ def _optimizer(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
         notes["optim_args"] = f"Of these, only SGD's momentum is here, not {', '.join(settings)}."
     if name not in _ADAMW and name != "sgd":
         notes["optim"] = f"There is no {name} here: adamw, adam and sgd are; it stays adamw."
-    return {"optimizer": "sgd" if name == "sgd" else "adamw", "momentum": momentum}
+    fused = _ADAMW.get(name, "auto")
+    return {"optimizer": "sgd" if name == "sgd" else "adamw", "momentum": momentum, "fused_optimizer": fused}
+
+
+def _switches(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:
+    order = plain.get("train_sampling_strategy", "random")
+    if order not in _SAMPLING:
+        notes["train_sampling_strategy"] = f"There is no {order} here: examples come in random order, or grouped by length."
+    return {
+        "precision": "fp16" if plain["fp16"] else "bf16" if plain["bf16"] else "fp32",
+        "gradient_checkpointing": any(bool(plain.get(name)) for name in _CHECKPOINTING),
+        "group_by_length": _SAMPLING.get(order, "off"),
+        "compile": bool(plain["torch_compile"]),
+    }
 
 
 def _evaluating(plain: dict[str, Any], notes: dict[str, str]) -> dict[str, Any]:

@@ -92,6 +92,7 @@ def test_arguments_made_again_from_what_came_back_are_the_same(config):
 def test_every_field_is_translated_or_has_a_reason(name):
     changed = {"max_steps": 1000, "evaluate_every": 7, "log_every": 3, "device": "cpu", "schedule": "cosine"}
     changed |= {"optimizer": "sgd", "momentum": 0.9, "keep": "last", "epochs": 8, "layer_decay": 0.5}
+    changed |= {"compile": True, "gradient_checkpointing": True, "group_by_length": "on"}
     other = changed.get(name, KNOBS[name].choices[-1:] or None)
     if isinstance(other, tuple):
         other = other[0]
@@ -243,7 +244,8 @@ def test_transformers_own_defaults():
         ({"eval_strategy": "steps", "eval_steps": 0.25}, "eval_steps"),
         ({"logging_steps": 0.1}, "logging_steps"),
         ({"logging_strategy": "no"}, "logging_strategy"),
-        ({"bf16": True}, "bf16"),
+        ({"bf16_full_eval": True}, "bf16_full_eval"),
+        ({"train_sampling_strategy": "sequential"}, "train_sampling_strategy"),
         ({"data_seed": 0}, "data_seed"),
         ({"save_strategy": "epoch"}, "save_strategy"),
         ({"load_best_model_at_end": True, "metric_for_best_model": "f1"}, "metric_for_best_model"),
