@@ -229,28 +229,29 @@ class ConfigFields(BaseModel):
         unit="bytes", minimum=0, maximum=2**50, group="Records",
     )  # fmt: skip
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
-        "auto", "Precision", "Bits that the layers compute with; weights, loss and optimizer keep 32. fp16 multiplies the loss, so that small "
-        "gradients don't get lost. auto: bf16 where the processor has it and the model is as large as pretrained ones, else fp32.",
+        "auto", "Precision", "Bits that the layers compute with; weights, loss and optimizer keep 32. fp16 multiplies the loss, so that "
+        "small gradients don't get lost. auto: bf16 where the processor has it and the model is as large as pretrained ones, else fp32.",
         group="Speed and memory",
     )  # fmt: skip
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = knob(
-        "auto", "Attention", "How a transformer computes its attention: step by step (eager), by torch's own fast way (sdpa), or by the package "
-        "flash-attn; auto: the fastest that the model and torch bring.", group="Speed and memory",
+        "auto", "Attention", "How a transformer computes its attention: step by step (eager), by torch's own fast way (sdpa), or by the "
+        "package flash-attn; auto: the fastest that the model and torch bring.", group="Speed and memory",
     )  # fmt: skip
     gradient_checkpointing: bool = knob(
-        False, "Gradient checkpointing", "Each block keeps only its input for the way back and is computed once more there: less memory, a third "
-        "more time, the same numbers.", group="Speed and memory",
+        False, "Gradient checkpointing", "Each block keeps only its input for the way back and is computed once more there: less memory, a "
+        "third more time, the same numbers.", group="Speed and memory",
     )  # fmt: skip
     group_by_length: Literal["auto", "on", "off"] = knob(
-        "auto", "Group by length", "Texts of like length share a batch, so that little is padding; which ones stays random. auto: on for texts "
-        "where the model is as large as pretrained ones.", group="Speed and memory",
+        "auto", "Group by length", "Texts of like length share a batch, so that little is padding; which ones stays random. auto: on for "
+        "texts where the model is as large as pretrained ones.", group="Speed and memory",
     )  # fmt: skip
     fused_optimizer: Literal["auto", "on", "off"] = knob(
         "auto", "Fused optimizer", "One call of torch moves all weights; auto: on where torch has it for these weights.",
         group="Speed and memory",
     )  # fmt: skip
     compile: bool = knob(
-        False, "Compile", "torch.compile makes faster code of the model's forward and backward, after a minute or so; equal up to rounding.",
+        False, "Compile", "torch.compile makes faster code of the model's forward and its way back, after a minute or so; equal up to "
+        "rounding.",
         group="Speed and memory",
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = knob(

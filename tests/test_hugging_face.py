@@ -75,6 +75,8 @@ def test_every_config_comes_back_but_for_what_is_listed(config, steps_per_epoch)
 @settings(deadline=None, max_examples=60)
 @given(configs)
 def test_it_comes_back_from_real_arguments_and_from_their_dict(config):
+    if config.precision == "bf16":  # which transformers takes on a processor only where that is said
+        config = config.replace(device="cpu")
     arguments = made(to_training_arguments, config, steps_per_epoch=45)
     expected = without(settled(config, 45), untranslated(config))
     assert from_training_arguments(arguments) == from_training_arguments(arguments.to_dict()) == expected
@@ -337,7 +339,7 @@ def test_without_accelerate_the_error_names_it():
 )
 def test_with_accelerate_the_whole_of_it_runs():
     config = TrainConfig(device="cpu", learning_rate=0.01, evaluation_batch_size=8, log_every=5)
-    assert from_training_arguments(to_training_arguments(config)) == config
+    assert from_training_arguments(to_training_arguments(config)) == settled(config)
 
 
 def test_a_transformers_with_other_arguments_is_an_error_that_names_it(monkeypatch):

@@ -45,7 +45,8 @@ class Checkpointing:
         counting = next((type(one).__name__ for block in self._blocks for one in block.modules() if _counts(one)), "")
         if counting:
             raise ConfigError(
-                "gradient_checkpointing doesn't fit this model.", f"Its blocks hold {counting}, whose running mean would count each batch twice.",
+                "gradient_checkpointing doesn't fit this model.",
+                f"Its blocks hold {counting}, whose running mean would see each batch twice.",
                 "Set gradient_checkpointing=False, or build the model with GroupNorm or LayerNorm.",
             )  # fmt: skip
         for module in self._switches:

@@ -23,10 +23,11 @@ _FACTOR = "rate_factor"
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """An optimizer over the model's trainable weights.
 
-    Weights with fewer than two dimensions (biases, norms) get no decay. With `fused_optimizer` torch's fused kernels are used, by
-    itself for weights of 32 bits and more: on CPU a fused AdamW step takes about half the time of the default one. Not for 16 bits: there torch 2.13's
-    fused SGD on CPU moves nothing at all at a learning rate of 0.001 (found by the update's check). With `layer_decay` each level of
-    the model has groups of its own, as in Howard and Ruder, Universal Language Model Fine-tuning (2018), section 3.2.
+    Weights with fewer than two dimensions (biases, norms) get no decay. Torch's fused kernels are used where `fused_optimizer` is on, by
+    itself for weights of 32 bits and more: on CPU a fused AdamW step takes about half the time of the default one. Not for 16 bits:
+    there torch 2.13's fused SGD on CPU moves nothing at all at a learning rate of 0.001 (found by the update's check). With
+    `layer_decay` each level of the model has groups of its own, as in Howard and Ruder, Universal Language Model Fine-tuning (2018),
+    section 3.2.
 
     Raises:
         ModelError: no weight of the model is trainable.
@@ -50,7 +51,8 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
     fused = has_fused(trained) if config.fused_optimizer == "auto" else config.fused_optimizer == "on"
     if fused and not has_fused(trained):
         raise ConfigError(
-            "fused_optimizer='on' doesn't fit this model.", "Some of its weights have 16 bits, which torch's fused kernels don't move right.",
+            "fused_optimizer='on' doesn't fit this model.",
+            "Some of its weights have 16 bits, which torch's fused kernels don't move right.",
             "Leave fused_optimizer='auto'.",
         )  # fmt: skip
     shared: dict[str, Any] = {"lr": config.peak_learning_rate, "fused": fused}

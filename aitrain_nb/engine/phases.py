@@ -182,7 +182,9 @@ class Phases(TrainingState):
                 with self.threads:
                     self.optimizer.step()
             self.precision.count(self.optimizer, overflowed=overflowed)
-            overflow = f"the gradients of the scaled loss were too large for {self.config.precision}" if overflowed else ""
+            overflow = (
+                f"the gradients of the scaled loss were too large for {self.config.precision}" if overflowed else ""
+            )
             update = Update(self._reference, self.step + 1, self.order.epochs_completed, lr, before, trouble, overflow)
             self._complete(batch, gradients, update, began)
             if overflowed:

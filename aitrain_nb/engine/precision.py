@@ -53,6 +53,11 @@ class Precision:
         if name == "bf16" and device == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0):
             raise ConfigError("precision='bf16' doesn't work here.", "MPS knows bf16 since macOS 14.", "Use 'fp16'.")
 
+    def begin(self, optimizer: torch.optim.Optimizer) -> None:
+        """Put the first scale into a new optimizer, where there is one."""
+        if self.scales:
+            optimizer.param_groups[0].update({_SCALE: _FIRST_SCALE, _AGE: 0})
+
     def autocast(self) -> AbstractContextManager[Any]:
         """A `with` block in which the layers compute in this precision."""
         return _AS_THEY_ARE if self._type is None else torch.autocast(self._device, self._type)
@@ -78,14 +83,14 @@ class Precision:
         if not self.scales:
             return
         group, scale = optimizer.param_groups[0], loss_scale(optimizer)
-        age = 0 if overflowed else group.get(_AGE, 0) + 1
+        age = 0 if overflowed else group[_AGE] + 1
         grows = age == _RAISE_AFTER
         group[_SCALE], group[_AGE] = scale * (0.5 if overflowed else 2.0 if grows else 1.0), 0 if grows else age
 
 
 def loss_scale(optimizer: torch.optim.Optimizer) -> float:
     """What the loss is multiplied by where precision is "fp16"."""
-    return float(optimizer.param_groups[0].get(_SCALE, _FIRST_SCALE))
+    return float(optimizer.param_groups[0][_SCALE])
 
 
 @torch.no_grad()

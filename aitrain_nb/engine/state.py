@@ -152,6 +152,7 @@ class TrainingState:
             weight.requires_grad_(True)
         self._later = weights_for_later(self.model, config)
         self.optimizer, self.config = build_optimizer(self.model, config), config
+        self.precision.begin(self.optimizer)
 
     @property
     def method_notes(self) -> list[str]:

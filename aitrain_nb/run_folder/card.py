@@ -240,7 +240,9 @@ def _by_rule(trainer: Trainer) -> dict[str, Any]:
     from_scratch = config.model is None or task.is_from_scratch(config.model)
     knobs = config.knobs()
     empty = config.replace(**{name: knobs[name].default for name in _RULED})
-    filled = resolve(empty, trainer.model, trainer.steps_per_epoch, ragged=lengths_of(trainer.prepared["train"]) is not None)
+    filled = resolve(
+        empty, trainer.model, trainer.steps_per_epoch, ragged=lengths_of(trainer.prepared["train"]) is not None
+    )
     found = {name: getattr(filled, name) for name in _RULED}
     return found | {"method": "scratch" if from_scratch else "fine-tune", "tokenizer": task.default_tokenizer}
 

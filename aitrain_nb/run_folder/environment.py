@@ -33,8 +33,9 @@ def environment(trainer: Trainer) -> dict[str, Any]:
 
     Returns:
         versions (package -> version), platform (kind of system and processor), processors (how many), threads (of torch), device
-        ("cpu", "cuda" or "mps"), device_name, precision (of the weights, and of the layers where they compute with fewer bits) and commit (of the folder where the program runs, where it
-        is a git repository; uncommitted changes don't show in it). No path, no user name, no name of the machine.
+        ("cpu", "cuda" or "mps"), device_name, precision (of the weights, and of the layers where they compute with fewer bits) and
+        commit (of the folder where the program runs, where it is a git repository; uncommitted changes don't show in it). No path, no
+        user name, no name of the machine.
     """
     from aitrain_nb import __version__
 
