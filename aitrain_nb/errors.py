@@ -78,6 +78,10 @@ class OutOfMemoryError(AitrainError):
     """Memory ran out, and smaller portions of the work don't help."""
 
 
+class ProcessError(AitrainError):
+    """Another process that trains the same run is gone."""
+
+
 class StopTraining(Exception):  # noqa: N818  a signal to the loop, not a failure
     """Raised by a watcher to end training after the current step; `reason` is shown to the user."""
 

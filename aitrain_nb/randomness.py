@@ -55,7 +55,8 @@ class OwnRandom:
     def __init__(self, seed: int, device: torch.device | None = None) -> None:
         self._cpu = torch.default_generator
         self._accelerator = device.type if device is not None and device.type in {"cuda", "mps"} else None
-        self.state: tuple[Tensor, ...] = (generator(seed, "model").get_state(), *self._accelerator_start(seed))
+        self._seed = seed
+        self.state: tuple[Tensor, ...] = self._begin()
         self._users: list[tuple[Tensor, ...]] = []  # a stack, since a replay may run inside a phase
 
     def __enter__(self) -> None:
@@ -65,6 +66,10 @@ class OwnRandom:
     def __exit__(self, *_: object) -> None:
         self.state = self._read()
         self._write(self._users.pop())
+
+    def renew(self, *names: object) -> None:
+        """Begin anew with a state that depends on the seed and these names alone."""
+        self.state = self._begin(*names)
 
     @contextmanager
     def replayed(self, state: tuple[Tensor, ...]) -> Iterator[None]:
@@ -88,7 +93,9 @@ class OwnRandom:
         if self._accelerator is not None:
             getattr(torch, self._accelerator).set_rng_state(state[1])
 
-    def _accelerator_start(self, seed: int) -> tuple[Tensor, ...]:
+    def _begin(self, *names: object) -> tuple[Tensor, ...]:
+        first = generator(self._seed, "model", *names).get_state()
         if self._accelerator is None:
-            return ()
-        return (torch.Generator(self._accelerator).manual_seed(derived_seed(seed, "model")).get_state(),)
+            return (first,)
+        other = torch.Generator(self._accelerator).manual_seed(derived_seed(self._seed, "model", *names))
+        return first, other.get_state()

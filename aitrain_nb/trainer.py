@@ -13,8 +13,7 @@ from aitrain_nb.control import Change, checked_pace
 from aitrain_nb.displays import find_display, pictures_of
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
 from aitrain_nb.engine.memory import is_out_of_memory, release
-from aitrain_nb.engine.plan import Plan
-from aitrain_nb.engine.selection import ModelSelection
+from aitrain_nb.engine.steering import Steering
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
 from aitrain_nb.history import History
 from aitrain_nb.reporting import reporters
@@ -36,12 +35,12 @@ if TYPE_CHECKING:
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
-_OPTIONS = ("epochs", "max_steps", "display", "pace", "plots", "replay", "output_dir", "overwrite", "report_to")
+_OPTIONS = ("display", "pace", "plots", "replay", "output_dir", "overwrite", "report_to")
 _ELSEWHERE = {"tokenizer": "processor", "processing_class": "processor", "args": "config", "train_dataset": "data"}
 """Arguments of transformers' Trainer -> ours."""
 
 
-class Trainer(ModelSelection):
+class Trainer(Steering):
     """Trains a model; each phase of a step is a call of its own.
 
     Args:
@@ -80,8 +79,6 @@ class Trainer(ModelSelection):
             raise ConfigError(*unknown_name("argument of Trainer", name, ours, _ELSEWHERE.get(name)))
         super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
-        self._running, self._stop_reason = False, ""
-        self._writer: RunWriter | None = None  # of the call of fit that is going on
 
     def phases(self) -> Iterator[Record]:
         """One optimizer step, phase by phase. `run` repeats this; nothing else trains."""
@@ -128,24 +125,23 @@ class Trainer(ModelSelection):
                 self._finish(state, self._stop_reason if state == "stopped" and self._stop_reason else reason)
 
     def _to_the_end(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record | Saved]:
-        """What is owed at a step's edge comes first: an evaluation, then a checkpoint, then the next step."""
-        while not self._stop_reason:
-            if self.owes_evaluation:
-                evaluation = self.evaluate_and_keep(lambda: bool(self._stop_reason))
-                if evaluation is None:
+        """Step by step until there is nothing left to do, or somebody asks for the end."""
+        while True:
+            match self._next_action():
+                case "stop" | "end":
                     return
-                self._announce(evaluation, watchers)
-                yield evaluation
-            elif self._writer is not None and self._writer.owes_checkpoint:
-                saved = self._writer.save()
-                self._announce(saved, watchers)
-                yield saved
-            elif self.step < self.total_steps:
-                if not self._obey():
-                    return
-                yield from self._one_step(watchers)
-            else:
-                return
+                case "evaluate":
+                    evaluation = self.evaluate_and_keep(lambda: bool(self._stop_reason))
+                    if evaluation is None:
+                        return
+                    self._announce(evaluation, watchers)
+                    yield evaluation
+                case "save" if self._writer is not None:
+                    saved = self._writer.save()
+                    self._announce(saved, watchers)
+                    yield saved
+                case "step":
+                    yield from self._one_step(watchers)
 
     def _one_step(self, watchers: list[Callable[[Any], None]]) -> Iterator[Record]:
         """The records of a step; where memory runs out it is dropped whole and begun again with half the examples at once."""
@@ -176,19 +172,6 @@ class Trainer(ModelSelection):
             if is_looked_into:
                 self._keeps_records = self.control.looking = False
                 self.records = None
-
-    def _obey(self) -> bool:
-        """Take at a step's edge what was asked of the run meanwhile, and keep it in the history; whether the run goes on."""
-        if self.control.is_untouched and not self.history.changes:
-            return not self._stop_reason
-        if not self._keeps_records:  # in fit; by hand one waits by oneself
-            waited = self.control.wait(lambda: bool(self._stop_reason))
-            if waited:
-                self.history.add_change(Change(self.step + 1, "paused", waited))
-        rate = self.history.changed("learning_rate", self.step + 1)
-        for change in self.control.asked(self.step + 1, self.plan.peak_at(self.step) if rate is None else rate):
-            self.history.add_change(change)
-        return not self._stop_reason
 
     def fit(
         self,
@@ -228,13 +211,15 @@ class Trainer(ModelSelection):
             DataError: the folder can't be written, or holds something else than this run.
         """
         self.check_can_train()
+        if not self.processes.is_first:  # the first one shows and writes
+            display, output_dir, report_to = "none", None, None
         watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
         writer = RunWriter(self, output_dir, overwrite=overwrite) if output_dir is not None else None
         watching += [writer] if writer is not None else []
         watching += reporters(self, report_to, output_dir)
         repeated = replay.changes if isinstance(replay, History) else replay or ()
         self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
-        self._lengthen(changes)
+        self._lengthen(changes, _OPTIONS)
         before, self._writer = self.watchers, writer
         is_finished = self.is_finished
         self._running, self._keeps_records, self.records = True, False, None
@@ -252,24 +237,6 @@ class Trainer(ModelSelection):
         return self.history
 
     fine_tune = fine_tuning.fine_tune
-
-    def _lengthen(self, changes: dict[str, int]) -> None:
-        """Make the run as long as these options of `fit` say; what was trained stays."""
-        for name in changes:
-            if name not in {"epochs", "max_steps"}:
-                raise ConfigError(*unknown_name("option of fit", name, _OPTIONS))
-        if not changes:
-            return
-        lifted = {"max_steps": None} if "epochs" in changes else {}  # epochs says how long: a limit of before is lifted
-        config = self.config.replace(**(lifted | changes))
-        plan = Plan.of(config, self.steps_per_epoch)
-        if plan.total_steps < self.step:
-            raise ConfigError(
-                f"A run of {plan.total_steps:,} steps is shorter than what was already trained.",
-                f"{self.step:,} steps have been taken.",
-                "Ask for more, or begin again with prepare(...).",
-            )
-        self.plan, self.config = plan, config
 
     def _drain(self) -> None:
         """Take every record of `run`; an interrupt waits for the end of its step, a second one is raised."""
@@ -299,16 +266,6 @@ class Trainer(ModelSelection):
             told = self.ending._replace(reason=instead or self.ending.reason)
             for watcher in reversed(watching):
                 each.callback(watcher.end, told)
-
-    def stop(self, reason: str = "stopped") -> None:
-        """Ask the run that is going on to end after its current step; any thread may call it. Without a run it does nothing."""
-        if self._running:
-            self._stop_reason = reason
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether the run that is going on was asked to end."""
-        return self._running and bool(self._stop_reason)
 
     def end_as(self, ending: Ending | None) -> None:
         """Stand as at the end of a run that was brought back: the best weights are in the model.

@@ -10,6 +10,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 import aitrain_nb as ai
@@ -283,6 +284,23 @@ def test_damaged_weights_are_a_sentence(name, cnn, vit, tmp_path):
         find_format(name).open(tmp_path, describe(name, trainer))
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "lost"),
+    [
+        ("int8", "int8.safetensors", "output.bias"),
+        ("int8", "int8.safetensors", "output.weight.scales"),
+        ("safetensors", "model.safetensors", "output.bias"),
+    ],
+)
+def test_weights_that_lack_a_tensor_are_refused(name, file, lost, cnn, tmp_path):
+    reopened(cnn, name, tmp_path)
+    tensors = load_file(tmp_path / file)
+    del tensors[lost]
+    save_file(tensors, tmp_path / file)
+    with pytest.raises(ai.DataError, match=f"Can't open {file}"):
+        find_format(name).open(tmp_path, describe(name, cnn))
+
+
 def test_a_model_of_your_own_goes_where_the_computation_goes():
     data = ai.Dataset({"image": torch.rand(40, 1, 4, 4), "label": [0, 1] * 20}).split()
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
@@ -293,7 +311,7 @@ def test_a_model_of_your_own_goes_where_the_computation_goes():
     find_format("torch-export").check(trainer)
     with pytest.raises(ai.ConfigError, match="Did you mean 'torch-export'"):
         export(trainer, "torch-exprt")
-    assert format_names() == ["int8", "onnx", "onnx-int8", "safetensors", "torch-export", "transformers"]
+    assert format_names() == ["adapter", "int8", "onnx", "onnx-int8", "safetensors", "torch-export", "transformers"]
 
 
 # rounding

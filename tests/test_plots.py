@@ -70,8 +70,17 @@ DRAWN = {
         0.1,
         description="With 5 head is best: 70 %.",
     ),
+    "transfer": lambda: plots.transfer(
+        {"scratch": {0: [0.2], 10: [0.5]}, "head": {0: [0.2, 0.3], 10: [0.6, 0.7]}},
+        {"scratch": [], "head": [0.8, 0.9]},
+        0.95,
+        old="digits 0 to 4",
+        new="digits 5 to 9",
+        description="On digits 5 to 9 head is best.",
+    ),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "memory": lambda: plots.memory({"weights": 2**31, "gradients": 2**30, "activations": 3 * 2**31}, [8 * 2**30]),
     "rounding": lambda: plots.rounding([8, 4, 2], [0.5, 0.6, 2.0], [0.9, 0.87, 0.2], (0.5, 0.9)),
     "sweep": lambda: plots.sweep(
         {"learning_rate": [0.1, 0.01], "batch_size": [8, 16]},
@@ -102,6 +111,7 @@ NO_STEP = HISTORY.iloc[:0]
 EMPTY = {
     "no runs": lambda: plots.comparison({}),
     "no step of a run": lambda: plots.comparison({"one": NO_STEP}),
+    "no transfer": lambda: plots.transfer({}, {}, 0.1, old="one", new="two", description="0 runs."),
     "no methods": lambda: plots.methods({}, 0.1, description="0 results."),
     "no rates": lambda: plots.learning_rate(NO_STEP),
     "no schedule": lambda: plots.schedule([]),
@@ -124,8 +134,10 @@ LABELS = {
     "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
     "comparison": [("epochs completed", "loss (nats)")],
     "methods": [("examples a class", "validation accuracy")],
+    "transfer": [("step", "accuracy"), ("accuracy", "")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "memory": [("GiB", "")],
     "rounding": [("bits of a weight", "loss (nats)"), ("bits of a weight", "accuracy")],
     "sweep": [("learning_rate", "batch_size")],
     "range_test": [("learning rate", "loss (nats)")],
@@ -331,6 +343,7 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
+    "memory": ["9.0 GiB"],
     "rounding": ("Accuracy 90.0 % as it was trained", "holds down to 8 bits", "with 4 it falls to 87.0 %"),
     "comparison": ("Lowest validation loss: one", "; two"),
     "run": ["2.500 at step 1", "Learning rate from 0.001 to 0", "Gradient norm between 1 and 4", "Learning rate 5e-4"],
@@ -343,6 +356,7 @@ DESCRIPTIONS = {
         "(step 3)",
     ],
     "methods": ["head is best: 70 %"],
+    "transfer": ["head is best"],
     "learning_rate": ["from 0.001 to 0", "between 1 and 4", "median 2.5"],
     "sweep": ["3 runs, the lowest 1.5."],
     "range_test": ["Lowest at 0.001"],
@@ -413,6 +427,9 @@ def test_hostile_names_stay_text_in_a_picture():
 HOSTILE_DRAWN = {
     "comparison": lambda: plots.comparison(dict.fromkeys(HOSTILE, HISTORY)),
     "methods": lambda: plots.methods({name: {1: [0.5]} for name in HOSTILE}, 0.1),
+    "transfer": lambda: plots.transfer(
+        {name: {0: [0.5]} for name in HOSTILE}, {name: [0.4] for name in HOSTILE}, 0.1, old=HOSTILE[0], new=HOSTILE[1]
+    ),
     "schedule": lambda: plots.schedule([1.0], title="$x$ and $y"),
     "dials": lambda: plots.dials({name: [1.0, 2.0] for name in HOSTILE}),
     "images": lambda: plots.images(np.zeros((len(HOSTILE), 1, 4, 4)), HOSTILE),

@@ -42,6 +42,14 @@ def test_the_head_alone_forgets_nothing_and_fine_tuning_some(old):
     assert (table.loc["fine-tune", "score"] > 0.4).all()
     for said in ("Fine-tuning changed the accuracy on 0-1-2-3-4", "5 examples a class"):
         assert said in found.text()
+    for one in found.moved:
+        assert [step for step, _ in one.curve] == [0, *range(6, 61, 6)]
+        assert one.curve[-1][1] == one.score
+    page = found._repr_html_()
+    assert page.count("<img") == 1
+    left, right = found.plot().axes
+    assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("New task: 5-6-7-8-9", "Old task: 0-1-2-3-4")
+    assert "never knew it" in [text.get_text().strip() for text in right.texts]
     summary = found.summary().set_index("method")
     assert summary.loc["scratch", "lowest"] <= summary.loc["scratch", "score"] <= summary.loc["scratch", "highest"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,15 @@ app = typer.Typer(
 OWN_TASK = typer.Option(help="A Python file with a task of your own; it is run.")
 
 
+def is_first() -> bool:
+    """Whether this is the first of the processes that train together, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Write a text, with another letter for each that the terminal or pipe can't take."""
+    """Write a text, with another letter for each that the terminal or pipe can't take; in several processes the first."""
+    if not is_first():
+        return
     typer.echo(encodable(text, sys.stderr if err else sys.stdout), err=err, nl=nl)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aitrain_nb.cli.base import OWN_TASK, add_own_task, app, changes_of, say
+from aitrain_nb.cli.base import OWN_TASK, add_own_task, app, changes_of, is_first, say
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.placing import check_place, write_whole
 
@@ -56,7 +56,8 @@ def train(
     from aitrain_nb.run_folder.saving import check_folder, free_folder
 
     folder = free_folder(Path("runs") / config.stem) if to is None else to
-    check_folder(folder, overwrite=overwrite)
+    if is_first():
+        check_folder(folder, overwrite=overwrite)
     add_own_task(task_file)
     read = TrainConfig.from_json if config.suffix.lower() == ".json" else TrainConfig.from_yaml
     trainer = prepare(read(config), **changes_of(change or []))
@@ -65,7 +66,7 @@ def train(
     if trainer.data.guess is not None:
         say(trainer.data.guess.text())
     trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
-    if trainer.data.test is not None:
+    if trainer.data.test is not None and is_first():
         say(trainer.evaluate("test").text())
     say(f"saved in {folder}")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.engine.device import Threads
+    from aitrain_nb.engine.processes import OneProcess
     from aitrain_nb.randomness import OwnRandom
     from aitrain_nb.tasks import Task
 
@@ -78,6 +79,7 @@ class Evaluator:
         random: the run's random state, which a forward in evaluation mode may not advance.
         threads: how many processor threads torch uses.
         precision: how many bits the layers compute with; 32 by default.
+        processes: that share the examples of a split.
 
     Attributes:
         batch_size: examples at once; the config's, or fewer where memory ran out.
@@ -85,11 +87,11 @@ class Evaluator:
 
     def __init__(
         self, model: nn.Module, task: Task, data: Splits, prepared: dict[str, Dataset], processor: Any, config: TrainConfig, *,
-        device: torch.device, random: OwnRandom, threads: Threads, precision: Precision | None = None,
+        device: torch.device, random: OwnRandom, threads: Threads, processes: OneProcess, precision: Precision | None = None,
     ) -> None:  # fmt: skip
         self._model, self._task, self._data, self._prepared, self._processor = model, task, data, prepared, processor
         self._config, self._device, self._random, self._threads = config, device, random, threads
-        self._precision = precision or Precision("fp32", device.type)
+        self._processes, self._precision = processes, precision or Precision("fp32", device.type)
         self.batch_size = config.evaluation_batch_size or 256
 
     @property
@@ -149,15 +151,37 @@ class Evaluator:
             ) from error
         self._task.check_outputs(outputs, inputs["labels"], class_names)
 
-    def ask(self, split: str, stop: Callable[[], bool] = lambda: False) -> tuple[Dataset, Answers]:
+    def ask(
+        self, split: str, stop: Callable[[], bool] = lambda: False, *, shared: bool = False
+    ) -> tuple[Dataset, Answers]:
         """The raw examples of "validation", "train" or "test" and the model's answers on them.
+
+        Args:
+            split: which.
+            stop: asked now and then whether to leave it.
+            shared: every process that trains with this one asks too, and each takes its share.
 
         Raises:
             DataError: there is no such split.
             Stopped: `stop` said so in the middle.
         """
-        prepared = self.split(split)
-        return getattr(self._data, split), self.answers(prepared, stop)
+        return getattr(self._data, split), (self._answers_of_all if shared else self.answers)(self.split(split), stop)
+
+    def _answers_of_all(self, dataset: Dataset, stop: Callable[[], bool]) -> Answers:
+        """The answers on all examples, each process having asked about its share; where one of them stops, all do."""
+        if self._processes.count == 1:
+            return self.answers(dataset, stop)
+        places = self._processes.share(torch.arange(len(dataset)))
+        try:
+            mine: Answers | str = self.answers(dataset.subset(places), stop) if len(places) else "nothing"
+        except Stopped:
+            mine = "stopped"
+        every = self._processes.gathered(mine)
+        if "stopped" in every:
+            raise Stopped
+        predicted, losses, labels, logits = zip(*(one for one in every if one != "nothing"), strict=True)
+        whole = torch.cat(logits) if logits[0] is not None else None
+        return Answers(join(predicted, 0), join(losses, 0), join(labels, -100), whole)
 
     def split(self, split: str) -> Dataset:
         """The prepared examples of "train", "validation" or "test"; raises DataError where there are none."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from aitrain_nb.records import Batch
 
 
+NOT_FOUND = "on a second look all layers and gradients were finite"
+
+
 class Fault(NamedTuple):
     """A step whose numbers aren't finite.
 
@@ -60,7 +63,7 @@ def first_bad(trainer: Any, batch: Batch, random: Any, buffers: dict[str, Tensor
         found = next(_bad(part.inputs.items()), None)
         if found is not None:
             return f"the batch itself is not finite: {found!r} of its inputs"
-    return _second_look(trainer, batch, random, buffers) or "on a second look all layers and gradients were finite"
+    return _second_look(trainer, batch, random, buffers) or NOT_FOUND
 
 
 def _bad(tensors: Iterable[tuple[str, Tensor]]) -> Iterator[str]:

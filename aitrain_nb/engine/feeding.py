@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from aitrain_nb.data import Dataset
     from aitrain_nb.engine.order import DataOrder
+    from aitrain_nb.engine.processes import OneProcess
     from aitrain_nb.records.batch import StepIndices
     from aitrain_nb.tasks import Task
 
@@ -28,15 +29,16 @@ class Feed:
         order: which of them come next.
         processor: what the task needs besides, such as a tokenizer.
         device: where the tensors go.
+        processes: that share each micro-batch.
         augment: changes the tensors of a training batch at random, or None.
     """
 
     def __init__(
         self, task: Task, dataset: Dataset, order: DataOrder, processor: Any, device: torch.device,
-        augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
+        processes: OneProcess, augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
     ) -> None:  # fmt: skip
         self._task, self._dataset, self._order = task, dataset, order
-        self._processor, self._device, self._augment = processor, device, augment
+        self._processor, self._device, self._processes, self._augment = processor, device, processes, augment
         labels = dataset.columns["labels"]
         self._all_count = bool((labels != -100).all()) if isinstance(labels, torch.Tensor) else False
         self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
@@ -48,6 +50,8 @@ class Feed:
             at_most: examples in a micro-batch, where memory holds fewer than the config asks for.
         """
         taken = self._order.take()
+        if self._processes.count > 1:
+            return self._own_share(taken)
         if at_most is not None:
             taken = taken._replace(parts=tuple(piece for part in taken.parts for piece in part.split(at_most)))
         parts = tuple(
@@ -62,6 +66,20 @@ class Feed:
             ]
         )
         return taken, parts
+
+    def _own_share(self, taken: StepIndices) -> tuple[StepIndices, tuple[MicroBatch, ...]]:
+        """This process's part of each micro-batch; where there is none, an example that doesn't count keeps the others company."""
+        own, parts = [], []
+        for number, whole in enumerate(taken.parts):
+            places = self._processes.share(whole)
+            part = self.micro_batch(self._dataset.take(places if len(places) else whole[:1]), number, training=True)
+            if not len(places):
+                part = part._replace(
+                    inputs=part.inputs | {"labels": torch.full_like(part.inputs["labels"], -100)}, counted=0
+                )
+            own.append(places)
+            parts.append(part)
+        return taken._replace(parts=tuple(own)), tuple(parts)
 
     def micro_batch(
         self, columns: dict[str, Any], number: int, *, all_count: bool = False, training: bool = False

@@ -86,9 +86,9 @@ class Inference(Phases):
         """
         return capture(self.model, *patterns)
 
-    def _evaluate(self, split: str, stop: Callable[[], bool] = lambda: False) -> Evaluation:
+    def _evaluate(self, split: str, stop: Callable[[], bool] = lambda: False, *, shared: bool = False) -> Evaluation:
         began = perf_counter()
-        raw, answers = self._evaluator.ask(split, stop)
+        raw, answers = self._evaluator.ask(split, stop, shared=shared)
         metrics = self.task.metrics(answers.predicted, answers.labels)
         shown = self._keeper.shown
         step, epoch = (shown.step, shown.epoch) if shown else (self.step, self.order.epochs_completed)

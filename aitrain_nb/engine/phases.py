@@ -47,6 +47,8 @@ class Phases(TrainingState):
             weight.requires_grad_(self.step >= self.plan.head_steps)
         if examples is not None:
             return self._tokenize_own(examples, labels)
+        if not self.processes.is_first:  # what a step draws there depends on nothing that would have to be saved
+            self.random.renew(self.processes.rank, self.step)
         self._start = self._step_start()
         self.resume()
         state = self._snapshot() if self._snapshot_due() else None
@@ -57,6 +59,7 @@ class Phases(TrainingState):
             self.order.cursor, self.random.state = self._start.cursor, self._start.random
             raise
         batch = Batch(self._reference, self.step + 1, epoch, parts, taken)
+        batch.counted = self.processes.total(batch.counted)
         self.records = StepRecords(self.step + 1, batch, state) if self._keeps_records else None
         self._turn.begin(batch)
         self._seconds = batch.seconds = perf_counter() - began
@@ -76,7 +79,7 @@ class Phases(TrainingState):
         before = self.random.state
         try:
             with self.threads, self._chance, self.precision.autocast(), self._checkpointing:
-                outputs = self.task.outputs(self._quick, part.inputs)
+                outputs = self.processes.outputs(self.task, self._quick, part.inputs, is_last=self._turn.is_last_part)
         except ValueError as error:
             if "more than 1 value per channel" in str(error):
                 raise ModelError(*self._one_example(part)) from error
@@ -135,8 +138,8 @@ class Phases(TrainingState):
             for weight in self._trained:
                 weight.grad = None
         norm, clip_at = None, self.config.max_grad_norm
-        with self.threads:
-            self.precision.backward(loss.objective, self._trained, self.optimizer)
+        with self.threads, self.processes.together():
+            self.precision.backward(self.processes.scaled(loss.objective), self._trained, self.optimizer)
             if self._turn.is_last_part:
                 norm = clip_gradients(self._trained, clip_at)
         gradients = Gradients(self._reference, loss.step, loss.epoch, loss.number, norm, clip_at)
@@ -168,6 +171,7 @@ class Phases(TrainingState):
         began = perf_counter()
         before = self._weights_before()
         lr = self.learning_rate(self.step)
+        self._losses = self.processes.totals(self._losses)
         assert gradients.norm_tensor is not None
         overflowed = self.precision.overflowed(self._losses, gradients.norm_tensor, self.optimizer)
         fault = None if overflowed else self._fault(batch, gradients)
@@ -208,7 +212,8 @@ class Phases(TrainingState):
         if is_marking and any(change.name == "marked" for change in self.history.changes):
             return None
         assert self._start is not None
-        where = faults.first_bad(self, batch, self._start.random, self._start.buffers)
+        places = self.processes.gathered(faults.first_bad(self, batch, self._start.random, self._start.buffers))
+        where = next((place for place in places if place != faults.NOT_FOUND), faults.NOT_FOUND)
         loss, size = sum(value.item() for value in self._losses), norm.item()
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient norm is {size}"
         return faults.Fault(what, self.step + 1, where)
@@ -250,6 +255,7 @@ class Phases(TrainingState):
         """
         batch = self._turn.batch
         assert batch is not None
+        self.processes.check_memory(error)
         if self.is_updating:
             raise OutOfMemoryError(
                 f"Memory ran out in the update of step {self.step + 1}.",

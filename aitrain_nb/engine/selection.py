@@ -76,7 +76,7 @@ class ModelSelection(Inference):
             self._evaluator.batch_size = int(limit)
         at_once = self._evaluator.batch_size
         try:
-            evaluation = self._evaluate("validation", stop)
+            evaluation = self._evaluate("validation", stop, shared=True)
         except Stopped:
             return None
         if self._evaluator.batch_size < at_once:

@@ -25,6 +25,7 @@ from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.precision import Precision
+from aitrain_nb.engine.processes import processes_here
 from aitrain_nb.engine.turn import Turn
 from aitrain_nb.errors import ModelError, PhaseError
 from aitrain_nb.history import History
@@ -68,6 +69,7 @@ class TrainingState:
         control: the levers of a run that is going on; any thread may move them.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         precision: how many bits the layers compute with.
+        processes: those that train this run together; one, unless a launcher started more.
         plan: how long the run is, and the learning rate of each step.
         step: optimizer steps taken.
         optimizer: the torch optimizer.
@@ -88,6 +90,7 @@ class TrainingState:
         self.prepared = prepared = self._prepare(config)
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
+        self.processes = processes_here(device.find_device(config.device).type)
         resolved = device.resolve(config, model, steps_per_epoch, ragged=lengths is not None)
         self.order = DataOrder.of(resolved, examples, lengths)
         self.device = torch.device(resolved.device)
@@ -101,7 +104,7 @@ class TrainingState:
         weights = options.class_weights
         self.loss_options = options if weights is None else options._replace(class_weights=weights.to(self.device))
         augment = None if config.augmentation == "none" else self._augment
-        self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, augment)
+        self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
@@ -129,7 +132,7 @@ class TrainingState:
         self._at_most: int | None = None  # examples at once in a step that is tried again after memory ran out
         self._evaluator = Evaluator(
             self.model, self.task, self.data, prepared, processor, self.config,
-            device=self.device, random=self.random, threads=self.threads, precision=self.precision,
+            device=self.device, random=self.random, threads=self.threads, processes=self.processes, precision=self.precision,
         )  # fmt: skip
         self._evaluator.check_model(self.class_names)
 

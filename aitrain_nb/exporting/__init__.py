@@ -44,7 +44,8 @@ def export(
     Args:
         source: a trainer, whose model is exported as it is, or the folder of a run.
         format: "transformers" (for from_pretrained and pipeline), "safetensors" (the weights, exact), "torch-export" and "onnx" (the
-            computation, any number of examples and any length), "int8" (a quarter of the size) and "onnx-int8" (computed with 8 bits, too).
+            computation, any number of examples and any length), "int8" (a quarter of the size), "onnx-int8" (computed with 8 bits, too) and
+            "adapter" (of method="lora": what it trained, for peft; the base model is needed besides).
         folder: where to; exports/MODEL-FORMAT by default.
         overwrite: an export that lies there may be lost.
         examples: how many validation examples are compared at most.
@@ -66,7 +67,7 @@ def export(
     kind = find_format(format)
     trainer = _trainer(source)
     kind.check(trainer)
-    manifest = describe(kind.name, trainer)
+    manifest = describe(kind.name, trainer)._replace(base=kind.base(trainer))
     place = Path(folder or Path("exports") / f"{manifest.model}-{kind.name}")
     _check_place(place, overwrite=overwrite)
     original = _copy_of(trainer)

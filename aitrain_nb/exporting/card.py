@@ -10,6 +10,7 @@ import yaml
 from aitrain_nb import html, numerals, reading
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.exporting.formats import find_format
+from aitrain_nb.exporting.formats.adapter import Adapter
 from aitrain_nb.exporting.formats.transformers import Transformers
 from aitrain_nb.markdown import escape
 from aitrain_nb.markdown import table as markdown_table
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 CARD = "README.md"
 _HEADS = ["", "original", "export"]
 _LONGEST = 40
+_LIBRARIES = {Transformers.name: "transformers", Adapter.name: "peft"}
+"""Format -> the library that the hub names beside it."""
 
 
 class ExportCard:
@@ -103,6 +106,10 @@ class ExportCard:
             f"Its files take {ratio:.2f} times the memory of the original's weights, an answer takes {quick:.2f} times as long here."
         )
         sentences.append(f"A fresh process opened it in {numerals.duration(said.load_seconds)} and gave these answers.")
+        if self.manifest.base is not None:
+            sentences.append(
+                f"It holds only what was trained: to be asked it needs the base model {self.manifest.model} too."
+            )
         if self.manifest.kind == "int8":
             sentences.append(
                 "Its weights are 8 bits wide where they are kept and 32 where they are used: smaller and not quicker."
@@ -146,7 +153,7 @@ class ExportCard:
     def markdown(self) -> str:
         """The card as README.md, with what the hub reads at its head."""
         about = self.manifest
-        head: dict[str, Any] = {"library_name": "transformers" if about.kind == Transformers.name else "aitrain-nb"}
+        head: dict[str, Any] = {"library_name": _LIBRARIES.get(about.kind, "aitrain-nb")}
         head |= {"pipeline_tag": about.task, "tags": ["aitrain-nb", about.kind]}
         parts = [
             f"---\n{yaml.safe_dump(head, sort_keys=False)}---",

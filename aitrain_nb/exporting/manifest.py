@@ -29,6 +29,18 @@ _NO_LIMIT = 1_000_000
 _TOKENIZER, _STANDARDIZE, _IMAGES = "tokenizer", "standardize", "image-processor"
 
 
+class Base(NamedTuple):
+    """A model that an export is opened on.
+
+    Attributes:
+        place: a folder, a packaged model or a name on the hub.
+        fingerprint: of its weights, 16 hexadecimal digits.
+    """
+
+    place: str
+    fingerprint: str
+
+
 class Manifest(NamedTuple):
     """What is known of an exported model.
 
@@ -45,6 +57,7 @@ class Manifest(NamedTuple):
         max_length: tokens at which the run cut a text, or None where nothing was said.
         room: most tokens that the model takes, or None for images.
         processor: what makes numbers of raw examples: {"kind": ...} and its own numbers.
+        base: the model it is opened on, or None where it holds all weights.
     """
 
     kind: str
@@ -59,6 +72,7 @@ class Manifest(NamedTuple):
     max_length: int | None
     room: int | None
     processor: dict[str, Any]
+    base: Base | None = None
 
     def splits(self) -> Splits:
         """As much of the data as a task asks about when it is given raw examples: names and shapes, and no example."""
@@ -173,7 +187,8 @@ def read_processor(manifest: Manifest, folder: Path) -> Any:
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
     """Put it into the folder; raises OSError where that fails."""
-    replace_text(folder / MANIFEST, json.dumps({"format": FORMAT, **manifest._asdict()}, indent=1) + "\n")
+    facts = manifest._asdict() | {"base": manifest.base._asdict() if manifest.base is not None else None}
+    replace_text(folder / MANIFEST, json.dumps({"format": FORMAT, **facts}, indent=1) + "\n")
 
 
 def is_export(folder: Path) -> bool:
@@ -197,7 +212,8 @@ def read_manifest(folder: Path) -> Manifest:
                 f"The model in {folder.name!r} was exported by a newer version.", f"This one reads format {FORMAT}.",
                 "pip install --upgrade aitrain-nb",
             )  # fmt: skip
-        return _checked(Manifest(**facts))
+        base = facts.get("base")
+        return _checked(Manifest(**facts)._replace(base=Base(**base) if base is not None else None))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         why = "It has no export.json." if isinstance(error, FileNotFoundError) else f"{error}"
         raise DataError(
@@ -209,7 +225,9 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _checked(manifest: Manifest) -> Manifest:
     """The manifest, whose fields are of the kinds they should be; raises ValueError."""
-    texts = (manifest.kind, manifest.task, manifest.model, manifest.data, *manifest.label_names, *manifest.text_columns)
+    texts = (
+        manifest.kind, manifest.task, manifest.model, manifest.data, *manifest.label_names, *manifest.text_columns, *(manifest.base or ())
+    )  # fmt: skip
     sizes = [*manifest.image, *(size for shape in manifest.inputs.values() for size in shape if size is not None)]
     whole = all(type(size) is int and 0 < size < 2**20 for size in sizes) and len(manifest.image) in {0, 3}
     lengths = all(size is None or (type(size) is int and size > 1) for size in (manifest.max_length, manifest.room))

@@ -11,6 +11,7 @@ from aitrain_nb.config import TrainConfig
 from aitrain_nb.engine.device import Threads
 from aitrain_nb.engine.evaluating import Answers, Evaluator
 from aitrain_nb.engine.generating import pieces
+from aitrain_nb.engine.processes import OneProcess
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.exporting.formats import find_format
 from aitrain_nb.exporting.manifest import read_manifest, read_processor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aitrain_nb.data import Dataset
+    from aitrain_nb.exporting.manifest import Manifest
 
 
 class ExportedModel:
@@ -32,8 +34,8 @@ class ExportedModel:
         task, data, processor, config, class_names: as in a trainer; the data are names and shapes, and no example.
     """
 
-    def __init__(self, folder: Path, *, trusted: bool = False) -> None:
-        self.manifest = manifest = read_manifest(folder)
+    def __init__(self, folder: Path, *, trusted: bool = False, base: str | Path | None = None) -> None:
+        self.manifest = manifest = _on(base, read_manifest(folder))
         kind = find_format(manifest.kind)
         if kind.runs_code and not trusted:
             raise ConfigError(
@@ -52,7 +54,7 @@ class ExportedModel:
         self.device, self.random, self.threads = torch.device("cpu"), OwnRandom(0), Threads(None)
         self._evaluator = Evaluator(
             self.model, self.task, self.data, {}, self.processor, self.config,
-            device=self.device, random=self.random, threads=self.threads,
+            device=self.device, random=self.random, threads=self.threads, processes=OneProcess(),
         )  # fmt: skip
 
     def predict(self, examples: Any) -> pd.DataFrame:
@@ -74,18 +76,31 @@ class ExportedModel:
         return f"ExportedModel: {about.model} for {about.task}, trained on {about.data}, as {about.kind}"
 
 
-def load_exported(folder: str | Path, *, trusted: bool = False) -> ExportedModel:
+def _on(base: str | Path | None, manifest: Manifest) -> Manifest:
+    """The manifest with another place of its base model, where one is given; raises ConfigError where it has none."""
+    if base is None:
+        return manifest
+    if manifest.base is None:
+        raise ConfigError(
+            f"base={str(base)!r} doesn't fit this export.", f"A folder of the format {manifest.kind} holds all weights.",
+            "Leave it out.",
+        )  # fmt: skip
+    return manifest._replace(base=manifest.base._replace(place=str(base)))
+
+
+def load_exported(folder: str | Path, *, trusted: bool = False, base: str | Path | None = None) -> ExportedModel:
     """Open a model that `export` has written, to ask it.
 
     Args:
         folder: of the export.
         trusted: open also a format that could run code of whoever wrote it (torch-export). The others run none.
+        base: of the format adapter, where its base model lies; by default where it lay when it was trained.
 
     Raises:
-        ConfigError: its format isn't installed, or needs your word.
-        DataError: there is no exported model, or it is damaged.
+        ConfigError: its format isn't installed, needs your word, or its base model isn't there.
+        DataError: there is no exported model, it is damaged, or its base model is another one.
 
     Example:
         load_exported("exports/tickets").predict(["the app crashes"])
     """
-    return ExportedModel(Path(folder), trusted=trusted)
+    return ExportedModel(Path(folder), trusted=trusted, base=base)

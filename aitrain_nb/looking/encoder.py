@@ -42,6 +42,8 @@ class Encoder:
         """
         import torch
 
+        from aitrain_nb.models.texts import mean_of_tokens
+
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         found = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
         with torch.inference_mode():
@@ -52,8 +54,7 @@ class Encoder:
                     padding=True, truncation=True, max_length=min(LONGEST, self.limit), return_tensors="pt",
                 ).to(self.model.device)  # fmt: skip
                 hidden = self.model(**inputs).last_hidden_state
-                real = inputs["attention_mask"][..., None].to(hidden.dtype)
-                pooled = (hidden * real).sum(1) / real.sum(1)
+                pooled = mean_of_tokens(hidden, inputs["attention_mask"])
                 found[places] = torch.nn.functional.normalize(pooled.float(), dim=1).cpu().numpy()
         return found
 

@@ -16,7 +16,9 @@ from aitrain_nb.models.parts import block_names, body_of, parts_of
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
 
@@ -48,8 +50,6 @@ def add_adapters(model: nn.Module, config: TrainConfig) -> nn.Module:
         ConfigError: peft isn't installed, or the model has no such layer.
     """
     check_installed()
-    from peft import LoraConfig, inject_adapter_in_model
-
     head = parts_of(model).head
     targets = _targets(model, head)
     if not targets:
@@ -57,17 +57,34 @@ def add_adapters(model: nn.Module, config: TrainConfig) -> nn.Module:
             "method='lora' doesn't fit this model.", f"Its body, a {type(body_of(model)).__name__}, has no linear layers.",
             "Use method='fine-tune' or 'head'.",
         )  # fmt: skip
-    adapters = LoraConfig(
-        r=config.lora_rank, lora_alpha=config.lora_alpha, lora_dropout=config.lora_dropout, target_modules=targets,
-        fan_in_fan_out=any(type(model.get_submodule(name)).__name__ == "Conv1D" for name in targets),
-    )  # fmt: skip
-    with OwnRandom(config.seed), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "fan_in_fan_out is set")  # a model with both kinds: peft finds out by itself
-        inject_adapter_in_model(adapters, model)
+    with OwnRandom(config.seed):
+        put_adapters(model, targets, rank=config.lora_rank, alpha=config.lora_alpha, dropout=config.lora_dropout)
     for name, weight in model.named_parameters():
         if name in head:
             weight.requires_grad_(True)
     return model
+
+
+def put_adapters(model: nn.Module, layers: Sequence[str], *, rank: int, alpha: int, dropout: float = 0.0) -> None:
+    """Put an adapter of peft beside each of these layers, by name; all but the adapters is frozen."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    adapters = LoraConfig(
+        r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(layers), fan_in_fan_out=has_conv1d(model, layers)
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set")  # a model with both kinds: peft finds out by itself
+        inject_adapter_in_model(adapters, model)
+
+
+def has_conv1d(model: nn.Module, layers: Iterable[str]) -> bool:
+    """Whether one of these layers is GPT-2's, whose weights lie the other way round."""
+    return any(type(model.get_submodule(name)).__name__ == "Conv1D" for name in layers)
+
+
+def adapter_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights of all adapters by name, such as `encoder.layer.0.attention.self.query.lora_A.default.weight`."""
+    return {name: weight for name, weight in model.named_parameters() if ".lora_" in name}
 
 
 def _targets(model: nn.Module, head: set[str]) -> list[str]:

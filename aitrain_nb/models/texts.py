@@ -83,6 +83,12 @@ def classifier(config: TrainConfig, class_names: Sequence[str]) -> nn.Module:
     return model
 
 
+def mean_of_tokens(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """The mean of hidden states [B, T, D] over real tokens, those with 1 in the mask [B, T]: [B, D]."""
+    real = attention_mask[..., None].to(hidden.dtype)
+    return (hidden * real).sum(1) / real.sum(1)
+
+
 class MeanPooledClassifier(nn.Module):
     """A sentence encoder and one linear layer: the mean of the last hidden states [B, T, D] over real tokens, then C scores.
 
@@ -103,6 +109,5 @@ class MeanPooledClassifier(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **more: Tensor) -> Tensor:
         """Logits [B, C]."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **more).last_hidden_state
-        real = attention_mask[..., None].to(hidden.dtype)
-        logits: Tensor = self.head((hidden * real).sum(1) / real.sum(1))
+        logits: Tensor = self.head(mean_of_tokens(hidden, attention_mask))
         return logits

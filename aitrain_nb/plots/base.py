@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -32,3 +34,37 @@ def new_figure(width: float = 7.0, height: float = 3.2, columns: int = 1) -> tup
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(visible=True, alpha=0.25, linewidth=0.6)
     return figure, axes
+
+
+def new_page(title: str, note: str, width: int, height: int) -> Picture:
+    """An empty drawing with a title and a line of words under it; sizes in pixels of the page, 1/96 inch."""
+    from aitrain_nb.figures import Picture
+
+    figure = Picture(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH)
+    figure.is_drawing = True
+    figure.suptitle(title, x=4 / width, y=1 - 4 / height, ha="left", va="top", fontsize=10)
+    figure.text(4 / width, 1 - 24 / height, note, ha="left", va="top", fontsize=8.5, color=INK)
+    return figure
+
+
+def add_axes(figure: Picture, left: float, below: float, right: float, above: float) -> Axes:
+    """Axes with so much room around them, in pixels: no box, a light grid, small numbers."""
+    wide, high = figure.get_size_inches() * PIXELS_PER_INCH
+    axis = figure.add_axes((left / wide, below / high, (wide - left - right) / wide, (high - below - above) / high))
+    style_axes(axis)
+    return axis
+
+
+def style_axes(axis: Axes) -> None:
+    """No box, a light grid, small numbers."""
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.spines[["left", "bottom"]].set_color(GREY)
+    axis.grid(visible=True, alpha=0.25, linewidth=0.6)
+    axis.tick_params(labelsize=8.5, labelcolor=INK, color=GREY, length=3)
+    axis.xaxis.label.set_fontsize(POINT_SIZE)
+    axis.yaxis.label.set_fontsize(POINT_SIZE)
+
+
+def say_empty(axis: Axes, words: str) -> None:
+    """Words in the middle of axes in which nothing can be drawn."""
+    axis.text(0.5, 0.5, words, transform=axis.transAxes, ha="center", fontsize=POINT_SIZE)

@@ -8,8 +8,7 @@ import numpy as np
 
 from aitrain_nb import captions
 from aitrain_nb.errors import ConfigError, unknown_name
-from aitrain_nb.plots.base import GREY, INK, LINES
-from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE
+from aitrain_nb.plots.base import LINES, add_axes, new_page, say_empty
 from aitrain_nb.plots.line_names import Curve, write_names
 from aitrain_nb.plots.run_data import RunData, smooth, thin
 from aitrain_nb.plots.scales import few_ticks, limits, short
@@ -43,24 +42,12 @@ def comparison(
         ConfigError: `against` is something else.
         DataError: a run is neither.
     """
-    from aitrain_nb.figures import Picture
-
     if against not in {"epochs", "steps"}:
         raise ConfigError(*unknown_name("axis", against, ["epochs", "steps"]))
     width, height = max(_NARROWEST, width), max(_LOWEST, height)
-    figure = Picture(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH)
-    figure.is_drawing = True
-    right = min(170, width // 3)
-    axis = figure.add_axes(
-        (_LEFT / width, _BELOW / height, (width - _LEFT - right) / width, (height - _BELOW - _ABOVE) / height)
-    )
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.spines[["left", "bottom"]].set_color(GREY)
-    axis.grid(visible=True, alpha=0.25, linewidth=0.6)
-    axis.tick_params(labelsize=8.5, labelcolor=INK, color=GREY, length=3)
-    figure.suptitle("Loss of each run", x=4 / width, y=1 - 4 / height, ha="left", va="top", fontsize=10)
-    figure.text(4 / width, 1 - 24 / height, "bold: validation, thin: training (smoothed), large mark: the lowest validation loss",
-                ha="left", va="top", fontsize=8.5, color=INK)  # fmt: skip
+    note = "bold: validation, thin: training (smoothed), large mark: the lowest validation loss"
+    figure, right = new_page("Loss of each run", note, width, height), min(170, width // 3)
+    axis = add_axes(figure, _LEFT, _BELOW, right, _ABOVE)
     data = {name: RunData.of(history, ()) for name, history in runs.items()}
     _set_scales(axis, data, against)
     curves = [_draw(axis, place, name, one, against) for place, (name, one) in enumerate(data.items())]
@@ -93,10 +80,8 @@ def _set_scales(axis: Axes, data: Mapping[str, RunData], against: str) -> None:
     curves = [*training, *(_validated(one, against) for one in data.values())]
     x, y = (np.concatenate([np.empty(0), *(curve[place] for curve in curves)]) for place in (0, 1))
     axis.set(xlabel=f"{against} completed" if against == "epochs" else "step", ylabel="loss (nats)")
-    axis.xaxis.label.set_fontsize(POINT_SIZE)
-    axis.yaxis.label.set_fontsize(POINT_SIZE)
     if not len(x):
-        axis.text(0.5, 0.5, "no loss is a finite number", transform=axis.transAxes, ha="center", fontsize=POINT_SIZE)
+        say_empty(axis, "no loss is a finite number")
         return
     start = max((losses[0] for _, losses in training if len(losses)), default=np.inf)
     axis.set_xlim(*limits(0.0, float(x.max()), from_zero=True))

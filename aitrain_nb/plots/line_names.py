@@ -1,17 +1,19 @@
-"""The names of lines, right of the axes, where each line ends."""
+"""Lines that have to be told apart: a band over the seeds, and the names right of the axes, where each line ends."""
 
 from __future__ import annotations
 
+from itertools import islice
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from aitrain_nb.lettering import plain, shortened, visible
-from aitrain_nb.plots.base import INK
+from aitrain_nb.plots.base import INK, LINES
 from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -29,6 +31,18 @@ class Curve(NamedTuple):
     colour: str
     marker: str
     end: tuple[float, float]
+
+
+def draw_band(axis: Axes, place: int, name: str, runs: Mapping[int, Sequence[float]]) -> Curve:
+    """A line through the medians and a band from the lowest to the highest of each; a second round of colours has other markers."""
+    colour, style, _ = LINES[place % len(LINES)]
+    marker = next(islice((one for _, _, one in LINES * 2), place % len(LINES) + place // len(LINES), None))
+    numbers = sorted(runs)
+    medians = [median(runs[number]) for number in numbers]
+    axis.fill_between(numbers, [min(runs[number]) for number in numbers], [max(runs[number]) for number in numbers],
+                      color=colour, alpha=0.14, linewidth=0)  # fmt: skip
+    axis.plot(numbers, medians, color=colour, linestyle=style, linewidth=1.8, marker=marker, markersize=5.5)
+    return Curve(name, colour, marker, (float(numbers[-1]), medians[-1]))
 
 
 def write_names(figure: Picture, axis: Axes, curves: Sequence[Curve], room: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from aitrain_nb import captions
 from aitrain_nb.lettering import plain
-from aitrain_nb.plots.base import BLUE, GREEN, GREY, INK, ORANGE, PURPLE
+from aitrain_nb.plots.base import BLUE, GREEN, GREY, ORANGE, PURPLE, style_axes
 from aitrain_nb.plots.labels import PIXELS_PER_INCH, POINT_SIZE, Labels
 from aitrain_nb.plots.marks import apart, draw_uprights, mark_lost, say, say_guess
 from aitrain_nb.plots.run_data import RunData, smooth, thin
@@ -112,11 +112,7 @@ def _lay_out(title: str, data: RunData, width: int, height: int, strips: int) ->
     for low, high in heights:
         place = (_LEFT / width, low / height, (width - _LEFT - _RIGHT) / width, (high - low) / height)
         axis = figure.add_axes(place, sharex=axes[0] if axes else None)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.spines[["left", "bottom"]].set_color(GREY)
-        axis.grid(visible=True, alpha=0.25, linewidth=0.6)
-        axis.tick_params(labelsize=8.5, labelcolor=INK, color=GREY, length=3)
-        axis.xaxis.label.set_fontsize(POINT_SIZE)
+        style_axes(axis)
         axes.append(axis)
     _set_steps(axes[0], data, width)
     return figure, axes

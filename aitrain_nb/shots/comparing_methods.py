@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-from contextlib import suppress
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aitrain_nb.displays import progress as progress_bar
 from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.run import describe, load_data, prepare
 from aitrain_nb.shots import classifiers
 from aitrain_nb.shots.drawing import checked_shots, draw, most_shots
 from aitrain_nb.shots.few_shot import classified, features_at
 from aitrain_nb.shots.methods_compared import Measured, MethodsCompared
+from aitrain_nb.shots.plan import carry_out, check_counts
 from aitrain_nb.shots.training import TRAINED, some_of, train, with_new_head
 from aitrain_nb.trainer import Trainer
 
@@ -74,32 +73,26 @@ def compare_methods(
         found = ai.compare_methods("tickets", shots=[1, 5, 20], seeds=2)
         found.plot()
     """
-    given = _checked(methods, seeds, steps)
+    check_counts(seeds=seeds, steps=steps)
+    given = _checked(methods)
     numbers = sorted({checked_shots(number) for number in _listed(shots)})
     comparison = _Comparison(_base(data, model, fields), steps)
-    chosen = given or _fitting(comparison.base, model)
     most = most_shots(comparison.labels, comparison.base.class_names)
-    used = sorted({min(number, most) for number in numbers})
-    plan = [(number, seed, method) for number in used for seed in range(seeds) for method in chosen]
-    found, began = [], perf_counter()
-    with (
-        progress_bar(len(plan), "run", "compare_methods", is_shown=progress is None) as bar,
-        suppress(KeyboardInterrupt),
-    ):
-        for number, seed, method in plan:
-            if seconds is not None and perf_counter() - began > seconds:
-                break
-            one = comparison.measure(method, number, seed)
-            found.append(one)
-            bar.update(1)
-            if progress is not None:
-                progress(
-                    f"{len(found)} of {len(plan)}: {method}, {number} a class, seed {seed}: accuracy {one.accuracy:.3f}"
-                )
+    plan = [
+        (method, number, seed)
+        for number in sorted({min(number, most) for number in numbers})
+        for seed in range(seeds)
+        for method in given or _fitting(comparison.base, model)
+    ]
+    found = carry_out(plan, comparison.measure, _told, "compare_methods", progress, seconds)
     return MethodsCompared(
         found, len(plan), name=comparison.base.data.name, model=_called(comparison.base, model), majority=comparison.majority,
         validation=len(comparison.true), reduced=(max(numbers), most) if max(numbers) > most else None,
     )  # fmt: skip
+
+
+def _told(one: Measured) -> str:
+    return f"{one.method}, {one.shots} a class, seed {one.seed}: accuracy {one.accuracy:.3f}"
 
 
 def _listed(shots: Any) -> list[Any]:
@@ -109,11 +102,8 @@ def _listed(shots: Any) -> list[Any]:
     return found
 
 
-def _checked(methods: Sequence[str] | None, seeds: int, steps: int | None) -> list[str]:
+def _checked(methods: Sequence[str] | None) -> list[str]:
     """The methods in the order in which they are shown; none where they are left open."""
-    for name, value in {"seeds": seeds, "steps": 1 if steps is None else steps}.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name}={value!r} can't be used.", "It is a whole number of at least 1.", f"{name}=3")
     if methods is None:
         return []
     given = [methods] if isinstance(methods, str) else list(methods)

@@ -109,10 +109,12 @@ def usual_steps(base: Trainer) -> int:
     return _STEPS_OF_LARGE if sum(weight.numel() for weight in base.model.parameters()) >= _LARGE else _STEPS_OF_SMALL
 
 
-def of_budget(config: TrainConfig, steps: int, seed: int, examples: int) -> TrainConfig:
+def of_budget(
+    config: TrainConfig, steps: int, seed: int, examples: int, evaluations: int = _EVALUATIONS
+) -> TrainConfig:
     """The config of a run of so many steps, with nothing chosen by the validation side."""
     return config.replace(
-        seed=seed, max_steps=steps, batch_size=min(_BATCH, examples), evaluate_every=max(1, -(-steps // _EVALUATIONS)), keep="last",
+        seed=seed, max_steps=steps, batch_size=min(_BATCH, examples), evaluate_every=max(1, -(-steps // evaluations)), keep="last",
         schedule="linear", warmup_steps=0.1, early_stopping="none", gradient_accumulation_steps=1,
     )  # fmt: skip
 

@@ -6,12 +6,14 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from aitrain_nb import html, numerals, reading
+from aitrain_nb import html, numerals, plots, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pandas as pd
+
+    from aitrain_nb.figures import Picture
 
 
 class Moved(NamedTuple):
@@ -25,6 +27,7 @@ class Moved(NamedTuple):
         seconds: of the steps.
         steps: optimizer steps.
         trained_weights: that could move.
+        curve: (steps so far, score) each time it was asked, before the first step as well.
     """
 
     method: str
@@ -34,6 +37,7 @@ class Moved(NamedTuple):
     seconds: float
     steps: int
     trained_weights: int
+    curve: tuple[tuple[int, float], ...] = ()
 
 
 class Transfer:
@@ -91,6 +95,18 @@ class Transfer:
         result: pd.DataFrame = kept.assign(lowest=found["score"].min(), highest=found["score"].max()).reset_index()
         return result
 
+    def plot(self) -> Picture:
+        """The new task over the steps, a line a method with its band over the seeds, and the old task before and after."""
+        curves: dict[str, dict[int, list[float]]] = {}
+        after: dict[str, list[float]] = {}
+        for one in self.moved:
+            for step, score in one.curve:
+                curves.setdefault(one.method, {}).setdefault(step, []).append(score)
+            after.setdefault(one.method, []).extend([one.old_after] if math.isfinite(one.old_after) else [])
+        return plots.transfer(
+            curves, after, self.before, old=self.old, new=self.new, what=self._what, description=" ".join(self._said())
+        )
+
     def _forgotten(self, one: Moved) -> float:
         return self.before - one.old_after if self.score_name == "accuracy" else one.old_after - self.before
 
@@ -100,14 +116,17 @@ class Transfer:
 
     def text(self) -> str:
         """What was found, in sentences and a table, for a terminal."""
-        return reading.as_text(self._repr_html_())
+        said = (html.element("p", sentence, style="margin:4px 0") for sentence in self._said())
+        return reading.as_text(self._page(html.join(said)))
 
     def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
+        return self._page(self.plot().to_html())
+
+    def _page(self, first: html.Markup) -> html.Markup:
         many = "all examples" if self.shots is None else f"{numerals.several(self.shots, 'example')} a class"
-        said = (html.element("p", sentence, style="margin:4px 0") for sentence in self._said())
         heads = [
             "median of the seeds",
             self._what,
@@ -120,7 +139,7 @@ class Transfer:
         return html.section(
             "Transfer",
             f"{self.old} to {self.new}, {many}",
-            *said,
+            first,
             html.element("div", html.table(heads, self._rows()), style="overflow-x:auto"),
         )
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.displays import progress as progress_bar
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.run import describe, load_data
 from aitrain_nb.shots.drawing import checked_shots, draw
+from aitrain_nb.shots.plan import carry_out, check_counts
 from aitrain_nb.shots.training import of_budget, some_of, train, usual_steps, with_new_head
 from aitrain_nb.shots.transferred import Moved, Transfer
 from aitrain_nb.trainer import Trainer
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from aitrain_nb.data import Splits
 
 SCRATCH, FINE_TUNE, HEAD = "scratch", "fine-tune", "head"
+_EVALUATIONS = 10
+"""Points of the curve of a run after its first."""
 
 
 def transfer(
@@ -66,30 +67,15 @@ def transfer(
             f"{type(trainer).__name__} has learned nothing.", "It takes a trainer that was trained on the old task.",
             "ai.transfer(trainer, new_data, shots=5)",
         )  # fmt: skip
-    for name, value in {"seeds": seeds, "steps": 1 if steps is None else steps}.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name}={value!r} can't be used.", "It is a whole number of at least 1.", f"{name}=3")
+    check_counts(seeds=seeds, steps=steps)
     task = _Task(trainer, data, shots, steps, fields)
-    moved: list[Moved] = []
-    planned = seeds * len(task.methods)
-    with progress_bar(planned, "run", "transfer", is_shown=progress is None) as bar, suppress(KeyboardInterrupt):
-        for seed in range(seeds):
-            for method in task.methods:
-                moved.append(task.moved(method, seed))
-                bar.update(1)
-                if progress is not None:
-                    progress(
-                        f"{len(moved)} of {planned}: {method}, seed {seed}: {task.score_name} {moved[-1].score:.3f}"
-                    )
+    plan = [(method, seed) for seed in range(seeds) for method in task.methods]
+    moved = carry_out(
+        plan, task.moved, lambda one: f"{one.method}, seed {one.seed}: {task.score_name} {one.score:.3f}", "transfer", progress
+    )  # fmt: skip
     return Transfer(
-        moved,
-        planned,
-        old=trainer.data.name,
-        new=task.new.name,
-        shots=shots,
-        before=task.before,
-        score_name=task.score_name,
-    )
+        moved, len(plan), old=trainer.data.name, new=task.new.name, shots=shots, before=task.before, score_name=task.score_name
+    )  # fmt: skip
 
 
 class _Task:
@@ -123,12 +109,15 @@ class _Task:
         """One way with one draw, trained to its end."""
         splits = self._drawn(seed)
         examples = len(splits.train) if self._has_classes else self._trainer.config.batch_size
-        config = of_budget(self._config, self._steps, seed, examples).replace(evaluate_every=0)
+        config = of_budget(self._config, self._steps, seed, examples, _EVALUATIONS)
         made = self._made(method, splits, config)
+        start = (0, self._score(made))
         seconds = train(made).seconds
+        asked = f"eval_{self.score_name}"
+        curve = (start, *((row["step"], float(row[asked])) for row in made.history if asked in row))
         after = math.nan if method == SCRATCH else self._still_known(made.model)
         trained = sum(weight.numel() for weight in made.model.parameters() if weight.requires_grad)
-        return Moved(method, seed, self._score(made), after, seconds, made.step, trained)
+        return Moved(method, seed, curve[-1][1], after, seconds, made.step, trained, curve)
 
     def _drawn(self, seed: int) -> Splits:
         if self._shots is None:

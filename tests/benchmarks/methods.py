@@ -5,6 +5,7 @@
     python tests/benchmarks/methods.py image-transfer --shots 1 5 20    # digits 0 to 4, then 5 to 9
     python tests/benchmarks/methods.py language-transfer --seeds 2      # addresses of 1801 to 1900, then those since 1960
     python tests/benchmarks/methods.py prompt                           # a small language model is asked by a prompt: it fails
+    python tests/benchmarks/methods.py fine-tune --shots 10 50 163 --seeds 5  # fine_tune against fit, tickets with MiniLM
 
 `--picture file.png` keeps the picture of the first two.
 """
@@ -13,12 +14,15 @@ from __future__ import annotations
 
 import argparse
 import math
+from statistics import median
 from typing import TYPE_CHECKING
 
 import torch
 
 import aitrain_nb as ai
 from aitrain_nb.bundled import BUNDLED
+from aitrain_nb.shots.drawing import draw
+from aitrain_nb.shots.training import some_of
 
 if TYPE_CHECKING:
     from aitrain_nb.data import Splits
@@ -102,8 +106,33 @@ def prompt(given: argparse.Namespace) -> None:
     print(asked)
 
 
+def fine_tune(given: argparse.Namespace) -> None:
+    """The same examples and epochs in two ways: all weights at one rate, or the head first and smaller steps below."""
+    splits = ai.prepare(data="tickets", model="minilm", max_length=64, threads=1).data
+    labels = splits.train.columns["label"].numpy()
+    print("| accuracy | fit | fine_tune | fine_tune better, equal, worse |\n| --- | --- | --- | --- |")
+    for shots in given.shots:
+        pairs = []
+        for seed in range(given.seeds):
+            drawn = some_of(splits, draw(labels, splits.label_names, shots, seed))
+            fields = {"data": drawn, "model": "minilm", "max_length": 64, "epochs": 4, "seed": seed, "threads": 1}
+            plain, usual = ai.prepare(**fields), ai.prepare(**fields)
+            plain.fit("none")
+            usual.fine_tune(epochs=4, display="none")
+            pairs.append((plain.evaluate().accuracy, usual.evaluate().accuracy))
+        cells = [
+            f"{median(scores):.3f} ({min(scores):.3f} to {max(scores):.3f})" for scores in zip(*pairs, strict=True)
+        ]
+        counts = [sum(after > before for before, after in pairs), sum(after == before for before, after in pairs)]
+        print(
+            f"| {shots} a class | {' | '.join(cells)} | {counts[0]}, {counts[1]}, {len(pairs) - sum(counts)} |",
+            flush=True,
+        )
+
+
 TASKS = {
     "tickets": compare, "digits": compare, "image-transfer": image_transfer, "language-transfer": language_transfer, "prompt": prompt,
+    "fine-tune": fine_tune,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from aitrain_nb.exporting.manifest import Manifest
+    from aitrain_nb.exporting.manifest import Base, Manifest
     from aitrain_nb.tasks import Task
     from aitrain_nb.trainer import Trainer
 
@@ -55,6 +55,11 @@ class Format(ABC):
             raise ConfigError(
                 f"Can't export as {self.name}.", f"It needs {', '.join(missing)}.", "pip install 'aitrain-nb[export]'"
             )
+
+    def base(self, trainer: Trainer) -> Base | None:
+        """The model that the export is opened on; None where it holds all weights."""
+        del trainer
+        return None
 
     @abstractmethod
     def write(self, model: nn.Module, trainer: Trainer, folder: Path) -> None:

@@ -1,0 +1,244 @@
+"""One run in one process, or in several that share each batch: who has which examples, and what all of them do next.
+
+`accelerate launch -m aitrain_nb train run.yaml` (or torchrun) starts the processes. The batch of the config is that of all processes
+together, so that the same config gives the same run however many there are: each takes its share of every micro-batch, divides its loss
+by the targets of the whole step, and the gradients are added up (torch's DistributedDataParallel). Only the first one shows, writes and is
+steered; at each step's edge all agree on what comes next.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from aitrain_nb.engine.evaluating import evaluation_mode
+from aitrain_nb.errors import ConfigError, OutOfMemoryError, ProcessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor, nn
+
+    from aitrain_nb.tasks import Task
+
+ACTIONS = ("stop", "end", "evaluate", "save", "step")
+"""What a run does next at a step's edge."""
+_WAIT_DAYS = 7
+"""How long the others wait for one that is paused; one that has died is noticed at once."""
+_LOST = ("connection", "peer", "gloo", "nccl", "socket", "store", "timed out")
+"""Words of torch's errors where another process is gone."""
+_REFUSED = {
+    "ACCELERATE_USE_DEEPSPEED": (
+        "DeepSpeed can't train through inspectable calls.",
+        "Its engine takes forward, backward and update out of the loop's hands.",
+        "Choose multi-GPU (DDP) in `accelerate config`.",
+    ),
+    "ACCELERATE_USE_MEGATRON_LM": (
+        "Megatron-LM can't train through inspectable calls.",
+        "Its engine takes forward, backward and update out of the loop's hands.",
+        "Choose multi-GPU (DDP) in `accelerate config`.",
+    ),
+    "ACCELERATE_USE_FSDP": (
+        "FSDP isn't supported.",
+        "Checkpoints, best weights and records are read from whole weights, and FSDP leaves each process a piece of them.",
+        "Choose multi-GPU (DDP) in `accelerate config`; where memory is short: method='lora', or gradient checkpointing.",
+    ),
+}  # fmt: skip
+
+
+class OneProcess:
+    """The usual case: all examples are this process's own, and nobody has to agree.
+
+    Attributes:
+        rank: 0-based number of this process.
+        count: of the processes that train together.
+    """
+
+    rank, count = 0, 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process shows, writes and is steered."""
+        return self.rank == 0
+
+    def share(self, places: Tensor) -> Tensor:
+        """Those of these places [n] that are this process's own; may be empty."""
+        return places
+
+    def total(self, number: int) -> int:
+        """The sum of every process's number."""
+        return number
+
+    def totals(self, values: list[Tensor]) -> list[Tensor]:
+        """Every process's scalars added up, one by one."""
+        return values
+
+    def gathered(self, thing: Any) -> list[Any]:
+        """Every process's thing, in their order; the same list for each."""
+        return [thing]
+
+    def agreed(self, action: str, changes: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        """What all processes do next (one of `ACTIONS`), and the first one's changes; anybody's "stop" goes for all."""
+        return action, changes
+
+    def outputs(self, task: Task, model: nn.Module, inputs: dict[str, Tensor], *, is_last: bool) -> Tensor:
+        """The model's logits in training; after the last micro-batch of a step its gradients are those of all processes."""
+        del is_last
+        return task.outputs(model, inputs)
+
+    def scaled(self, objective: Tensor) -> Tensor:
+        """The objective whose gradient, as `outputs` joins it, is that of the whole step."""
+        return objective
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, an error that comes from the loss of another process is said as that; raises ProcessError."""
+        yield
+
+    def check_memory(self, error: Exception) -> None:
+        """Raise OutOfMemoryError where a step can't be taken again with fewer examples at once, since the others wait in it."""
+
+
+class ManyProcesses(OneProcess):
+    """Several processes, each with the whole model and its share of every batch.
+
+    Args:
+        kind: of the device of each, "cpu" or "cuda".
+
+    Raises:
+        ConfigError: accelerate isn't installed, or was told to use an engine that has a loop of its own.
+    """
+
+    def __init__(self, kind: str) -> None:
+        for variable, words in _REFUSED.items():
+            if os.environ.get(variable, "").lower() == "true":
+                raise ConfigError(*words)
+        try:
+            from accelerate import PartialState
+        except ImportError as error:
+            raise ConfigError(
+                "Training in several processes needs the package accelerate.", str(error), "pip install 'aitrain-nb[trainer]'"
+            ) from error  # fmt: skip
+        state = PartialState(cpu=kind == "cpu")
+        self.rank, self.count = state.process_index, state.num_processes
+        # what is agreed on goes through processors, so that no graphics card has to wait for it
+        self._group = torch.distributed.new_group(backend="gloo", timeout=timedelta(days=_WAIT_DAYS))
+        self._wrapped: tuple[tuple[int, ...], DistributedDataParallel] | None = None
+
+    def share(self, places: Tensor) -> Tensor:
+        """Those of these places [n] that are this process's own; may be empty."""
+        return places.tensor_split(self.count)[self.rank]
+
+    def total(self, number: int) -> int:
+        """The sum of every process's number."""
+        return int(self._reduced(torch.tensor(number)))
+
+    def totals(self, values: list[Tensor]) -> list[Tensor]:
+        """Every process's scalars added up, one by one."""
+        device = values[0].device
+        return list(self._reduced(torch.stack(values).double().cpu()).to(device, values[0].dtype))
+
+    def gathered(self, thing: Any) -> list[Any]:
+        """Every process's thing, in their order; the same list for each."""
+        found: list[Any] = [None] * self.count
+        with self.together():
+            torch.distributed.all_gather_object(found, thing, group=self._group)
+        return found
+
+    def agreed(self, action: str, changes: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+        """What all processes do next (one of `ACTIONS`), and the first one's changes; anybody's "stop" goes for all."""
+        wishes = [ACTIONS.index(action), len(changes)] if self.is_first else [0, 0]
+        mine = torch.tensor([int(action == "stop"), *wishes])
+        stops, first, number = self._reduced(mine, torch.distributed.ReduceOp.MAX).tolist()
+        if number:
+            changes = self.gathered(list(changes))[0]
+        return ("stop" if stops else ACTIONS[first]), changes if number else ()
+
+    def outputs(self, task: Task, model: nn.Module, inputs: dict[str, Tensor], *, is_last: bool) -> Tensor:
+        """The model's logits in training; after the last micro-batch of a step its gradients are those of all processes."""
+        trained = (id(model), *(id(weight) for weight in model.parameters() if weight.requires_grad))
+        if self._wrapped is None or self._wrapped[0] != trained:
+            self._wrapped = trained, self._join(task, model, inputs)
+        self._wrapped[1].require_backward_grad_sync = is_last
+        with self.together():
+            return task.outputs(self._wrapped[1], inputs)
+
+    def _join(self, task: Task, model: nn.Module, inputs: dict[str, Tensor]) -> DistributedDataParallel:
+        device = next(model.parameters()).device
+        with evaluation_mode(model), torch.enable_grad():
+            used = _leaves(task.outputs(model, inputs))
+        has_unused = any(id(weight) not in used for weight in model.parameters() if weight.requires_grad)
+        with self.together():
+            return DistributedDataParallel(
+                model, device_ids=[device] if device.type != "cpu" else None, find_unused_parameters=has_unused
+            )
+
+    def scaled(self, objective: Tensor) -> Tensor:
+        """The objective whose gradient, as `outputs` joins it, is that of the whole step."""
+        return objective * self.count  # DistributedDataParallel takes the mean
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, an error that comes from the loss of another process is said as that; raises ProcessError."""
+        try:
+            yield
+        except (RuntimeError, ConnectionError) as error:
+            if not any(word in str(error).lower() for word in _LOST):
+                raise
+            raise ProcessError(
+                "Another process of this run has ended.",
+                f"Each of the {self.count} holds a share of every batch, so no step is whole without it.",
+                "See its own words above, then go on from the newest checkpoint: accelerate launch -m aitrain_nb resume FOLDER.",
+            ) from error
+
+    def check_memory(self, error: Exception) -> None:
+        """Raise OutOfMemoryError where a step can't be taken again with fewer examples at once, since the others wait in it."""
+        raise OutOfMemoryError(
+            f"Memory ran out in process {self.rank + 1} of {self.count}.",
+            f"The others wait in the same step, so it can't be taken again in smaller pieces. {str(error).splitlines()[0]}",
+            "Lower batch_size and raise gradient_accumulation_steps by as much: the run stays the same.",
+        ) from error
+
+    def _reduced(self, tensor: Tensor, how: Any = torch.distributed.ReduceOp.SUM) -> Tensor:
+        with self.together():
+            torch.distributed.all_reduce(tensor, how, group=self._group)
+        return tensor
+
+
+def _leaves(outputs: Tensor) -> set[int]:
+    """The ids of the tensors that these outputs were computed from and that get a gradient."""
+    found, seen, waiting = set(), set(), [outputs.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.add(id(node.variable))
+        waiting += [function for function, _ in node.next_functions]
+    return found
+
+
+_joined: list[ManyProcesses] = []
+"""The processes that this one was started with, once it has met them."""
+
+
+def processes_here(kind: str) -> OneProcess:
+    """The processes that this one was started to train with: by itself, unless a launcher says otherwise.
+
+    Args:
+        kind: of the device that is trained on, such as "cpu" or "cuda".
+
+    Raises:
+        ConfigError: they can't train together.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        return OneProcess()
+    if not _joined:
+        _joined.append(ManyProcesses(kind))
+    return _joined[0]
