@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         PhaseError,
         StopTraining,
     )  # fmt: skip
+    from aitrain_nb.estimating import estimate
     from aitrain_nb.exporting import export, load_exported
     from aitrain_nb.exporting.quantizing import simulate_quantization
     from aitrain_nb.followers import follow
@@ -59,6 +60,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 _HOMES = {
     "prepare": "run",
     "preview": "previewing",
+    "estimate": "estimating",
     "quick_look": "looking",
     "save_run": "run_folder.saving",
     "load_run": "loading",
@@ -128,6 +130,7 @@ __all__ = [
     "compare",
     "compare_methods",
     "diagnose",
+    "estimate",
     "export",
     "find_learning_rate",
     "follow",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aitrain_nb.config import TrainConfig
+    from aitrain_nb.costs.setups import Setup
     from aitrain_nb.engine.plan import Plan
     from aitrain_nb.figures import Picture
 
@@ -87,6 +88,13 @@ class Scout:
             _key(config, *READ_BY, *SPLIT_BY), lambda: DataFacts(self._split(config), str(config.task))
         )
         return Preview(config, plan, examples, facts, weights)
+
+    def setup(self, config: TrainConfig) -> Setup:
+        """What each step of the run of this config will do, its model without numbers; raises as `preview` does."""
+        from aitrain_nb.costs.setups import of_run
+
+        found = self.preview(config)
+        return of_run(found.config, found.plan, self._split(found.config), self._processor(found.config))
 
     def knows(self, config: TrainConfig) -> bool:
         """Whether its preview needs no data to be read: then it is arithmetic, and any thread may ask for it."""

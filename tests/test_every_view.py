@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import unicodedata
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -153,6 +154,7 @@ def of_the_run(folder):
     compared = [
         Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
     ]  # fmt: skip
+    estimated = ai.estimate(trainer)
     learned = [Measured(name, 1, 0, 0.5, 0.1, 4, 10, 10) for name in HOSTILE]
     taken = [Moved(name, 0, 0.5, 0.4, 0.1, 4, 10) for name in (*HOSTILE, "fine-tune")]
     said = [
@@ -165,6 +167,7 @@ def of_the_run(folder):
         Story(*HOSTILE[:5]),
         trainer.history.story(),
         NoiseScale.of(4, 5.0, 2.0),
+        replace(estimated, setup=replace(estimated.setup, name=HOSTILE[1]), rule_of_thumb=HOSTILE[2]),
     ]
     return [panel, slider, trainer.history, tried, swept, finding, findings, *said]
 

@@ -155,6 +155,11 @@ def load_pretrained(auto: Any, config: TrainConfig, small: Iterable[str] = (), *
             "Give a folder that holds config.json and model.safetensors, or use a model that needs no network.",
         ) from error  # fmt: skip
     mark_new(model, new)
+    return by_method(model, config)
+
+
+def by_method(model: nn.Module, config: TrainConfig) -> nn.Module:
+    """The model with what its method trains: adapters for "lora", the head alone for "head", else all; changed in place."""
     if config.method == "lora":
         return add_adapters(model, config)
     if config.method == "head":

@@ -1,0 +1,209 @@
+"""`Estimate`: what a run needs of memory, part by part, and of time; which batches fit; what was measured beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.costs.speed import measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aitrain_nb.costs.setups import Setup
+    from aitrain_nb.costs.tracing import Step
+    from aitrain_nb.figures import Picture
+
+GIB = 2**30
+SIZES = (8 * GIB, 16 * GIB, 24 * GIB)
+"""Memory of usual devices, bytes."""
+PARTS = ("weights", "gradients", "optimizer", "activations", "rest")
+RULE_OF_THUMB = {"BertConfig": "4-8 GB (BERT)", "GPT2Config": "8-16 GB (GPT-2)"}
+"""Config of transformers -> what is often said of training such a model."""
+_SPREAD = (0.7, 1.6)
+"""Between which multiples of the estimated time a run is expected before a step of it has been taken."""
+_LARGEST = 65_536
+
+
+class Measured(NamedTuple):
+    """What a run needed.
+
+    Attributes:
+        peak_bytes: the most memory above what the process held before, or None where it can't be measured.
+        seconds_per_step: mean of the steps taken, or None.
+        steps: taken.
+    """
+
+    peak_bytes: int | None = None
+    seconds_per_step: float | None = None
+    steps: int = 0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate:
+    """What a run needs. Its memory is what torch is asked for at the fullest moment of a step, beyond what the process holds before.
+
+    Attributes:
+        setup: what was estimated.
+        limits: bytes of memory that the batch should fit into.
+        rule_of_thumb: what is often said of such a model, or empty.
+        measured: what the run has needed so far, or None.
+    """
+
+    setup: Setup
+    limits: tuple[int, ...] = SIZES
+    rule_of_thumb: str = ""
+    measured: Measured | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """Examples that go through the model at once."""
+        return self.setup.config.batch_size
+
+    @cached_property
+    def parts(self) -> dict[str, int]:
+        """Part -> bytes at the fullest moment: weights, gradients, optimizer, activations, rest."""
+        return self._parts(self.setup.step, self.batch_size)
+
+    def _parts(self, step: Step, examples: int) -> dict[str, int]:
+        setup = self.setup
+        waiting = setup.gradients_bytes if setup.config.gradient_accumulation_steps > 1 else 0
+        _, place = step.peak(examples, waiting)
+        found = step.parts(examples, place)
+        gradients = max(found["gradients"], waiting)
+        held = {"weights": setup.weights_bytes, "gradients": gradients, "optimizer": setup.optimizer_bytes}
+        of_step = held | {"activations": found["activations"], "rest": found["rest"]}
+        after = held | {"gradients": setup.gradients_bytes, "activations": 0, "rest": 0}  # the update itself
+        fullest = max(of_step, after, key=lambda parts: sum(parts.values()))
+        return fullest | {"rest": fullest["rest"] + setup.kept_bytes}
+
+    @property
+    def peak_bytes(self) -> int:
+        """All parts together."""
+        return sum(self.parts.values())
+
+    def peak_of(self, batch_size: int, *, gradient_checkpointing: bool = False) -> int | None:
+        """Bytes at the fullest moment with this batch; None where the model has no gradient checkpointing."""
+        step = self.setup.checkpointed if gradient_checkpointing else self.setup.step
+        return None if step is None else sum(self._parts(step, batch_size).values())
+
+    def fits(self, memory_bytes: int) -> bool:
+        """Whether the run fits into this much memory."""
+        return self.peak_bytes <= memory_bytes
+
+    def largest_batch(self, memory_bytes: int, *, gradient_checkpointing: bool = False) -> int | None:
+        """The largest batch that fits, 0 where not even one example does; None where the model has no gradient checkpointing."""
+        if (self.setup.checkpointed if gradient_checkpointing else self.setup.step) is None:
+            return None
+        low, high = 0, _LARGEST
+        while low < high:
+            middle = (low + high + 1) // 2
+            peak = self.peak_of(middle, gradient_checkpointing=gradient_checkpointing)
+            assert peak is not None
+            low, high = (middle, high) if peak <= memory_bytes else (low, middle - 1)
+        return low
+
+    @cached_property
+    def seconds_per_step(self) -> float:
+        """Of an optimizer step: by the steps taken, else by the arithmetic of one and the speed of this machine."""
+        if self.measured is not None and self.measured.seconds_per_step is not None:
+            return self.measured.seconds_per_step
+        return self._foreseen_seconds_per_step
+
+    @cached_property
+    def _foreseen_seconds_per_step(self) -> float:
+        import torch
+
+        setup, config = self.setup, self.setup.config
+        speed = measure(setup.device, config.threads or torch.get_num_threads())
+        moved = 2 * (setup.gradients_bytes * 2 + setup.optimizer_bytes)
+        examples = config.batch_size * config.gradient_accumulation_steps
+        return speed.seconds(setup.step, examples, setup.length, moved)
+
+    @property
+    def seconds(self) -> float | None:
+        """Of the whole run, evaluations with it; None where its steps aren't known. An evaluation is a third of a step an example."""
+        if self.setup.steps is None:
+            return None
+        each = self.seconds_per_step / (self.batch_size * self.setup.config.gradient_accumulation_steps)
+        return self.seconds_per_step * self.setup.steps + each / 3 * self.setup.evaluated
+
+    @property
+    def seconds_range(self) -> tuple[float, float] | None:
+        """Between which times the run is expected to take, seconds."""
+        if self.seconds is None:
+            return None
+        low, high = (0.85, 1.2) if self.measured is not None and self.measured.steps else _SPREAD
+        return low * self.seconds, high * self.seconds
+
+    def table(self) -> pd.DataFrame:
+        """One row a part: part, bytes, share of the whole."""
+        import pandas as pd
+
+        rows = [(part, size, size / self.peak_bytes) for part, size in self.parts.items()]
+        return pd.DataFrame(rows, columns=["part", "bytes", "share"])
+
+    def fitting(self) -> list[tuple[int, bool, int, int | None]]:
+        """For each limit: its bytes, whether the run fits, the largest batch, and the largest with gradient checkpointing."""
+        return [
+            (
+                limit,
+                self.fits(limit),
+                self.largest_batch(limit) or 0,
+                self.largest_batch(limit, gradient_checkpointing=True),
+            )
+            for limit in self.limits
+        ]
+
+    def facts(self) -> dict[str, str]:
+        """Name -> value, as a person reads it."""
+        found = {"memory": f"about {numerals.memory(self.peak_bytes)}", "time": self.time_in_words}
+        if self.rule_of_thumb:
+            found["the rule of thumb says"] = self.rule_of_thumb
+        return found
+
+    @property
+    def time_in_words(self) -> str:
+        """The time of the run, or of a step where its length isn't known."""
+        if self.seconds is None:
+            return f"about {numerals.duration(self.seconds_per_step)} a step"
+        low, high = self.seconds_range or (0.0, 0.0)
+        return f"about {numerals.duration(self.seconds)} ({numerals.duration(low)} to {numerals.duration(high)})"
+
+    def plot(self) -> Picture:
+        """The parts, stacked in one bar, and the limits."""
+        return plots.memory(self.parts, self.limits, description=self.text())
+
+    def text(self) -> str:
+        """What was found, in sentences."""
+        parts = ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
+        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({parts})."
+        return f"{first} Time: {self.time_in_words}."
+
+    def __repr__(self) -> str:
+        lines = [f"Estimate: {self.text()}"]
+        for limit, fits, batch, checkpointed in self.fitting():
+            more = "" if checkpointed is None else f", {checkpointed:,} with gradient checkpointing"
+            lines.append(
+                f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {batch:,}{more}"
+            )
+        if self.rule_of_thumb:
+            lines.append(f"  the rule of thumb says: {self.rule_of_thumb}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [[part, numerals.memory(size), html.bar(size / self.peak_bytes, numerals.share(size / self.peak_bytes))]
+                for part, size in self.parts.items()]  # fmt: skip
+        fitting = [
+            [numerals.memory(limit), "yes" if fits else "no", numerals.count(batch),
+             "not with this model" if checkpointed is None else numerals.count(checkpointed)]
+            for limit, fits, batch, checkpointed in self.fitting()
+        ]  # fmt: skip
+        return html.section(
+            "What this run needs", f"{self.setup.what}, batches of {self.batch_size}; nothing was allocated for it",
+            html.facts(self.facts()), self.plot().to_html(),
+            html.table(["part", "memory", "share"], rows),
+            html.table(["memory of the device", "fits?", "largest batch", "with gradient checkpointing"], fitting),
+        )  # fmt: skip

@@ -1,0 +1,58 @@
+"""What a run will need of memory and time, before it is run and without making its model: `estimate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aitrain_nb.config import TrainConfig
+from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate, Measured
+from aitrain_nb.costs.setups import of_architecture, of_trainer
+from aitrain_nb.errors import ConfigError
+from aitrain_nb.history import COLUMNS
+from aitrain_nb.previewing import Scout
+from aitrain_nb.run import describe
+from aitrain_nb.trainer import Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, **fields: Any) -> Estimate:
+    """How much memory a run needs, part by part, how long it takes, and which batches fit. Nothing is allocated or trained for it.
+
+    A step of the real model is followed tensor by tensor, with shapes and no numbers; so it is exact about what torch is asked for. Not
+    counted is what the process holds already (libraries, data), and what the allocator of the system keeps of what was given back.
+
+    Args:
+        what: a `TrainConfig`; a trainer, whose run may be going on; or a config of transformers, such as `BertConfig()`.
+        memory_bytes: of the devices that the batch should fit into, by default 8, 16 and 24 GiB.
+        fields: fields of the config to set or change, such as batch_size=64, as `prepare` takes them.
+
+    Raises:
+        ConfigError: the config isn't valid, or no model can be made of it.
+        DataError: the data can't be used.
+
+    Example:
+        >>> estimate(data="digits", model="mlp").parts["weights"]
+        19240
+    """
+    limits = (memory_bytes,) if isinstance(memory_bytes, int) else tuple(memory_bytes)
+    if isinstance(what, Trainer):
+        return Estimate(of_trainer(what, fields), limits, measured=_measured(what))
+    if what is None or isinstance(what, TrainConfig):
+        config, source = describe(what, fields)
+        return Estimate(Scout(source).setup(config), limits)
+    if type(what).__module__.startswith("transformers.") or hasattr(what, "model_type"):
+        return Estimate(of_architecture(what, fields), limits, RULE_OF_THUMB.get(type(what).__name__, ""))
+    raise ConfigError(
+        f"estimate takes a config or a trainer, not {what!r}.",
+        "It has to know the model and its data.",
+        "estimate(data=..., model=...), estimate(trainer), or estimate(BertConfig()).",
+    )
+
+
+def _measured(trainer: Trainer) -> Measured:
+    """What the run of a trainer has needed so far."""
+    rows = trainer.history.tail(0)
+    seconds = sum(row[COLUMNS.index("seconds")] for row in rows)
+    return Measured(None, seconds / len(rows) if rows else None, len(rows))

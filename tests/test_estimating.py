@@ -1,0 +1,179 @@
+"""What a run will need: its parts to the byte against real tensors, the whole against what lives, and nothing allocated for it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification, GPT2Config, ViTConfig
+
+import aitrain_nb as ai
+from aitrain_nb.costs.setups import padded_share
+
+SMALL = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "vocab_size": 500,
+}
+
+
+def nbytes(tensors):
+    return sum(tensor.nbytes for tensor in tensors)
+
+
+def held_by(trainer):
+    """Bytes that weights, gradients and optimizer really take after a step."""
+    trainer.fit(display="none")
+    state = [value for values in trainer.optimizer.state.values() for value in values.values()]
+    gradients = [weight.grad for weight in trainer.model.parameters() if weight.grad is not None]
+    return {
+        "weights": nbytes([*trainer.model.parameters(), *trainer.model.buffers()]),
+        "gradients": nbytes(gradients),
+        "optimizer": nbytes(value for value in state if isinstance(value, torch.Tensor)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"optimizer": "adam"},
+        {"optimizer": "sgd"},
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"data": "tickets", "freeze": "*embeddings*", "layer_decay": 0.9},
+        {"data": "speeches"},
+        {"data": "digits", "model": "small-cnn"},
+        {"data": "digits", "model": "small-vit"},
+        {"data": "tickets", "model": "minilm", "method": "lora"},
+        {"data": "tickets", "model": "minilm", "method": "head"},
+    ],
+)
+def test_weights_gradients_and_optimizer_are_exact_to_the_byte(fields):
+    fields = {"data": "digits", "max_steps": 1, "evaluate_every": 0, "batch_size": 4} | fields
+    setup = ai.estimate(**fields).setup
+    found = {"weights": setup.weights_bytes, "gradients": setup.gradients_bytes, "optimizer": setup.optimizer_bytes}
+    trainer = ai.prepare(**fields)
+    of_trainer = ai.estimate(trainer).setup
+    assert found == held_by(trainer)
+    assert found["weights"] == of_trainer.weights_bytes
+    assert found["optimizer"] == of_trainer.optimizer_bytes
+
+
+@pytest.mark.parametrize(
+    "fields", [{"data": "digits", "model": "small-cnn"}, {"data": "tickets"}, {"data": "speeches"}]
+)
+def test_of_a_trainer_and_of_its_config_it_says_the_same(fields):
+    assert ai.estimate(**fields).parts == ai.estimate(ai.prepare(**fields)).parts
+
+
+def test_what_is_kept_for_the_backward_pass_is_what_autograd_keeps():
+    """A second way of counting: the storages that autograd saves, which are not the model's own."""
+    trainer = ai.prepare(data="tickets", batch_size=8)
+    setup = ai.estimate(trainer).setup
+    inputs = {name: value.repeat_interleave(4, 0) for name, value in setup.inputs.items()}
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*trainer.model.parameters(), *inputs.values())}
+    saved = {}
+
+    def pack(tensor):
+        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = trainer.task.loss(trainer.task.outputs(trainer.model.train(), inputs), inputs).mean()
+    truth = sum(storage.nbytes() for place, storage in saved.items() if place not in own)
+    assert loss.requires_grad
+    estimated = setup.step.activations_each * 8
+    assert abs(estimated - truth) < 0.02 * truth
+
+
+def test_a_trainer_is_left_as_it_was():
+    trainer = ai.prepare(data="digits", model="small-cnn", max_steps=4)
+    trainer.fit(display="none", max_steps=4)
+    before, modes = trainer.fingerprint(), [module.training for module in trainer.model.modules()]
+    random, cursor = torch.get_rng_state(), trainer.order.cursor
+    gradients = [weight.grad for weight in trainer.model.parameters()]
+    estimated = ai.estimate(trainer)
+    repr(estimated)
+    assert trainer.fingerprint() == before
+    assert [module.training for module in trainer.model.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), random)
+    assert trainer.order.cursor == cursor
+    assert all(one is other for one, other in zip(gradients, (w.grad for w in trainer.model.parameters()), strict=True))
+
+
+def resident():
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc, which is Linux's"
+)
+def test_a_model_of_a_billion_weights_takes_no_memory():
+    ai.estimate(BertConfig(**SMALL), batch_size=2).parts  # noqa: B018  what is imported once is not counted
+    before = resident()
+    estimated = ai.estimate(GPT2Config(n_embd=2048, n_layer=20, n_head=16), batch_size=4)
+    assert estimated.setup.weights_bytes > 4e9
+    assert estimated.peak_bytes > 12e9
+    assert resident() - before < 100e6
+
+
+def test_checkpointing_saves_and_larger_batches_need_more():
+    estimated = ai.estimate(BertConfig(**SMALL | {"num_hidden_layers": 8}), batch_size=16)
+    checkpointed = estimated.peak_of(16, gradient_checkpointing=True)
+    assert checkpointed < 0.6 * estimated.peak_bytes
+    limit = estimated.peak_bytes
+    assert estimated.fits(limit)
+    assert not estimated.fits(limit - 1)
+    assert estimated.largest_batch(limit) == 16
+    assert estimated.largest_batch(limit, gradient_checkpointing=True) > 32
+    assert estimated.largest_batch(1000) == 0
+
+
+def test_the_batch_that_is_followed_says_what_another_would():
+    """One step followed tells every batch size: a batch of another size, followed by itself, asks for the same."""
+    found = ai.estimate(BertConfig(**SMALL), batch_size=4)
+    model = BertForSequenceClassification(BertConfig(**SMALL, num_labels=2))
+    assert found.setup.weights_bytes == nbytes([*model.parameters(), *model.buffers()])
+    peaks = [found.peak_of(size) for size in (8, 16, 24)]
+    assert peaks[2] - peaks[1] == peaks[1] - peaks[0] > 0
+
+
+def test_it_says_what_rules_of_thumb_say():
+    assert "4-8 GB" in repr(ai.estimate(BertConfig(**SMALL), max_length=16))
+    assert "8-16 GB" in repr(ai.estimate(GPT2Config(n_embd=32, n_layer=1, n_head=2, vocab_size=100), max_length=16))
+    images = ai.estimate(
+        ViTConfig(image_size=32, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
+    )
+    assert images.seconds is None
+    assert "a step" in images.time_in_words
+
+
+def test_a_run_that_has_begun_is_timed_by_its_own_steps():
+    trainer = ai.prepare(data="digits", model="mlp", max_steps=20)
+    foreseen = ai.estimate(trainer)
+    assert foreseen.measured.steps == 0
+    trainer.fit(display="none")
+    seen = ai.estimate(trainer)
+    assert seen.measured.steps == 20
+    assert seen.seconds_per_step == seen.measured.seconds_per_step
+    low, high = seen.seconds_range
+    assert low < seen.seconds < high
+
+
+def test_errors_say_what_to_give():
+    with pytest.raises(ai.ConfigError, match="takes a config or a trainer"):
+        ai.estimate("bert")
+    with pytest.raises(ai.ConfigError, match="nowhere"):
+        ai.estimate(data="tickets", model="nowhere/there")
+    with pytest.raises(ai.ConfigError, match="512 positions"):
+        ai.estimate(BertConfig(), max_length=4000)
+    with pytest.raises(ai.ConfigError, match="batchsize"):
+        ai.estimate(BertConfig(), batchsize=3)
+
+
+def test_how_long_a_batch_is_on_average():
+    lengths = torch.tensor([10, 20])
+    assert padded_share(lengths, 1) == 0.75
+    assert padded_share(lengths, 2) == (0.25 * 10 + 0.75 * 20) / 20
