@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aitrain_nb.history import History
 
 _LOOK_EVERY_SECONDS = 0.1
+_GONE = "its process has ended without a word"
 _STEP_EVERY_SECONDS = 2.0
 """Between two lines that tell of a step."""
 
@@ -30,6 +31,8 @@ def follow(
     display: str = "auto",
     *,
     plots: Callable[[History], Figure] | Sequence[Callable[[History], Figure]] = (),
+    is_written: Callable[[], bool] = lambda: True,
+    interrupt: Callable[[], None] | None = None,
 ) -> FollowedRun:
     """Show the run in a folder while another process trains it, also one that hasn't begun; blocks until it is over.
 
@@ -39,6 +42,8 @@ def follow(
         folder: of the run: what `aitrain-nb train` or `fit(output_dir=...)` writes.
         display: "auto" is the panel in a notebook and lines elsewhere; "panel", "matplotlib", "text" or "none" to wait in silence.
         plots: functions that take the history and give a matplotlib Figure: drawn in a notebook while it goes on.
+        is_written: whether somebody still writes; asked now and then, for one who knows the process: else the watching ends.
+        interrupt: what an interrupt does instead of ending the watching, such as to end the run.
 
     Raises:
         DataError: the folder holds something else than a run, or one that can't be read.
@@ -51,22 +56,25 @@ def follow(
     run = follow_history(folder)
     shown = find_display(display, followers)(run, pictures_of(plots))
     left: list[str] = []
-    with deferred_interrupt(left.append, lambda: False):
+    with deferred_interrupt(lambda reason: left.append(reason) if interrupt is None else interrupt(), lambda: False):
         shown.begin()
         try:
             while not run.is_over and not left:
+                if not is_written():
+                    left.append(_GONE)
                 run.look()
                 shown(None)
                 if not run.is_behind:
                     time.sleep(_LOOK_EVERY_SECONDS)
         finally:
-            shown.end(run.ending or _left(run))
+            shown.end(run.ending or _left(run, left))
     return run
 
 
-def _left(run: FollowedRun) -> Ending:
+def _left(run: FollowedRun, why: Sequence[str]) -> Ending:
     """The end of the watching alone."""
     reason = run.reason if run.state is None else "the run goes on in its own process"
+    reason = _GONE if _GONE in why else reason
     return Ending("left", reason, run.step, None, 0, None)
 
 

@@ -238,6 +238,12 @@ class Trainer(Steering):
 
     fine_tune = fine_tuning.fine_tune
 
+    def launch(self, processes: int = 2, **options: Any) -> History:
+        """Train in several processes on this machine, watched from here: see `launching.launch` for the options and errors."""
+        from aitrain_nb.launching import launch
+
+        return launch(self, processes, **options)
+
     def _drain(self) -> None:
         """Take every record of `run`; an interrupt waits for the end of its step, a second one is raised."""
         with (

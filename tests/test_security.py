@@ -75,6 +75,7 @@ STARTERS = {
     "cli/learning.py": "JupyterLab, by our own interpreter",
     "doctor/installation.py": "our own interpreter with our own program",
     "exporting/asking.py": "our own interpreter with our own module",
+    "launching.py": "our own interpreter with torch's launcher and our own program",
     "run_folder/environment.py": "git rev-parse HEAD",
 }
 
@@ -124,6 +125,7 @@ def test_no_program_of_a_model_is_trusted():
 WRITERS = {
     "placing.py": "the one place",
     "run_folder/writing.py": "history.jsonl and changes.jsonl grow line by line; a reader waits for the line's end",
+    "launching.py": "a config and the launcher's words in a temporary folder",
     "figures.py": "savefig is matplotlib's own, where a person calls it",
 }
 

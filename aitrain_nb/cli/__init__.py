@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -9,8 +10,9 @@ import typer
 from aitrain_nb import __version__
 
 from aitrain_nb.cli import learning, training, results  # isort: skip  the order of the help
-from aitrain_nb.cli.base import app, say
-from aitrain_nb.errors import AitrainError
+from aitrain_nb.cli.base import app, is_first, say
+from aitrain_nb.displays import encodable
+from aitrain_nb.errors import AitrainError, ProcessError
 
 __all__ = ["app", "learning", "main", "results", "training"]
 
@@ -28,5 +30,6 @@ def main() -> None:
     try:
         app()
     except AitrainError as error:
-        say(str(error), err=True)
+        if not isinstance(error, ProcessError) or is_first():  # the others would only say that one of them is gone
+            typer.echo(encodable(str(error), sys.stderr), err=True)
         raise SystemExit(1) from error
