@@ -128,21 +128,23 @@ def _unfrozen(history: History) -> Iterator[Annotation]:
             yield Annotation("unfrozen", change.step, None, None, f"from step {change.step} on all layers are trained")
 
 
-def memory_words(change: Change) -> str:
-    """What a run did where memory ran out, in words; empty where the change is another one."""
+def adjustment_words(change: Change) -> str:
+    """What a run changed by itself, since memory ran out or 16 bits were too few, in words; empty where the change is another one."""
     examples = numerals.several(int(change.value), "example")
     if change.name == "micro_batch_size":
         return f"out of memory at step {change.step}: {examples} at once from here on, the batch stays"
     if change.name == "evaluation_batch_size":
         return f"out of memory in the evaluation after step {change.step}: {examples} at once from here on"
+    if change.name == "loss_scale":
+        return f"gradients too large for fp16 at step {change.step}, left out: loss scale {change.value:,.10g} from here on"
     return ""
 
 
 def _trouble(history: History) -> Iterator[Annotation]:
-    """The last word on memory, and the first number that isn't finite."""
+    """The last word on memory and on the loss scale, and the first number that isn't finite."""
     last = {change.name: change for change in history.changes}
     for change in last.values():
-        if words := memory_words(change):
+        if words := adjustment_words(change):
             yield Annotation("trouble", change.step, None, None, words, amount=change.value)
     history.flush()
     skipped = history.skipped

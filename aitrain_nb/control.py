@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 NOT_REPEATED = frozenset(
-    {"pace", "paused", "skipped", "marked", "unfrozen", "micro_batch_size", "evaluation_batch_size"}
+    {"pace", "paused", "skipped", "marked", "unfrozen", "micro_batch_size", "evaluation_batch_size", "loss_scale"}
 )
 """Changes that change no number, or that come again by themselves."""
 _LOOK_EVERY_SECONDS = 0.02
@@ -28,9 +28,9 @@ class Change(NamedTuple):
         name: "learning_rate", "pace" or "paused"; "skipped" for a step whose update was left out since its numbers weren't finite,
             "marked" for the first of those whose update was taken all the same; "unfrozen" for the first after the epochs of the head
             alone; "micro_batch_size" or "evaluation_batch_size" where
-            memory ran out.
+            memory ran out; "loss_scale" for a step that was left out since its scaled loss was too large for fp16.
         value: the new peak rate, the new steps a second, the seconds that the run waited; 1 step; the weights that
-            begin to be trained; the examples at once.
+            begin to be trained; the examples at once; the scale from the next step on.
         where: of a "skipped" or "marked" step: where the first number that isn't finite came up, in words; else empty.
     """
 

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aitrain_nb import numerals
-from aitrain_nb.annotations import memory_words
+from aitrain_nb.annotations import adjustment_words
 from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.records import Evaluation, Saved, Update
 
@@ -171,7 +171,7 @@ class TextDisplay:
         """Write a line where memory ran out."""
         changes = self._trainer.history.changes
         for change in changes[self._changes :]:
-            if words := memory_words(change):
+            if words := adjustment_words(change):
                 self._write(f"  ← {words}")
         self._changes = len(changes)
 

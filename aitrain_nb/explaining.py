@@ -54,6 +54,8 @@ def _problem(entry: Any, fields: dict[str, Any], knobs: dict[str, Knob]) -> tupl
         if name == "tokenizer":
             why += " A pretrained model brings its own tokenizer: say model=..., and leave this field."
         return what, why, fix
+    if described.kind == "switch":
+        return what, "It is a switch.", f"Give {name} True or False; the default is {described.default!r}."
     bounds = f"between {described.minimum:g} and {described.maximum:g}" if described.maximum is not None else "a text"
     unit = f" ({described.unit})" if described.unit else ""
     message = entry["msg"].removeprefix("Value error, ")

@@ -20,6 +20,13 @@ ALIASES = {
     "adam_epsilon": "epsilon",
     "eps": "epsilon",
     "optim": "optimizer",
+    "fp16": "precision",
+    "bf16": "precision",
+    "mixed_precision": "precision",
+    "attn_implementation": "attention",
+    "activation_checkpointing": "gradient_checkpointing",
+    "train_sampling_strategy": "group_by_length",
+    "torch_compile": "compile",
     "clip": "max_grad_norm",
     "label_smoothing_factor": "label_smoothing",
     "no_cuda": "device",
@@ -39,7 +46,8 @@ FILES = (
 )
 BEST = "It is best_metric here: the lowest validation loss, or the highest accuracy or macro_f1."
 SENTENCES = {
-    "learning_rate max_steps warmup_steps weight_decay max_grad_norm gradient_accumulation_steps seed": "It has the same name here.",
+    "learning_rate max_steps warmup_steps weight_decay max_grad_norm gradient_accumulation_steps seed gradient_checkpointing "
+    "group_by_length": "It has the same name here.",
     "per_gpu_train_batch_size train_batch_size": "It is called batch_size here.",
     "per_gpu_eval_batch_size eval_batch_size": "It is called evaluation_batch_size here.",
     "warmup_ratio": "It is warmup_steps here, where a value below 1 is a share of the run.",
@@ -52,11 +60,12 @@ SENTENCES = {
     "optim_args optim_target_modules adafactor": "The optimizer is adamw, adam or sgd here, and only sgd's momentum has a field.",
     "lr_scheduler_kwargs": "The schedule is constant, linear or cosine here, without further settings.",
     "data_seed full_determinism": "It isn't needed: seed decides the order of the examples, too.",
-    "fp16 bf16 tf32 bf16_full_eval fp16_full_eval fp16_opt_level fp16_backend half_precision_backend mixed_precision": "It is not "
-    "here yet: every run computes in 32 bits.",
-    "gradient_checkpointing gradient_checkpointing_kwargs activation_checkpointing activation_checkpointing_kwargs": "It is not here "
-    "yet: a smaller batch_size with gradient_accumulation_steps saves memory.",
-    "torch_compile torch_compile_backend torch_compile_mode torchdynamo use_liger_kernel liger_kernel_config jit_mode_eval use_ipex "
+    "fp16 bf16 mixed_precision": "It is precision here: 'fp32', 'bf16', 'fp16', or 'auto', which takes bf16 where it pays.",
+    "tf32 bf16_full_eval fp16_full_eval fp16_opt_level fp16_backend half_precision_backend": "It isn't here: precision says how the "
+    "layers compute, in training and in evaluations.",
+    "gradient_checkpointing_kwargs activation_checkpointing_kwargs": "It isn't needed: every block is computed once more on the way back.",
+    "torch_compile_backend torch_compile_mode torchdynamo": "It isn't here: compile=True takes torch's own settings.",
+    "use_liger_kernel liger_kernel_config jit_mode_eval use_ipex "
     "use_cache neftune_noise_alpha": "It isn't here: the model runs as it is, so that each phase can be seen.",
     "do_train do_eval do_predict resume_from_checkpoint restore_callback_states_from_checkpoint ignore_data_skip": "It isn't "
     "needed: call trainer.fit(), which also goes on, trainer.evaluate() or trainer.predict(...).",
@@ -72,7 +81,7 @@ SENTENCES = {
     "dispatch_batches parallelism_config average_tokens_across_devices mp_parameters ray_scope xpu_backend tpu_num_cores "
     "tpu_metrics_debug": "It isn't here: a run uses one process and one device.",
     "dataloader_drop_last dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
-    "dataloader_multiprocessing_context dataloader_in_order remove_unused_columns train_sampling_strategy group_by_length "
+    "dataloader_multiprocessing_context dataloader_in_order remove_unused_columns "
     "length_column_name": "It isn't needed: the data lie in memory, and each example comes once an epoch, in random order.",
     "auto_find_batch_size torch_empty_cache_steps eval_accumulation_steps": "It isn't here: say batch_size and evaluation_batch_size.",
     "label_names prediction_loss_only past_index include_for_metrics include_inputs_for_metrics batch_eval_metrics compute_metrics "

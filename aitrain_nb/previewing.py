@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from aitrain_nb.engine.plan import Plan
     from aitrain_nb.figures import Picture
 
-HOW_IT_TRAINS = frozenset({"Optimizer", "Loss", "Length and evaluation", "Records and machine", "Layers", "LoRA"})
+HOW_IT_TRAINS = frozenset(
+    {"Optimizer", "Loss", "Length and evaluation", "Records", "Speed and memory", "Layers", "LoRA"}
+)
 """Groups of fields that change neither the examples nor the model."""
 _BASIC_HOW = frozenset({"epochs", "batch_size", "learning_rate", "schedule", "warmup_steps"})
 _SHOWN_ROWS, _SHOWN_CLASSES, _SHOWN_LETTERS, _SHOWN_PICTURES = 5, 12, 120, 16

@@ -27,6 +27,8 @@ def values(name):
     }
     if name in narrower:
         return narrower[name]
+    if knob.kind == "switch":
+        return st.booleans()
     if knob.choices:
         return st.sampled_from(knob.choices)
     optional = [st.none()] if type(None) in kinds(name) else []

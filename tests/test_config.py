@@ -18,6 +18,7 @@ FORMATS = {"yaml": (TrainConfig.to_yaml, TrainConfig.from_yaml), "json": (TrainC
 
 
 NUMBERS = [name for name in KNOBS if kinds(name) & {int, float}]
+SWITCHES = [name for name, knob in KNOBS.items() if knob.kind == "switch" or "on" in knob.choices]
 CHOICES = [name for name, knob in KNOBS.items() if knob.choices]
 
 
@@ -42,8 +43,8 @@ def test_every_field_has_a_label_and_a_sentence_of_help(name):
 
 
 @pytest.mark.parametrize("name", [name for name in KNOBS if name not in NAMES | COUNTS_NOTHING])
-def test_every_field_has_a_unit_or_choices(name):
-    assert KNOBS[name].unit or KNOBS[name].choices
+def test_every_field_has_a_unit_or_choices_or_is_a_switch(name):
+    assert KNOBS[name].unit or KNOBS[name].choices or KNOBS[name].kind == "switch"
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -100,10 +101,21 @@ def test_what_is_no_finite_number_is_refused_by_name(name, value):
     assert name in refused(**{name: value}).what
 
 
-@pytest.mark.parametrize("name", KNOBS)
+@pytest.mark.parametrize("name", [name for name in KNOBS if name not in SWITCHES])
 @pytest.mark.parametrize("value", [True, False])
 def test_a_switch_is_refused_where_a_number_or_name_is_needed(name, value):
     assert name in refused(**{name: value}).what
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_yes_and_no_are_taken_where_there_is_a_switch(name):
+    for value, word in ((True, "on"), (False, "off")):
+        expected = word if KNOBS[name].choices else value
+        assert getattr(TrainConfig(**{name: value}), name) == expected
+        assert getattr(TrainConfig.from_yaml(f"{name}: {word}"), name) == expected
+    error = refused(**{name: "perhaps"})
+    assert name in error.what
+    assert "True or False" in error.fix or "off" in error.why
 
 
 @pytest.mark.parametrize("name", [name for name in NUMBERS if float not in kinds(name)])

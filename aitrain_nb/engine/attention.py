@@ -1,4 +1,4 @@
-"""What the layers of a model give as attention, kept while a block runs. Modules, hooks and settings come back as they were."""
+"""How a transformer computes attention; and what its layers give as attention, kept while a block runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,48 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from aitrain_nb.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor, nn
+
+
+def attention_name(model: nn.Module) -> str | None:
+    """How the transformer in a model computes attention, such as "sdpa"; None where there is none of transformers' own."""
+    return next((str(config._attn_implementation) for config in _configs(model)), None)
+
+
+def set_attention(model: nn.Module, name: str) -> None:
+    """Have the transformer in a model compute attention so.
+
+    Args:
+        model: any module.
+        name: "eager", "sdpa" or "flash_attention_2".
+
+    Raises:
+        ConfigError: the model has no attention of transformers, can't do it so, or what it takes isn't installed.
+    """
+    if attention_name(model) is None:
+        raise ConfigError(
+            f"attention={name!r} doesn't fit this model.", f"{type(model).__name__} holds no transformer whose attention could be chosen.",
+            "Leave attention='auto'.",
+        )  # fmt: skip
+    whole: list[Any] = []
+    for module in model.modules():
+        is_inside = any(module is one for outer in whole for one in outer.modules())
+        if hasattr(module, "set_attn_implementation") and not is_inside:
+            whole.append(module)
+    for module in whole:
+        try:
+            if attention_name(module) != name:
+                module.set_attn_implementation(name)
+        except (ImportError, ValueError) as error:
+            why = str(error).split(" due to the following error: ")[-1]
+            raise ConfigError(
+                f"attention={name!r} doesn't work here.", why[:1].upper() + why[1:].rstrip(".") + ".", "Leave attention='auto'."
+            ) from error  # fmt: skip
 
 
 @contextmanager

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from aitrain_nb.engine.attention import attention_name
+from aitrain_nb.engine.optim import has_fused
+from aitrain_nb.engine.precision import has_bf16
 from aitrain_nb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 TINY_MODEL, SMALL_MODEL = 150_000, 1_000_000
 """Weights below which one processor thread is as quick as several, and above which all are worth while."""
+PRETRAINED_SIZE = 10_000_000
+"""Weights from which a model counts as large as pretrained ones: there fewer bits and less padding pay."""
 
 
 def count_weights(model: nn.Module, *, trained_only: bool = False) -> int:
@@ -46,17 +51,33 @@ def _threads(weights: int, batch_size: int) -> int:
     return min(4, torch.get_num_threads()) if weights < SMALL_MODEL else torch.get_num_threads()
 
 
-def resolve(config: TrainConfig, model: nn.Module, steps_per_epoch: int) -> TrainConfig:
-    """The config with every automatic value filled in, by rules on device and size alone, never by a timing."""
-    small = count_weights(model) < SMALL_MODEL
+def resolve(config: TrainConfig, model: nn.Module, steps_per_epoch: int, *, ragged: bool = False) -> TrainConfig:
+    """The config with every automatic value filled in, by rules on device, data and size alone, never by a timing.
+
+    Args:
+        config: of the run.
+        model: whose run it is.
+        steps_per_epoch: optimizer steps in one pass over the data.
+        ragged: whether the examples are of unequal lengths.
+    """
+    weights, device = count_weights(model), find_device(config.device).type
+    is_small, is_large = weights < SMALL_MODEL, weights >= PRETRAINED_SIZE
+    is_whole = has_fused(weight for weight in model.parameters() if weight.requires_grad)
+    found = attention_name(model)
     automatic = {
-        "learning_rate": config.peak_learning_rate,
-        "device": find_device(config.device).type,
-        "threads": config.threads or _threads(count_weights(model), config.batch_size),
-        "evaluation_batch_size": config.evaluation_batch_size or (256 if small else max(32, config.batch_size)),
-        "log_every": config.log_every or max(1, -(-steps_per_epoch // 5)),
+        "precision": "bf16" if is_large and has_bf16(device) and is_whole else "fp32",
+        "attention": found if found in {"eager", "sdpa"} else "auto",
+        "group_by_length": "on" if is_large and ragged else "off",
+        "fused_optimizer": "on" if is_whole else "off",
     }
-    return config.replace(**automatic)
+    return config.replace(
+        learning_rate=config.peak_learning_rate,
+        device=device,
+        threads=config.threads or _threads(weights, config.batch_size),
+        evaluation_batch_size=config.evaluation_batch_size or (256 if is_small else max(32, config.batch_size)),
+        log_every=config.log_every or max(1, -(-steps_per_epoch // 5)),
+        **{name: value for name, value in automatic.items() if getattr(config, name) == "auto"},
+    )
 
 
 class Threads:

@@ -9,6 +9,7 @@ import torch
 
 from aitrain_nb.engine.heads import find_head, inputs_of
 from aitrain_nb.engine.memory import in_portions
+from aitrain_nb.engine.precision import Precision
 from aitrain_nb.errors import DataError, ModelError
 from aitrain_nb.records.targets import join
 
@@ -77,6 +78,7 @@ class Evaluator:
         device: where the model lies.
         random: the run's random state, which a forward in evaluation mode may not advance.
         threads: how many processor threads torch uses.
+        precision: how many bits the layers compute with; 32 by default.
         processes: that share the examples of a split.
 
     Attributes:
@@ -85,11 +87,11 @@ class Evaluator:
 
     def __init__(
         self, model: nn.Module, task: Task, data: Splits, prepared: dict[str, Dataset], processor: Any, config: TrainConfig, *,
-        device: torch.device, random: OwnRandom, threads: Threads, processes: OneProcess,
+        device: torch.device, random: OwnRandom, threads: Threads, processes: OneProcess, precision: Precision | None = None,
     ) -> None:  # fmt: skip
         self._model, self._task, self._data, self._prepared, self._processor = model, task, data, prepared, processor
         self._config, self._device, self._random, self._threads = config, device, random, threads
-        self._processes = processes
+        self._processes, self._precision = processes, precision or Precision("fp32", device.type)
         self.batch_size = config.evaluation_batch_size or 256
 
     @property
@@ -105,7 +107,9 @@ class Evaluator:
             for indices in torch.arange(len(dataset)).split(size):
                 columns = task.collate(dataset.take(indices), self._processor)
                 inputs = {name: value.to(self._device) for name, value in columns.items()}
-                yield task.outputs(model, inputs), inputs
+                with self._precision.autocast():
+                    outputs = task.outputs(model, inputs)
+                yield outputs.float() if outputs.dtype.itemsize < 4 else outputs, inputs
 
     def answers(self, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> Answers:
         """What the model says about prepared examples; raises Stopped where `stop` says so.

@@ -91,7 +91,7 @@ def _second_look(trainer: Any, batch: Batch, random: Any, buffers: dict[str, Ten
 
     with trainer.random.replayed(random), trainer.threads:
         for part in batch.parts:
-            with capture(model) as seen:
+            with capture(model) as seen, trainer.precision.autocast():
                 outputs = trainer.task.outputs(run, part.inputs)
             found = next(_bad(seen.activations.items()), None)
             if found is not None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb.errors import ModelError
+from aitrain_nb.errors import ConfigError, ModelError
 from aitrain_nb.models.parts import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from torch import nn
 
@@ -23,13 +23,15 @@ _FACTOR = "rate_factor"
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """An optimizer over the model's trainable weights.
 
-    Weights with fewer than two dimensions (biases, norms) get no decay. Fused kernels are used for weights of 32 bits
-    and more: on CPU a fused AdamW step takes about half the time of the default one. Not for 16 bits: there torch 2.13's
-    fused SGD on CPU moves nothing at all at a learning rate of 0.001 (found by the update's check). With `layer_decay` each level of
-    the model has groups of its own, as in Howard and Ruder, Universal Language Model Fine-tuning (2018), section 3.2.
+    Weights with fewer than two dimensions (biases, norms) get no decay. Torch's fused kernels are used where `fused_optimizer` is on, by
+    itself for weights of 32 bits and more: on CPU a fused AdamW step takes about half the time of the default one. Not for 16 bits:
+    there torch 2.13's fused SGD on CPU moves nothing at all at a learning rate of 0.001 (found by the update's check). With
+    `layer_decay` each level of the model has groups of its own, as in Howard and Ruder, Universal Language Model Fine-tuning (2018),
+    section 3.2.
 
     Raises:
         ModelError: no weight of the model is trainable.
+        ConfigError: fused kernels are asked for and don't fit.
     """
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     if not trained:
@@ -46,14 +48,23 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
             for factor in sorted(set(factors.values()))
             for group in _groups([weights[name] for name in factors if factors[name] == factor], config.weight_decay)
         ]
-    shared: dict[str, Any] = {
-        "lr": config.peak_learning_rate,
-        "fused": all(weight.is_floating_point() and weight.dtype.itemsize >= 4 for weight in trained),
-    }
+    fused = has_fused(trained) if config.fused_optimizer == "auto" else config.fused_optimizer == "on"
+    if fused and not has_fused(trained):
+        raise ConfigError(
+            "fused_optimizer='on' doesn't fit this model.",
+            "Some of its weights have 16 bits, which torch's fused kernels don't move right.",
+            "Leave fused_optimizer='auto'.",
+        )  # fmt: skip
+    shared: dict[str, Any] = {"lr": config.peak_learning_rate, "fused": fused}
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=config.momentum, **shared)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, betas=(config.beta1, config.beta2), eps=config.epsilon, **shared)
+
+
+def has_fused(weights: Iterable[torch.Tensor]) -> bool:
+    """Whether torch's fused kernels take all of these weights as they should."""
+    return all(weight.is_floating_point() and weight.dtype.itemsize >= 4 for weight in weights)
 
 
 def _groups(weights: list[nn.Parameter], decay: float) -> list[dict[str, Any]]:

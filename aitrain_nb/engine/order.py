@@ -13,6 +13,10 @@ from aitrain_nb.records.batch import StepIndices
 
 if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
+    from aitrain_nb.data import Dataset
+
+_MOST_POOLED, _FEWEST_POOLS = 50, 4
+"""Batches whose examples are sorted together, and the fewest pools of them."""
 
 
 class Cursor(NamedTuple):
@@ -30,25 +34,45 @@ class DataOrder:
         batch_size: examples in a micro-batch.
         accumulation: micro-batches in an optimizer step; the last step of an epoch may have fewer, the last
             micro-batch may be smaller.
-        seed: of the run; the order of an epoch depends on nothing else.
+        seed: of the run; the order of an epoch depends on nothing else but the lengths.
+        lengths: of the examples [examples] int64, where those of like length shall share a batch; see `grouped`.
     """
 
-    def __init__(self, examples: int, batch_size: int, accumulation: int, seed: int) -> None:
+    def __init__(
+        self, examples: int, batch_size: int, accumulation: int, seed: int, lengths: torch.Tensor | None = None
+    ) -> None:
         self.examples, self.batch_size, self.accumulation, self.seed = examples, batch_size, accumulation, seed
+        self._lengths = lengths
         self.cursor = Cursor(0, 0)
         self._shuffled: tuple[int, torch.Tensor] | None = None
         self._pieces: tuple[int, tuple[torch.Tensor, ...]] | None = None
 
     @classmethod
-    def of(cls, config: TrainConfig, examples: int) -> DataOrder:
-        """The order that a config asks for; raises ConfigError where its batch is larger than the data."""
+    def of(cls, config: TrainConfig, examples: int, lengths: torch.Tensor | None = None) -> DataOrder:
+        """The order that a config asks for.
+
+        Args:
+            config: of the run, with automatic values filled in.
+            examples: number of training examples.
+            lengths: of each of them, where they differ; None where there is nothing to group.
+
+        Raises:
+            ConfigError: its batch is larger than the data, or it groups what has no length.
+        """
         if config.batch_size > examples:
             raise ConfigError(
                 f"batch_size={config.batch_size} is larger than the data.",
                 f"There are {examples:,} training examples.",
                 f"Choose a batch_size of at most {examples:,}.",
             )
-        return cls(examples, config.batch_size, config.gradient_accumulation_steps, config.seed)
+        is_grouped = config.group_by_length == "on"
+        if is_grouped and lengths is None:
+            raise ConfigError(
+                "group_by_length='on' doesn't fit these data.", "All examples have the same length, so no batch holds padding.",
+                "Leave group_by_length='auto'.",
+            )  # fmt: skip
+        accumulation, seed = config.gradient_accumulation_steps, config.seed
+        return cls(examples, config.batch_size, accumulation, seed, lengths if is_grouped else None)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -63,7 +87,11 @@ class DataOrder:
     def of_epoch(self, epoch: int) -> torch.Tensor:
         """All positions in the order of this 0-based epoch: [examples] int64."""
         if self._shuffled is None or self._shuffled[0] != epoch:
-            self._shuffled = epoch, torch.randperm(self.examples, generator=generator(self.seed, "order", epoch))
+            random = generator(self.seed, "order", epoch)
+            order = torch.randperm(self.examples, generator=random)
+            if self._lengths is not None:
+                order = grouped(order, self._lengths, self.batch_size, random)
+            self._shuffled = epoch, order
         return self._shuffled[1]
 
     def take(self) -> StepIndices:
@@ -76,3 +104,29 @@ class DataOrder:
         parts = self._pieces[1][first : first + self.accumulation]
         self.cursor = Cursor(epoch + 1, 0) if stop == self.examples else Cursor(epoch, stop)
         return StepIndices(parts, epoch, start, stop)
+
+
+def lengths_of(dataset: Dataset) -> torch.Tensor | None:
+    """How long each prepared example is [n] int64, in tokens; None where all are equal, since their columns are tensors."""
+    ragged = next((column for column in dataset.columns.values() if isinstance(column, list)), None)
+    return None if ragged is None else torch.tensor([len(row) for row in ragged])
+
+
+def grouped(order: torch.Tensor, lengths: torch.Tensor, batch_size: int, random: torch.Generator) -> torch.Tensor:
+    """A random order in which examples of like length share a batch; batches come in random order, the short one last.
+
+    As in the sampler of transformers' Trainer, pools of up to 50 batches are drawn at random and sorted inside, so that who shares a
+    batch with whom differs from epoch to epoch. There are at least four pools, where the data are large enough.
+
+    Args:
+        order: [n] int64 positions, at random.
+        lengths: [n] int64, by position.
+        batch_size: examples in a batch.
+        random: draws the order of the batches.
+    """
+    pool = batch_size * max(1, min(_MOST_POOLED, len(order) // (batch_size * _FEWEST_POOLS)))
+    sorted_pools = [part[lengths[part].argsort(descending=True, stable=True)] for part in order.split(pool)]
+    batches = torch.cat(sorted_pools).split(batch_size)
+    whole = [batch for batch in batches if len(batch) == batch_size]
+    shuffled = [whole[place] for place in torch.randperm(len(whole), generator=random).tolist()]
+    return torch.cat([*shuffled, *batches[len(whole) :]])

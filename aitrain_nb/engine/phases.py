@@ -14,6 +14,7 @@ from aitrain_nb.engine import faults, snapshots
 from aitrain_nb.engine.interrupts import whole
 from aitrain_nb.engine.memory import smaller
 from aitrain_nb.engine.optim import clip_gradients, rate_of
+from aitrain_nb.engine.precision import loss_scale
 from aitrain_nb.engine.state import TrainingState
 from aitrain_nb.errors import ModelError, OutOfMemoryError, PhaseError
 from aitrain_nb.records import Batch, Forward, Gradients, Loss, StepRecords, Update
@@ -77,8 +78,8 @@ class Phases(TrainingState):
             self.model.train()
         before = self.random.state
         try:
-            with self.threads, self._chance:
-                outputs = self.processes.outputs(self.task, self.model, part.inputs, is_last=self._turn.is_last_part)
+            with self.threads, self._chance, self.precision.autocast(), self._checkpointing:
+                outputs = self.processes.outputs(self.task, self._quick, part.inputs, is_last=self._turn.is_last_part)
         except ValueError as error:
             if "more than 1 value per channel" in str(error):
                 raise ModelError(*self._one_example(part)) from error
@@ -138,7 +139,7 @@ class Phases(TrainingState):
                 weight.grad = None
         norm, clip_at = None, self.config.max_grad_norm
         with self.threads, self.processes.together():
-            self.processes.scaled(loss.objective).backward()
+            self.precision.backward(self.processes.scaled(loss.objective), self._trained, self.optimizer)
             if self._turn.is_last_part:
                 norm = clip_gradients(self._trained, clip_at)
         gradients = Gradients(self._reference, loss.step, loss.epoch, loss.number, norm, clip_at)
@@ -171,7 +172,9 @@ class Phases(TrainingState):
         before = self._weights_before()
         lr = self.learning_rate(self.step)
         self._losses = self.processes.totals(self._losses)
-        fault = self._fault(batch, gradients)
+        assert gradients.norm_tensor is not None
+        overflowed = self.precision.overflowed(self._losses, gradients.norm_tensor, self.optimizer)
+        fault = None if overflowed else self._fault(batch, gradients)
         trouble = str(fault) if fault is not None and self.config.nan_policy != "mark" else ""
         for group in self.optimizer.param_groups:
             group["lr"] = rate_of(group, lr)
@@ -179,11 +182,17 @@ class Phases(TrainingState):
             whole() if self._keeps_records else nullcontext()
         ):  # weights, counters and history move together or not at all
             self._turn.updating = True
-            if not trouble:
+            if not (trouble or overflowed):
                 with self.threads:
                     self.optimizer.step()
-            update = Update(self._reference, self.step + 1, self.order.epochs_completed, lr, before, trouble)
+            self.precision.count(self.optimizer, overflowed=overflowed)
+            overflow = (
+                f"the gradients of the scaled loss were too large for {self.config.precision}" if overflowed else ""
+            )
+            update = Update(self._reference, self.step + 1, self.order.epochs_completed, lr, before, trouble, overflow)
             self._complete(batch, gradients, update, began)
+            if overflowed:
+                self.history.add_change(Change(self.step, "loss_scale", loss_scale(self.optimizer)))
             if fault is not None:
                 self.history.add_change(Change(self.step, "skipped" if trouble else "marked", 1.0, fault.where))
             self._turn.between_steps()
@@ -216,9 +225,9 @@ class Phases(TrainingState):
         self._losses.clear()
         if self.records is not None:
             self.records.update = update
-        norm: Any = gradients.norm_tensor
+        norm: Any = None if update.overflow else gradients.norm_tensor  # no trouble: nothing was done with it
         if self._reads_at_once:
-            value, norm = value.item(), norm.item()
+            value, norm = value.item(), norm if norm is None else norm.item()
         update.seconds = perf_counter() - began
         seconds = self._seconds + update.seconds
         self.history.add_step([self.step, update.epoch, value, update.lr, norm, seconds, batch.counted])

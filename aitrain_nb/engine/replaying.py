@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,7 +63,8 @@ class Replay:
         before = model.training
         model.train(training)
         try:
-            with trainer.random.replayed(self._random_before(records, number)), trainer.threads:
+            autocast = trainer.precision.autocast() if dtype is None else nullcontext()
+            with trainer.random.replayed(self._random_before(records, number)), trainer.threads, autocast:
                 return trainer.task.outputs(
                     lambda *args, **named: torch.func.functional_call(model, state, args, named), given
                 )

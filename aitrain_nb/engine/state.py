@@ -13,14 +13,18 @@ import torch
 from aitrain_nb.control import Control
 from aitrain_nb.engine import device, snapshots
 from aitrain_nb.engine.arguments import checked_arguments
+from aitrain_nb.engine.attention import set_attention
+from aitrain_nb.engine.checkpointing import Checkpointing
+from aitrain_nb.engine.compiling import compiled
 from aitrain_nb.engine.evaluating import Evaluator
 from aitrain_nb.engine.feeding import Feed
 from aitrain_nb.engine.freezing import freeze, told, weights_for_later
 from aitrain_nb.engine.inspection import Inspector
 from aitrain_nb.engine.keeping import Keeper
 from aitrain_nb.engine.optim import build_optimizer
-from aitrain_nb.engine.order import Cursor, DataOrder
+from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
+from aitrain_nb.engine.precision import Precision
 from aitrain_nb.engine.processes import processes_here
 from aitrain_nb.engine.turn import Turn
 from aitrain_nb.errors import ModelError, PhaseError
@@ -64,6 +68,7 @@ class TrainingState:
         is_loaded: whether it is a run from a folder, which has no optimizer and no place in the data to go on from.
         control: the levers of a run that is going on; any thread may move them.
         threads: a `with` block in which torch uses as many processor threads as the config says.
+        precision: how many bits the layers compute with.
         processes: those that train this run together; one, unless a launcher started more.
         plan: how long the run is, and the learning rate of each step.
         step: optimizer steps taken.
@@ -83,12 +88,15 @@ class TrainingState:
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
         self.prepared = prepared = self._prepare(config)
-        self.order = DataOrder.of(config, len(prepared["train"]))
+        examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
+        steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
         self.processes = processes_here(device.find_device(config.device).type)
-        resolved = device.resolve(config, model, self.order.steps_per_epoch)
+        resolved = device.resolve(config, model, steps_per_epoch, ragged=lengths is not None)
+        self.order = DataOrder.of(resolved, examples, lengths)
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
         freeze(model, config)
+        self._switch(resolved)
         self._later: tuple[Tensor, ...] = ()
         self.begin_as(resolved)
         self.random = OwnRandom(config.seed, self.device)
@@ -124,9 +132,17 @@ class TrainingState:
         self._at_most: int | None = None  # examples at once in a step that is tried again after memory ran out
         self._evaluator = Evaluator(
             self.model, self.task, self.data, prepared, processor, self.config,
-            device=self.device, random=self.random, threads=self.threads, processes=self.processes,
+            device=self.device, random=self.random, threads=self.threads, processes=self.processes, precision=self.precision,
         )  # fmt: skip
         self._evaluator.check_model(self.class_names)
+
+    def _switch(self, config: TrainConfig) -> None:
+        """Set how the model computes; raises ConfigError where it, or this machine, can't do so."""
+        if config.attention != "auto":
+            set_attention(self.model, config.attention)
+        self.precision = Precision(config.precision, self.device.type)
+        self._checkpointing = Checkpointing(self.model) if config.gradient_checkpointing else nullcontext()
+        self._quick = compiled(self.model, self.device.type) if config.compile else self.model
 
     def begin_as(self, config: TrainConfig) -> None:
         """Take a config before the first step: how long the run is, how fast each weight learns, and from when on.
@@ -139,6 +155,7 @@ class TrainingState:
             weight.requires_grad_(True)
         self._later = weights_for_later(self.model, config)
         self.optimizer, self.config = build_optimizer(self.model, config), config
+        self.precision.begin(self.optimizer)
 
     @property
     def method_notes(self) -> list[str]:

@@ -34,6 +34,7 @@ class Update(Record):
         before: weights before the step by name, or None where they weren't kept (in `fit`, but for every
             `inspect_every`-th step).
         trouble: why the update was left out, in words, where a loss or gradient wasn't finite (`nan_policy`); else empty.
+        overflow: why it was left out, in words, where only the scaled loss was too large for 16 bits; else empty.
     """
 
     phase = "update"
@@ -41,11 +42,12 @@ class Update(Record):
     explain = "The optimizer moves each weight a little, against its gradient."
 
     def __init__(
-        self, trainer: weakref.ref[Any], step: int, epoch: float, lr: float, before: dict[str, Tensor] | None, trouble: str = ""
+        self, trainer: weakref.ref[Any], step: int, epoch: float, lr: float, before: dict[str, Tensor] | None, trouble: str = "",
+        overflow: str = "",
     ) -> None:  # fmt: skip
         super().__init__(trainer, step, epoch)
-        self.lr, self.before, self.trouble = lr, before, trouble
-        self.weights_changed = lr != 0 and not trouble
+        self.lr, self.before, self.trouble, self.overflow = lr, before, trouble, overflow
+        self.weights_changed = lr != 0 and not (trouble or overflow)
         if before is not None:
             self._rows = self._measure(trainer(), before)
 
@@ -186,8 +188,8 @@ class Update(Record):
 
     def brief(self) -> str:
         """How far the weights moved, and at which rate."""
-        if self.trouble:
-            return f"left out: {self.trouble}"
+        if self.trouble or self.overflow:
+            return f"left out: {self.trouble or self.overflow}"
         moved = "" if self.before is None else f"weights moved by {numerals.share(self.ratio)} of their size; "
         return f"{moved}{self.optimizer}, rate {numerals.rate(self.lr)}"
 
@@ -197,6 +199,11 @@ class Update(Record):
             return (
                 f"This update was left out, and the weights are what they were: {self.trouble}. "
                 "The next step takes other examples; nan_policy says whether fit goes on to it."
+            )
+        if self.overflow:
+            return (
+                f"This update was left out, and the weights are what they were: {self.overflow}. "
+                "The next step multiplies its loss by half as much; that is how fp16 finds its scale, and no trouble."
             )
         sentences = [
             f"{self.optimizer} moved the weights with learning rate {numerals.rate(self.lr)} ({self.schedule_part})."
@@ -238,10 +245,8 @@ class Update(Record):
         )
 
     def _checks(self) -> Iterator[Check]:
-        if self.trouble:
-            yield Check(
-                "the weights are what they were", not any(row["update_norm"] for row in self._measured()), self.trouble
-            )
+        if why := self.trouble or self.overflow:
+            yield Check("the weights are what they were", not any(row["update_norm"] for row in self._measured()), why)
             return
         yield from self.trainer.inspector.update_checks(self._records, self)
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from aitrain_nb import numerals
-from aitrain_nb.annotations import memory_words
+from aitrain_nb.annotations import adjustment_words
 from aitrain_nb.data import IN_MEMORY
 from aitrain_nb.engine.device import resolve
+from aitrain_nb.engine.order import lengths_of
 from aitrain_nb.errors import DataError
 from aitrain_nb.lettering import shortened
 from aitrain_nb.markdown import bullets, escape, table
@@ -37,6 +38,10 @@ _LONGEST = 60
 _MOST_CALLS = 5
 """Of `fit` whose endings are told, the newest."""
 _HAVE_THEIR_OWN_PLACE = frozenset({"task", "data", "model", "device", "threads"})
+_RULED = (
+    "learning_rate", "evaluation_batch_size", "log_every", "precision", "attention", "group_by_length", "fused_optimizer",
+)  # fmt: skip
+"""Fields that may be left empty, and that a rule fills in."""
 
 
 def write_card(trainer: Trainer, folder: Path, data: str, best: Evaluation | None = None) -> None:
@@ -233,9 +238,12 @@ def _by_rule(trainer: Trainer) -> dict[str, Any]:
     """What the fields that may be left empty are where they are: name -> value."""
     config, task = trainer.config, trainer.task
     from_scratch = config.model is None or task.is_from_scratch(config.model)
-    empty = config.replace(learning_rate=None, evaluation_batch_size=None, log_every=None)
-    filled = resolve(empty, trainer.model, trainer.steps_per_epoch)
-    found = {name: getattr(filled, name) for name in ("learning_rate", "evaluation_batch_size", "log_every")}
+    knobs = config.knobs()
+    empty = config.replace(**{name: knobs[name].default for name in _RULED})
+    filled = resolve(
+        empty, trainer.model, trainer.steps_per_epoch, ragged=lengths_of(trainer.prepared["train"]) is not None
+    )
+    found = {name: getattr(filled, name) for name in _RULED}
     return found | {"method": "scratch" if from_scratch else "fine-tune", "tokenizer": task.default_tokenizer}
 
 
@@ -305,7 +313,7 @@ def _limits(trainer: Trainer) -> Iterator[str]:
 def _memory(trainer: Trainer) -> Iterator[str]:
     """What was changed last where memory ran out, in training and in evaluations."""
     last = {change.name: change for change in trainer.history.changes}
-    return filter(None, map(memory_words, last.values()))
+    return filter(None, map(adjustment_words, last.values()))
 
 
 def _ended(call: dict[str, Any]) -> str:

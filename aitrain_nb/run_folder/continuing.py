@@ -19,7 +19,7 @@ MAY_CHANGE = frozenset({
     "data", "text_column", "pair_column", "label_column", "image_size",  # the examples are compared themselves
     "evaluate_every", "evaluation_batch_size", "early_stopping", "early_stopping_patience", "nan_policy",
     "save_every", "keep_checkpoints", "log_every", "inspect_every", "snapshot_every", "snapshot_memory_bytes",
-    "device", "threads",  # another machine: equal up to rounding
+    "device", "threads", "attention", "gradient_checkpointing", "fused_optimizer", "compile",  # another machine: equal up to rounding
 })  # fmt: skip
 """Fields with which a run goes on as it would have: none of them decides what a step does, or which of two evaluations is better."""
 

@@ -33,12 +33,15 @@ def environment(trainer: Trainer) -> dict[str, Any]:
 
     Returns:
         versions (package -> version), platform (kind of system and processor), processors (how many), threads (of torch), device
-        ("cpu", "cuda" or "mps"), device_name, precision (of the weights) and commit (of the folder where the program runs, where it
-        is a git repository; uncommitted changes don't show in it). No path, no user name, no name of the machine.
+        ("cpu", "cuda" or "mps"), device_name, precision (of the weights, and of the layers where they compute with fewer bits) and
+        commit (of the folder where the program runs, where it is a git repository; uncommitted changes don't show in it). No path, no
+        user name, no name of the machine.
     """
     from aitrain_nb import __version__
 
     weight = next(trainer.model.parameters(), None)
+    stored = str(weight.dtype).removeprefix("torch.") if weight is not None else ""
+    computed = trainer.config.precision
     return {
         "versions": {"python": platform.python_version(), "aitrain_nb": __version__, **_versions()},
         "platform": f"{platform.system()} {platform.machine()}".strip(),
@@ -46,7 +49,7 @@ def environment(trainer: Trainer) -> dict[str, Any]:
         "threads": trainer.config.threads,
         "device": trainer.device.type,
         "device_name": _device_name(trainer.device.type),
-        "precision": str(weight.dtype).removeprefix("torch.") if weight is not None else "",
+        "precision": stored if computed in {"auto", "fp32"} else f"{stored}, layers in {computed}",
         "commit": _commit(Path.cwd()),
     }
 
