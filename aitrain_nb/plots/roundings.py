@@ -32,12 +32,13 @@ def rounding(
     told = (("loss (nats)", losses, BLUE, "o"), (score_name.replace("_", " "), scores, DARK_ORANGE, "s"))
     for axis, (name, values, colour, marker), was in zip(axes, told, before, strict=True):
         axis.axhline(was, color=GREY, linestyle=":", linewidth=1.6)
-        axis.annotate(
-            "as it was trained", (min(bits), was), (0, 4), textcoords="offset points", ha="right", fontsize=8.5
-        )
+        side = "top" if name.startswith("loss") else "bottom"  # a loss rises from there, a score falls
+        axis.annotate("as it was trained", (min(bits), was), (0, -5 if side == "top" else 5), textcoords="offset points",
+                      ha="right", va=side, fontsize=8.5)  # fmt: skip
         axis.plot(bits, values, marker=marker, color=colour, linewidth=2)
         axis.set(title=f"{name.split(' (')[0].capitalize()} after rounding", xlabel="bits of a weight", ylabel=name)
         axis.set_xticks(sorted(bits))
         axis.set_xlim(max(bits) + 0.3, min(bits) - 0.3)
-    axes[1].set_ylim(0, 1.05)
+    axes[0].margins(y=0.14)
+    axes[1].set_ylim(0, 1.1)
     return figure

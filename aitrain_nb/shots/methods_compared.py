@@ -145,7 +145,7 @@ class MethodsCompared:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return self._page(self.plot().to_html())
+        return self._page(html.join([self.plot().to_html(), self._paragraphs()]))
 
     def _paragraphs(self) -> html.Markup:
         return html.join(html.element("p", sentence, style="margin:4px 0") for sentence in self._said())

@@ -116,14 +116,16 @@ class Transfer:
 
     def text(self) -> str:
         """What was found, in sentences and a table, for a terminal."""
-        said = (html.element("p", sentence, style="margin:4px 0") for sentence in self._said())
-        return reading.as_text(self._page(html.join(said)))
+        return reading.as_text(self._page(self._paragraphs()))
 
     def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return self._page(self.plot().to_html())
+        return self._page(html.join([self.plot().to_html(), self._paragraphs()]))
+
+    def _paragraphs(self) -> html.Markup:
+        return html.join(html.element("p", sentence, style="margin:4px 0") for sentence in self._said())
 
     def _page(self, first: html.Markup) -> html.Markup:
         many = "all examples" if self.shots is None else f"{numerals.several(self.shots, 'example')} a class"

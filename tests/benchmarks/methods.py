@@ -7,7 +7,7 @@
     python tests/benchmarks/methods.py prompt                           # a small language model is asked by a prompt: it fails
     python tests/benchmarks/methods.py fine-tune --shots 10 50 163 --seeds 5  # fine_tune against fit, tickets with MiniLM
 
-`--picture file.png` keeps the picture of the first two.
+`--picture file.png` keeps the picture of the first four; that of image-transfer is of the most examples.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aitrain_nb.shots.training import some_of
 
 if TYPE_CHECKING:
     from aitrain_nb.data import Splits
-    from aitrain_nb.shots import MethodsCompared
+    from aitrain_nb.shots import MethodsCompared, Transfer
 
 OPTIONS = {"tickets": {"model": "minilm", "max_length": 64}, "digits": {}}
 
@@ -57,6 +57,10 @@ def compare(given: argparse.Namespace) -> None:
     )
     print(f"\n{found}\n")
     print_table(found)
+    keep_picture(found, given)
+
+
+def keep_picture(found: MethodsCompared | Transfer, given: argparse.Namespace) -> None:
     if given.picture:
         found.plot().savefig(given.picture, dpi=96)
 
@@ -74,7 +78,9 @@ def image_transfer(given: argparse.Namespace) -> None:
     old = ai.prepare(data=digits(0, 4), model="small-cnn", epochs=10, threads=1)
     old.fit("none")
     for shots in given.shots:
-        print(f"{ai.transfer(old, digits(5, 9), shots=shots, seeds=given.seeds)}\n", flush=True)
+        found = ai.transfer(old, digits(5, 9), shots=shots, seeds=given.seeds)
+        print(f"{found}\n", flush=True)
+    keep_picture(found, given)
     sorted_by = ["nearest mean", "nearest neighbours", "logistic regression"]
     print(ai.compare_methods(digits(5, 9), given.shots, given.seeds, sorted_by, old))
 
@@ -92,7 +98,9 @@ def language_transfer(given: argparse.Namespace) -> None:
         data=between(1801, 1900), task="text-generation", model="small-gpt", max_steps=300, threads=1, evaluate_every=0
     )
     old.fit("none")
-    print(ai.transfer(old, between(1960, 9999), seeds=given.seeds, steps=150))
+    found = ai.transfer(old, between(1960, 9999), seeds=given.seeds, steps=150)
+    print(found)
+    keep_picture(found, given)
 
 
 def prompt(given: argparse.Namespace) -> None:
