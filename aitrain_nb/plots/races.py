@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aitrain_nb.lettering import plain
+from aitrain_nb.lettering import wrapped
 from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREY, INK, add_axes, new_page
 from aitrain_nb.plots.scales import few_ticks
 
@@ -45,7 +45,7 @@ def race(
         axis = add_axes(figure, left, _BELOW, width - left - half, _ABOVE)
         _draw(axis, title, values, colour, marker)
         axis.set_yticks(
-            range(len(names)), [plain(name, _LETTERS) for name in names] if left == _LEFT else [""] * len(names)
+            range(len(names)), [wrapped(name, _LETTERS, 2) for name in names] if left == _LEFT else [""] * len(names)
         )
     return figure
 

@@ -62,7 +62,7 @@ def usual_rivals(trainer: Trainer) -> list[dict[str, Any]]:
     return found
 
 
-def checked(rivals: Sequence[Any]) -> list[dict[str, Any]]:
+def checked(trainer: Trainer, rivals: Sequence[Any]) -> list[dict[str, Any]]:
     """What a person wants raced, as fields of the config; raises ConfigError where something isn't a switch."""
     if isinstance(rivals, (str, dict)):
         rivals = [rivals]
@@ -78,6 +78,7 @@ def checked(rivals: Sequence[Any]) -> list[dict[str, Any]]:
         for name in fields:
             if name not in SWITCHES:
                 raise ConfigError(*unknown_name("switch", name, SWITCHES))
+        trainer.config.replace(**fields)  # raises where a value isn't one
         found.append(fields)
     return found
 

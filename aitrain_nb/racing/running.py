@@ -56,7 +56,7 @@ def race(trainer: Trainer, rivals: Sequence[dict[str, Any] | str] | None = None,
             f"Step {trainer.step + 1} is under way.",
             "Finish it, or trainer.undo().",
         )
-    chosen = [{}, *(usual_rivals(trainer) if rivals is None else checked(rivals))]
+    chosen = [{}, *(usual_rivals(trainer) if rivals is None else checked(trainer, rivals))]
     raced = []
     with progress(len(chosen), "rival", "race") as bar, torch.enable_grad():
         for fields in chosen:
