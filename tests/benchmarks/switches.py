@@ -42,7 +42,7 @@ def run(fields: dict, seed: int, epochs: int) -> tuple[float, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--only", default="", help="part of a switch's name")
     given = parser.parse_args()
     torch.set_num_threads(1)
