@@ -44,11 +44,11 @@ def export(
     Args:
         source: a trainer, whose model is exported as it is, or the folder of a run.
         format: "transformers" (for from_pretrained and pipeline), "safetensors" (the weights, exact), "torch-export" and "onnx" (the
-            computation, any number of examples and any length), "int8" (a quarter of the size), "onnx-int8" (computed with 8 bits, too) and
-            "adapter" (of method="lora": what it trained, for peft; the base model is needed besides).
+            computation, any number and length), "int8" (a quarter of the size), "onnx-int8" (computed with 8 bits, too), "adapter" (of
+            method="lora": what it trained, for peft; the base model is needed besides).
         folder: where to; exports/MODEL-FORMAT by default.
         overwrite: an export that lies there may be lost.
-        examples: how many validation examples are compared at most.
+        examples: validation examples that are compared at most.
         progress: told in a short sentence at each stage what is being done.
 
     Returns:
@@ -60,16 +60,14 @@ def export(
         ModelError: the export can't be opened or answers otherwise.
 
     Example:
-        card = ai.export(trainer, "onnx", "exports/tickets")
-        ai.load_exported("exports/tickets").predict(["the app crashes"])
+        ai.export(trainer, "onnx", "exports/tickets").open().predict(["the app crashes"])
     """
     say = progress or (lambda _sentence: None)
     kind = find_format(format)
     trainer = _trainer(source)
     kind.check(trainer)
     manifest = describe(kind.name, trainer)._replace(base=kind.base(trainer))
-    place = Path(folder or Path("exports") / f"{manifest.model}-{kind.name}")
-    _check_place(place, overwrite=overwrite)
+    place = _checked(Path(folder or Path("exports") / f"{manifest.model}-{kind.name}"), overwrite=overwrite)
     original = _copy_of(trainer)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -113,10 +111,10 @@ def _copy_of(trainer: Trainer) -> nn.Module:
     return model
 
 
-def _check_place(place: Path, *, overwrite: bool) -> None:
-    """Raise DataError where something lies there that may not be lost."""
+def _checked(place: Path, *, overwrite: bool) -> Path:
+    """The place itself; raises DataError where something lies there that may not be lost."""
     if not is_there(place):
-        return
+        return place
     if not place.is_dir() or (any(place.iterdir()) and not is_export(place)):
         raise DataError(
             f"{place.name!r} holds other things.", "An exported folder has an export.json.", "Name an empty folder."
@@ -125,6 +123,7 @@ def _check_place(place: Path, *, overwrite: bool) -> None:
         raise DataError(
             f"The folder {place.name!r} holds an export already.", "It would be lost.", "Name another folder, or say overwrite=True."
         )  # fmt: skip
+    return place
 
 
 def _place(draft: Path, place: Path) -> None:

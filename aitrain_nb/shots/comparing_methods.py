@@ -43,18 +43,16 @@ def compare_methods(
     """Learn the classes of some data from a few examples of each, in several ways, with several draws.
 
     Every method gets the same examples at the same number and seed, those of fewer among those of more, and answers the same
-    validation side, by which nothing is chosen. Those that train have batches of 32 at most and a
-    rate that rises for a tenth of their steps and falls to 0; the scores are those of the last weights. An interrupt, or the end of
-    `seconds`, keeps what was computed.
+    validation side, by which nothing is chosen. Those that train have batches of 32 at most and a rate that rises for a tenth of
+    their steps and falls to 0; the scores are those of the last weights. An interrupt, or the end of `seconds`, keeps what was computed.
 
     Args:
         data: as `prepare` takes it.
         shots: examples of each class; a number above what the rarest class has becomes what it has.
         seeds: draws of the examples, and first weights.
-        methods: some of "scratch" (a small model from random weights), "head" (a new last layer on a frozen network), "lora"
-            (adapters besides), "fine-tune",
-            "nearest mean", "nearest neighbours", "logistic regression" (on frozen features); all by default, but no
-            fine-tune of random weights, since that is from scratch, and lora only of pretrained models where peft is installed.
+        methods: some of "scratch" (a small model from random weights), "head" (a new last layer on a frozen network), "lora" (adapters
+            besides), "fine-tune", "nearest mean", "nearest neighbours", "logistic regression" (on frozen features); all by default, but
+            no fine-tune of random weights, since that is from scratch, and lora only of pretrained models where peft is installed.
         model: whose weights are used: a name as in `prepare`, or a trainer of the same kind of data, whose network was trained on
             something else; minilm for texts. Without one for images it is a small-cnn with random weights, as which it is told.
         steps: optimizer steps of each run; by default 60 with a network of 2 million weights or more, else 300.
