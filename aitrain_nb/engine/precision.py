@@ -46,7 +46,7 @@ def emulated(name: str, device: str) -> str:
         or (has_bf16(device) if name == "bf16" else bool(_capabilities().get("avx512_fp16")))
     ):
         return ""
-    return f"This processor has no units for {name} and imitates them: a step takes longer than with precision='fp32', many times for some layers."
+    return f"This processor has no units for {name} and imitates them: steps are slower than with precision='fp32', some layers many times."
 
 
 class Precision:
