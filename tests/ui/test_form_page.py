@@ -78,10 +78,8 @@ def test_a_run_is_described_previewed_and_trained(open_book):
 
 
 def test_what_makes_a_run_quicker_is_switched_in_its_group(open_book):
-    book = open_book(
-        ['import aitrain_nb as ai\nform = ai.ConfigForm("digits", model="small-vit")\nform', "print(form.config)"],
-        height=1400,
-    )
+    cells = ['import aitrain_nb as ai\nform = ai.ConfigForm("digits", model="small-vit")\nform', "print(form.config)"]
+    book = open_book(cells, height=1400)
     book.run(0)
     form = book.cell(0).locator(".aitrain-form")
     form.wait_for(timeout=60_000)
