@@ -21,6 +21,7 @@ from aitrain_nb.engine.keeping import Keeper
 from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
+from aitrain_nb.engine.precision import emulated
 from aitrain_nb.engine.processes import processes_here
 from aitrain_nb.engine.switches import switched
 from aitrain_nb.engine.turn import Turn
@@ -148,8 +149,12 @@ class TrainingState:
 
     @property
     def method_notes(self) -> list[str]:
-        """Which weights are trained, when, and how fast, a sentence each; empty where all are trained alike."""
-        return told(self.model, self._trained, self._later, self.config, self.plan)
+        """Which weights are trained, when, and how fast, and what slows that down, a sentence each; empty in the plain case."""
+        imitated = emulated(self.config.precision, self.device.type)
+        return [
+            *told(self.model, self._trained, self._later, self.config, self.plan),
+            *([imitated] if imitated else []),
+        ]
 
     def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
         """Split name -> examples as model inputs, checked."""
