@@ -55,4 +55,4 @@ def _measured(trainer: Trainer) -> Measured:
     """What the run of a trainer has needed so far."""
     rows = trainer.history.tail(0)
     seconds = sum(row[COLUMNS.index("seconds")] for row in rows)
-    return Measured(None, seconds / len(rows) if rows else None, len(rows))
+    return Measured(trainer.memory.peak_bytes, seconds / len(rows) if rows else None, len(rows))

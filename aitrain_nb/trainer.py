@@ -250,6 +250,7 @@ class Trainer(Steering):
             deferred_interrupt(self.stop, lambda: not self.is_updating) as interrupts,
             closing(self.run()) as records,
             self.threads,
+            self.memory.measuring(held_by(self)),
             torch.enable_grad(),
         ):
             try:
