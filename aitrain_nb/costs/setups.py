@@ -17,6 +17,7 @@ from aitrain_nb.engine.attention import set_attention
 from aitrain_nb.engine.checkpointing import Checkpointing
 from aitrain_nb.engine.freezing import freeze
 from aitrain_nb.engine.optim import build_optimizer
+from aitrain_nb.engine.order import lengths_of
 from aitrain_nb.engine.precision import Precision
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.models.pretrained import by_method, quiet_transformers
@@ -314,12 +315,6 @@ def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:
 def _evaluations(config: TrainConfig, steps: int, steps_per_epoch: int) -> int:
     every = config.evaluate_every
     return 0 if every == 0 else max(1, -(-steps // (steps_per_epoch if every is None else every)))
-
-
-def lengths_of(dataset: Any) -> Tensor | None:
-    """How many tokens each example has [n]; None where all are alike."""
-    rows = dataset.columns.get("input_ids")
-    return torch.tensor([len(row) for row in rows]) if isinstance(rows, list) else None
 
 
 def padded_share(lengths: Tensor, batch_size: int) -> float:

@@ -1,7 +1,7 @@
 """How much memory a run takes: the highest it reached, above what the process held before.
 
-Under Linux it is the resident memory of the process, read from /proc (see proc(5)); on a GPU what torch has handed out. Elsewhere the system
-doesn't say what the highest was since a moment, and nothing is claimed.
+Under Linux it is the resident memory of the process, read from /proc (see proc(5)); on a GPU what torch has handed out. Elsewhere the
+system doesn't say what the highest was since a moment, and nothing is claimed.
 """
 
 from __future__ import annotations
