@@ -1,4 +1,4 @@
-"""What a run will need of memory and time, before it is run and without making its model: `estimate`; which batch to take: `find_batch_size`."""
+"""What a run will need of memory and time, without making its model: `estimate`; which batch to take: `find_batch_size`."""
 
 from __future__ import annotations
 

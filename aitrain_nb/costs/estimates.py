@@ -26,8 +26,8 @@ _SPREAD = (0.7, 1.6)
 """Between which multiples of the estimated time a run is expected before a step of it has been taken."""
 _LARGEST = 65_536
 _COUNTED = (
-    "Counted is what torch asks for at the fullest moment of a step. On a processor the C library may keep more: blocks of under 32 MiB that "
-    "were given back and fit nothing that came later. With MALLOC_MMAP_THRESHOLD_=131072 in the environment it gives them back at once."
+    "Counted is what torch asks for at the fullest moment of a step. On a processor the C library may keep more: blocks of under 32 MiB "
+    "that were given back and fit nothing later. MALLOC_MMAP_THRESHOLD_=131072 in the environment has it give them back at once."
 )
 
 
