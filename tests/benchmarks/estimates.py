@@ -130,15 +130,12 @@ def main():
                 megabytes = [value / 1e6 for value in (found["estimated"], found["measured"], plain["measured"])]
                 print(f"{case:5}  {size:5}  {'on' if checkpointing else 'off':13}  {megabytes[0]:6.1f} MB  {megabytes[1]:6.1f} MB "
                       f"{error:+6.1%}  {megabytes[2]:6.1f} MB {other:+6.1%}  {found['seconds']:.2f} s", flush=True)  # fmt: skip
-    print(
-        f"memory: mean error {mean(errors):.1%}, largest {max(errors):.1%}; by itself {mean(raw):.1%}, {max(raw):.1%}; took {median(took):.2f} s"
-    )
+    print(f"memory: mean error {mean(errors):.1%}, largest {max(errors):.1%}; took {median(took):.2f} s")
+    print(f"as the C library behaves by itself: mean {mean(raw):.1%}, largest {max(raw):.1%}")
     for case in CASES:
         found = fresh("time", case)
-        print(
-            f"time of {case}: {found['whole']:.1f} s; foreseen before {found['before']:+.0%}, after the first twentieth {found['after']:+.0%}",
-            flush=True,
-        )
+        told = f"foreseen before {found['before']:+.0%}, after the first twentieth {found['after']:+.0%}"
+        print(f"time of {case}: {found['whole']:.1f} s; {told}", flush=True)
 
 
 if __name__ == "__main__":
