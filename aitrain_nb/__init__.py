@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from aitrain_nb.looking import quick_look
     from aitrain_nb.overfitting import OverfittingDetector
     from aitrain_nb.previewing import preview
+    from aitrain_nb.racing import race
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
@@ -79,6 +80,7 @@ _HOMES = {
     "check_before_training": "diagnosis.beforehand",
     "find_learning_rate": "tuning",
     "sweep": "tuning",
+    "race": "racing",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -142,6 +144,7 @@ __all__ = [
     "prepare",
     "preview",
     "quick_look",
+    "race",
     "read",
     "runs",
     "save_run",

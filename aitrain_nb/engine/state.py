@@ -13,9 +13,6 @@ import torch
 from aitrain_nb.control import Control
 from aitrain_nb.engine import device, snapshots
 from aitrain_nb.engine.arguments import checked_arguments
-from aitrain_nb.engine.attention import set_attention
-from aitrain_nb.engine.checkpointing import Checkpointing
-from aitrain_nb.engine.compiling import compiled
 from aitrain_nb.engine.evaluating import Evaluator
 from aitrain_nb.engine.feeding import Feed
 from aitrain_nb.engine.freezing import freeze, told, weights_for_later
@@ -25,8 +22,9 @@ from aitrain_nb.engine.metering import PeakMeter
 from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
-from aitrain_nb.engine.precision import Precision
+from aitrain_nb.engine.precision import emulated
 from aitrain_nb.engine.processes import processes_here
+from aitrain_nb.engine.switches import switched
 from aitrain_nb.engine.turn import Turn
 from aitrain_nb.errors import ModelError, PhaseError
 from aitrain_nb.history import History
@@ -98,7 +96,7 @@ class TrainingState:
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
         freeze(model, config)
-        self._switch(resolved)
+        self.precision, self._checkpointing, self._quick = switched(self.model, resolved, self.device.type)
         self._later: tuple[Tensor, ...] = ()
         self.begin_as(resolved)
         self.random = OwnRandom(config.seed, self.device)
@@ -139,14 +137,6 @@ class TrainingState:
         )  # fmt: skip
         self._evaluator.check_model(self.class_names)
 
-    def _switch(self, config: TrainConfig) -> None:
-        """Set how the model computes; raises ConfigError where it, or this machine, can't do so."""
-        if config.attention != "auto":
-            set_attention(self.model, config.attention)
-        self.precision = Precision(config.precision, self.device.type)
-        self._checkpointing = Checkpointing(self.model) if config.gradient_checkpointing else nullcontext()
-        self._quick = compiled(self.model, self.device.type) if config.compile else self.model
-
     def begin_as(self, config: TrainConfig) -> None:
         """Take a config before the first step: how long the run is, how fast each weight learns, and from when on.
 
@@ -162,8 +152,12 @@ class TrainingState:
 
     @property
     def method_notes(self) -> list[str]:
-        """Which weights are trained, when, and how fast, a sentence each; empty where all are trained alike."""
-        return told(self.model, self._trained, self._later, self.config, self.plan)
+        """Which weights are trained, when, and how fast, and what slows that down, a sentence each; empty in the plain case."""
+        imitated = emulated(self.config.precision, self.device.type)
+        return [
+            *told(self.model, self._trained, self._later, self.config, self.plan),
+            *([imitated] if imitated else []),
+        ]
 
     def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
         """Split name -> examples as model inputs, checked."""
