@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aitrain_nb.cli.base import OWN_TASK, add_own_task, app, changes_of, is_first, say
+from aitrain_nb.cli.base import OWN_TASK, add_own_task, app, changes_of, ended_in_order, is_first, say
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.placing import check_place, write_whole
 
@@ -84,7 +84,8 @@ def train(
         say(trainer.data.note)
     if trainer.data.guess is not None:
         say(trainer.data.guess.text())
-    trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
+    with ended_in_order():
+        trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
     if trainer.data.test is not None and is_first():
         say(trainer.evaluate("test").text())
     say(f"saved in {folder}")
@@ -106,7 +107,8 @@ def resume(
         say(note)
     say(f"goes on from step {trainer.step:,} of {trainer.total_steps:,}")
     longer: dict[str, Any] = {"epochs": epochs, "max_steps": max_steps}
-    trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})
+    with ended_in_order():
+        trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})
     say(f"saved in {folder}")
 
 
