@@ -13,6 +13,7 @@ from aitrain_nb.control import Change, checked_pace
 from aitrain_nb.displays import find_display, pictures_of
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
 from aitrain_nb.engine.memory import is_out_of_memory, release
+from aitrain_nb.engine.metering import held_by
 from aitrain_nb.engine.steering import Steering
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
 from aitrain_nb.history import History
@@ -261,6 +262,7 @@ class Trainer(Steering):
             deferred_interrupt(self.stop, lambda: not self.is_updating) as interrupts,
             closing(self.run()) as records,
             self.threads,
+            self.memory.measuring(held_by(self)),
             torch.enable_grad(),
         ):
             try:

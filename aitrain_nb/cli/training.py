@@ -1,4 +1,4 @@
-"""look, train, resume, follow: from data to a run."""
+"""look, estimate, train, resume, follow: from data to a run."""
 
 from __future__ import annotations
 
@@ -36,6 +36,26 @@ def look(
 
 
 @app.command()
+def estimate(
+    config: Annotated[Path, typer.Argument(help="A YAML or JSON file with the fields of a run.")],
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="A field and its value: --set batch_size=64.")
+    ] = None,
+    task_file: Annotated[Path | None, OWN_TASK] = None,
+) -> None:
+    """How much memory a run needs, how long it takes and which batches fit, without making its model."""
+    from aitrain_nb.estimating import estimate as estimate_run
+
+    add_own_task(task_file)
+    say(repr(estimate_run(_read(config), **changes_of(change or []))))
+
+
+def _read(file: Path) -> TrainConfig:
+    read = TrainConfig.from_json if file.suffix.lower() == ".json" else TrainConfig.from_yaml
+    return read(file)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML or JSON file with the fields of a run.")],
     change: Annotated[
@@ -59,8 +79,7 @@ def train(
     if is_first():
         check_folder(folder, overwrite=overwrite)
     add_own_task(task_file)
-    read = TrainConfig.from_json if config.suffix.lower() == ".json" else TrainConfig.from_yaml
-    trainer = prepare(read(config), **changes_of(change or []))
+    trainer = prepare(_read(config), **changes_of(change or []))
     if trainer.data.note:
         say(trainer.data.note)
     if trainer.data.guess is not None:
