@@ -90,7 +90,8 @@ class PromptClassifier:
         if not self.shots:
             return ()
         labels = self.data.train.columns["label"].numpy()
-        places = np.random.default_rng(seed).permutation(draw(labels, self.labels, self.shots, seed))
+        drawn = draw(labels, self.labels, self.shots, seed)
+        places = np.random.default_rng(seed).permutation(drawn)
         texts = self.data.train.columns["text"]
         return tuple((str(texts[place]), self.words[labels[place]]) for place in places.tolist())
 
