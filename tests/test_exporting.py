@@ -274,7 +274,7 @@ def test_a_damaged_manifest_is_a_sentence(text, said, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["safetensors", "int8", "onnx", "torch-export", "transformers"])
-def test_damaged_weights_are_a_sentence(name, cnn, vit, tmp_path):
+def test_damaged_weights_are_a_sentence_and_nothing_else(name, cnn, vit, tmp_path, capfd):
     trainer = vit if name == "transformers" else cnn
     reopened(trainer, name, tmp_path)
     for file in tmp_path.iterdir():
@@ -282,6 +282,7 @@ def test_damaged_weights_are_a_sentence(name, cnn, vit, tmp_path):
             file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(ai.DataError, match="Export it again"):
         find_format(name).open(tmp_path, describe(name, trainer))
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
+def checked_count(name: str, value: Any) -> int:
+    """A whole number of at least 1; raises ConfigError where it is none, by its name."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ConfigError(f"{name}={value!r} can't be used.", "It is a whole number of at least 1.", f"{name}=3")
+    return int(value)
+
+
 def check_budget(seeds: Any, steps: Any, seconds: Any = None) -> None:
     """Raise ConfigError where seeds or steps are no whole numbers of at least 1, or seconds no number; None leaves the last two open."""
-    for name, value in {"seeds": seeds, "steps": 1 if steps is None else steps}.items():
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise ConfigError(f"{name}={value!r} can't be used.", "It is a whole number of at least 1.", f"{name}=3")
+    checked_count("seeds", seeds)
+    if steps is not None:
+        checked_count("steps", steps)
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, Real)):
         raise ConfigError(f"seconds={seconds!r} can't be used.", "It is a number, or None for no limit.", "seconds=60")
 
