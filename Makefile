@@ -48,9 +48,12 @@ bench: setup
 	$(BIN)/python tests/benchmarks/diagnosis_table.py
 	$(BIN)/python tests/benchmarks/rate_finder.py
 	$(BIN)/python tests/benchmarks/form_preview.py
+	$(BIN)/python tests/benchmarks/estimates.py
 	$(BIN)/python tests/benchmarks/overfitting_table.py
 	$(BIN)/python tests/benchmarks/checkpoint.py
 	$(BIN)/python tests/benchmarks/exporting.py
+	$(BIN)/python tests/benchmarks/switches.py
+	$(BIN)/python tests/benchmarks/peers.py
 
 # damaged input, made at random: make fuzz MINUTES=1 SEED=7
 MINUTES ?= 10

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         PhaseError,
         StopTraining,
     )  # fmt: skip
-    from aitrain_nb.estimating import estimate
+    from aitrain_nb.estimating import estimate, find_batch_size
     from aitrain_nb.exporting import export, load_exported
     from aitrain_nb.exporting.quantizing import simulate_quantization
     from aitrain_nb.followers import follow
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from aitrain_nb.looking import quick_look
     from aitrain_nb.overfitting import OverfittingDetector
     from aitrain_nb.previewing import preview
+    from aitrain_nb.racing import race
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import save_run
@@ -61,6 +62,7 @@ _HOMES = {
     "prepare": "run",
     "preview": "previewing",
     "estimate": "estimating",
+    "find_batch_size": "estimating",
     "quick_look": "looking",
     "save_run": "run_folder.saving",
     "load_run": "loading",
@@ -78,6 +80,7 @@ _HOMES = {
     "check_before_training": "diagnosis.beforehand",
     "find_learning_rate": "tuning",
     "sweep": "tuning",
+    "race": "racing",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -132,6 +135,7 @@ __all__ = [
     "diagnose",
     "estimate",
     "export",
+    "find_batch_size",
     "find_learning_rate",
     "follow",
     "load_exported",
@@ -140,6 +144,7 @@ __all__ = [
     "prepare",
     "preview",
     "quick_look",
+    "race",
     "read",
     "runs",
     "save_run",

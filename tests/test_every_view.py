@@ -13,12 +13,15 @@ import torch
 import aitrain_nb as ai
 from aitrain_nb import html
 from aitrain_nb.comparing import Compared, Comparison
+from aitrain_nb.costs.batch_sizes import BatchSizes
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings
 from aitrain_nb.exporting import ExportCard
 from aitrain_nb.exporting.comparing import Compared as CompareExport
 from aitrain_nb.exporting.manifest import Manifest
 from aitrain_nb.exporting.quantizing import Rounding, Roundings
+from aitrain_nb.racing import Race, Raced
+from aitrain_nb.racing.results import Lap
 from aitrain_nb.records import Ending, Record
 from aitrain_nb.records.noise import NoiseScale
 from aitrain_nb.run_folder.summary import RunSummary
@@ -155,6 +158,9 @@ def of_the_run(folder):
         Compared(name, trainer.history, trainer.config.replace(model=name[:50], data=HOSTILE[1])) for name in HOSTILE
     ]  # fmt: skip
     estimated = ai.estimate(trainer)
+    raced = Raced(
+        {}, (Lap(1.0, 1.0, 1, 1),), 1, 1, 0.0, 1.0, 1.0, 1.0, HOSTILE[1], HOSTILE[2], {HOSTILE[0]: HOSTILE[3]}
+    )
     learned = [Measured(name, 1, 0, 0.5, 0.1, 4, 10, 10) for name in HOSTILE]
     taken = [Moved(name, 0, 0.5, 0.4, 0.1, 4, 10) for name in (*HOSTILE, "fine-tune")]
     said = [
@@ -162,11 +168,15 @@ def of_the_run(folder):
         ExportCard(folder / HOSTILE[0].replace("/", ""), about, numbers),
         Roundings(rounded[0], rounded[1:], "validation", "accuracy"),
         Comparison(compared),
+        Race(
+            [raced, raced._replace(fields={HOSTILE[0]: HOSTILE[1]}), Raced({"a": 1}, trouble=HOSTILE[2])], HOSTILE[1], 2
+        ),
         MethodsCompared(learned, 20, name=HOSTILE[1], model=HOSTILE[2], majority=0.1, validation=9),
         Transfer(taken, 20, old=HOSTILE[1], new=HOSTILE[2], shots=1, before=0.5, score_name="accuracy"),
         Story(*HOSTILE[:5]),
         trainer.history.story(),
         NoiseScale.of(4, 5.0, 2.0),
+        BatchSizes({1: 2.0, 2: 3.0}, 8, 1000),
         replace(estimated, setup=replace(estimated.setup, name=HOSTILE[1]), rule_of_thumb=HOSTILE[2]),
     ]
     return [panel, slider, trainer.history, tried, swept, finding, findings, *said]

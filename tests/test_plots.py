@@ -65,6 +65,9 @@ DRAWN = {
     "loss": lambda: plots.loss(HISTORY, classes=10, notes=NOTES),
     "run": lambda: plots.run(HISTORY, classes=10, notes=NOTES),
     "comparison": lambda: plots.comparison({"one": HISTORY, "two": HISTORY.assign(eval_loss=HISTORY["eval_loss"] * 2)}),
+    "race": lambda: plots.race(
+        ["as it is", "slow"], [(0.9, 1.0, 1.1), (2.0, 2.5, 6.0)], [1.0, 0.5], description="slow takes 2.50."
+    ),
     "methods": lambda: plots.methods(
         {"scratch": {1: [0.2, 0.3], 5: [0.5, 0.6]}, "head": {1: [0.4], 5: [0.7]}},
         0.1,
@@ -80,6 +83,7 @@ DRAWN = {
     ),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
+    "batch_sizes": lambda: plots.batch_sizes({1: 10.0, 2: 18.0, 4: 20.0}, 4, 512, "Batches of 4"),
     "memory": lambda: plots.memory({"weights": 2**31, "gradients": 2**30, "activations": 3 * 2**31}, [8 * 2**30]),
     "rounding": lambda: plots.rounding([8, 4, 2], [0.5, 0.6, 2.0], [0.9, 0.87, 0.2], (0.5, 0.9)),
     "sweep": lambda: plots.sweep(
@@ -133,10 +137,12 @@ LABELS = {
     "loss": [("step (dotted: an epoch ends)", "loss (nats)")],
     "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
     "comparison": [("epochs completed", "loss (nats)")],
+    "race": [("times the run as it is", "")] * 2,
     "methods": [("examples a class", "validation accuracy")],
     "transfer": [("step", "accuracy"), ("accuracy", "")],
     "learning_rate": [("step", "learning rate"), ("step", "nats per weight unit")],
     "schedule": [("step", "learning rate")],
+    "batch_sizes": [("batch size", "examples a second")],
     "memory": [("GiB", "")],
     "rounding": [("bits of a weight", "loss (nats)"), ("bits of a weight", "accuracy")],
     "sweep": [("learning_rate", "batch_size")],
@@ -343,6 +349,7 @@ def test_a_confusion_matrix_of_zeros_can_be_drawn():
 
 
 DESCRIPTIONS = {
+    "batch_sizes": ["Batches of 4"],
     "memory": ["9.0 GiB"],
     "rounding": ("Accuracy 90.0 % as it was trained", "holds down to 8 bits", "with 4 it falls to 87.0 %"),
     "comparison": ("Lowest validation loss: one", "; two"),
@@ -355,6 +362,7 @@ DESCRIPTIONS = {
         "diverges",
         "(step 3)",
     ],
+    "race": ["slow takes 2.50."],
     "methods": ["head is best: 70 %"],
     "transfer": ["head is best"],
     "learning_rate": ["from 0.001 to 0", "between 1 and 4", "median 2.5"],
@@ -426,6 +434,7 @@ def test_hostile_names_stay_text_in_a_picture():
 
 HOSTILE_DRAWN = {
     "comparison": lambda: plots.comparison(dict.fromkeys(HOSTILE, HISTORY)),
+    "race": lambda: plots.race(HOSTILE, [(1.0, 1.0, 1.0)] * len(HOSTILE), [1.0] * len(HOSTILE)),
     "methods": lambda: plots.methods({name: {1: [0.5]} for name in HOSTILE}, 0.1),
     "transfer": lambda: plots.transfer(
         {name: {0: [0.5]} for name in HOSTILE}, {name: [0.4] for name in HOSTILE}, 0.1, old=HOSTILE[0], new=HOSTILE[1]

@@ -235,6 +235,24 @@ def test_texts_become_numbers_once_a_run(monkeypatch):
     assert calls == []
 
 
+def test_an_evaluation_pads_little_and_keeps_the_order_of_the_examples():
+    trainer = prepared(evaluation_batch_size=8, max_length=64)
+    widths, outputs = [], trainer.task.outputs
+
+    def watched(model, inputs):
+        widths.append(inputs["input_ids"].shape[1])
+        return outputs(model, inputs)
+
+    trainer._evaluator._task = type("Watched", (type(trainer.task),), {"outputs": staticmethod(watched)})()
+    found = trainer._evaluator.answers(trainer.prepared["validation"])
+    assert widths == sorted(widths)
+    assert len(set(widths)) > 2
+    trainer._evaluator.batch_size = 1000
+    at_once = trainer._evaluator.answers(trainer.prepared["validation"])
+    assert torch.equal(found.labels, at_once.labels)
+    assert torch.allclose(found.logits, at_once.logits, atol=1e-5)
+
+
 # the rule for what is left to be chosen
 
 
@@ -281,6 +299,14 @@ def test_bf16_is_for_processors_that_have_it(monkeypatch, able):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert has_bf16("cpu") == bool(able)
     assert not has_bf16("mps")
+
+
+def test_a_processor_that_imitates_fewer_bits_is_said(monkeypatch):
+    for able, says in (({}, True), ({"avx512_bf16": True}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        notes = ai.prepare(model="mlp", precision="bf16").notes
+        assert any("imitates" in note for note in notes) == says
+    assert not any("imitates" in note for note in ai.prepare(model="mlp").notes)
 
 
 # what doesn't fit is refused

@@ -96,7 +96,7 @@ class Step:
         return int(self.each[self.kept].sum())
 
 
-class _Follower(TorchDispatchMode):
+class Follower(TorchDispatchMode):
     """Writes down which storages come and go, and what is computed."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class _Follower(TorchDispatchMode):
     def known(self, tensors: Iterable[Tensor]) -> None:
         """Storages that were there before: they are not counted."""
         for tensor in tensors:
-            self._note(tensor, counted=False)
+            self.note(tensor, counted=False)
 
     def number_of(self, tensor: Tensor) -> int | None:
         """The number of a tensor's storage; None where it isn't counted."""
@@ -122,7 +122,8 @@ class _Follower(TorchDispatchMode):
         """The numbers of the storages that live now."""
         return [number for number, _ in self._alive.values() if number >= 0]
 
-    def _note(self, tensor: Tensor, *, counted: bool = True) -> None:
+    def note(self, tensor: Tensor, *, counted: bool = True) -> None:
+        """Write down a tensor's storage where it is new, and when it goes."""
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._alive:
@@ -154,7 +155,7 @@ class _Follower(TorchDispatchMode):
             return out
         tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
         for tensor in tensors:
-            self._note(tensor)
+            self.note(tensor)
         self._count(func, args, kwargs or {}, out, tensors)
         return out
 
@@ -214,7 +215,7 @@ def follow(
         device: where it will be computed: which kernels torch chooses depends on it.
     """
     examples = followed_batch(model, inputs)
-    follower = _Follower()
+    follower = Follower()
     with without_numbers(model, device) as ghost, torch.enable_grad():
         ghost.train()
         follower.known((*ghost.parameters(), *ghost.buffers()))
@@ -236,7 +237,7 @@ def follow(
 
 
 def _step(
-    follower: _Follower, examples: int, turn: int, kept: list[int], gradients: list[int], without: tuple[str, ...]
+    follower: Follower, examples: int, turn: int, kept: list[int], gradients: list[int], without: tuple[str, ...]
 ) -> Step:
     sizes = np.array(follower.sizes, dtype=np.int64)
     grows = sizes % examples == 0

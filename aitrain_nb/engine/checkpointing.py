@@ -71,6 +71,15 @@ class Checkpointing:
             del block.forward  # its class's own is seen again
 
 
+def can_checkpoint(model: nn.Module) -> bool:
+    """Whether a model has blocks that can be computed once more."""
+    try:
+        Checkpointing(model)
+    except ConfigError:
+        return False
+    return True
+
+
 def _computed_twice(forward: Callable[..., Any]) -> Callable[..., Any]:
     return partial(_ONCE_MORE, forward)
 

@@ -9,6 +9,7 @@ import torch
 
 from aitrain_nb.engine.heads import find_head, inputs_of
 from aitrain_nb.engine.memory import in_portions
+from aitrain_nb.engine.order import lengths_of
 from aitrain_nb.engine.precision import Precision
 from aitrain_nb.errors import DataError, ModelError
 from aitrain_nb.records.targets import join
@@ -114,14 +115,21 @@ class Evaluator:
     def answers(self, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> Answers:
         """What the model says about prepared examples; raises Stopped where `stop` says so.
 
-        Where memory runs out it begins again with half the examples at once, and stays at that.
+        Texts of like length share a batch, so that little is padding. Where memory runs out it begins again with half the examples at
+        once, and stays at that.
         """
         found: list[Answers] = []
         first = min(self.batch_size, max(1, len(dataset)))
-        size = in_portions(lambda size: found.append(self._answers(dataset, stop, size)), first, "in an evaluation")
+        places = _by_length(dataset) if first < len(dataset) else None
+        asked = dataset if places is None else dataset.subset(places)
+        size = in_portions(lambda size: found.append(self._answers(asked, stop, size)), first, "in an evaluation")
         if size < first:
             self.batch_size = size
-        return found[0]
+        if places is None:
+            return found[0]
+        back = places.argsort()
+        predicted, losses, labels, logits = found[0]
+        return Answers(predicted[back], losses[back], labels[back], None if logits is None else logits[back])
 
     def _answers(self, dataset: Dataset, stop: Callable[[], bool], size: int) -> Answers:
         predicted, losses, labels, logits = [], [], [], []
@@ -206,22 +214,23 @@ class Evaluator:
         Raises:
             ModelError: the model has no head that could be told apart.
         """
-        ragged = next((column for column in dataset.columns.values() if isinstance(column, list)), None)
-        order = sorted(range(len(dataset)), key=lambda place: len(ragged[place])) if ragged else range(len(dataset))
-        places = torch.tensor(order)
+        places = _by_length(dataset)
+        asked = dataset if places is None else dataset.subset(places)
         found: list[Tensor] = []
 
         def ask(size: int) -> None:
             with inputs_of(head) as seen:
-                for _ in self._outputs(dataset.subset(places), size):
+                for _ in self._outputs(asked, size):
                     pass
             found.append(torch.cat(seen).float().cpu())
 
         head = self._model.get_submodule(self.head())
         in_portions(
-            ask, min(_FEATURES_AT_ONCE if ragged else self.batch_size, len(dataset)), "while features were computed"
+            ask,
+            min(self.batch_size if places is None else _FEATURES_AT_ONCE, len(dataset)),
+            "while features were computed",
         )
-        return found[0][places.argsort()]
+        return found[0] if places is None else found[0][places.argsort()]
 
     def few(self, number: int, split: str = "validation") -> list[int]:
         """Places of a few examples of a split, of as many classes as possible; always the same ones.
@@ -291,3 +300,9 @@ class Evaluator:
             ((outputs, _),) = self._outputs(alone)
             found.append(outputs[0, -1].float().softmax(-1).cpu())
         return torch.stack(found)
+
+
+def _by_length(dataset: Dataset) -> Tensor | None:
+    """The positions of the examples [n], the shortest first; None where all have the same length."""
+    lengths = lengths_of(dataset)
+    return None if lengths is None else lengths.argsort(stable=True)

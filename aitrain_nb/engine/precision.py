@@ -11,7 +11,7 @@ import torch
 from aitrain_nb.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from torch import Tensor
@@ -28,8 +28,25 @@ def has_bf16(device: str) -> bool:
     """Whether a device ("cpu", "cuda" or "mps") computes with bf16 by itself; else it is emulated, and slow."""
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = torch.cpu.get_capabilities() if device == "cpu" else {}
+    able = _capabilities() if device == "cpu" else {}
     return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
+
+
+def _capabilities() -> Mapping[str, Any]:
+    """What the processor can do; nothing is known where torch is too old to say it."""
+    known = getattr(torch.cpu, "get_capabilities", None)
+    return known() if known is not None else {}
+
+
+def emulated(name: str, device: str) -> str:
+    """A sentence where a processor has no units for this precision, so that it computes slower with it, not faster; else empty."""
+    if (
+        device != "cpu"
+        or name == "fp32"
+        or (has_bf16(device) if name == "bf16" else bool(_capabilities().get("avx512_fp16")))
+    ):
+        return ""
+    return f"This processor has no units for {name} and imitates them: steps are slower than with precision='fp32', some layers many times."
 
 
 class Precision:

@@ -13,19 +13,18 @@ import torch
 from aitrain_nb.control import Control
 from aitrain_nb.engine import device, snapshots
 from aitrain_nb.engine.arguments import checked_arguments
-from aitrain_nb.engine.attention import set_attention
-from aitrain_nb.engine.checkpointing import Checkpointing
-from aitrain_nb.engine.compiling import compiled
 from aitrain_nb.engine.evaluating import Evaluator
 from aitrain_nb.engine.feeding import Feed
 from aitrain_nb.engine.freezing import freeze, told, weights_for_later
 from aitrain_nb.engine.inspection import Inspector
 from aitrain_nb.engine.keeping import Keeper
+from aitrain_nb.engine.metering import PeakMeter
 from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
-from aitrain_nb.engine.precision import Precision
+from aitrain_nb.engine.precision import emulated
 from aitrain_nb.engine.processes import processes_here
+from aitrain_nb.engine.switches import switched
 from aitrain_nb.engine.turn import Turn
 from aitrain_nb.errors import ModelError, PhaseError
 from aitrain_nb.history import History
@@ -67,6 +66,7 @@ class TrainingState:
         notes: what to know about the data, how they became inputs and which weights are trained, a sentence each; `fit` says them first.
         is_loaded: whether it is a run from a folder, which has no optimizer and no place in the data to go on from.
         control: the levers of a run that is going on; any thread may move them.
+        memory: the most memory that `fit` has taken: `memory.peak_bytes`.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         precision: how many bits the layers compute with.
         processes: those that train this run together; one, unless a launcher started more.
@@ -96,7 +96,7 @@ class TrainingState:
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
         freeze(model, config)
-        self._switch(resolved)
+        self.precision, self._checkpointing, self._quick = switched(self.model, resolved, self.device.type)
         self._later: tuple[Tensor, ...] = ()
         self.begin_as(resolved)
         self.random = OwnRandom(config.seed, self.device)
@@ -107,6 +107,7 @@ class TrainingState:
         self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
+        self.memory = PeakMeter(self.device)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
         self._has_buffers = any(True for _ in self.model.buffers())
         self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]
@@ -136,14 +137,6 @@ class TrainingState:
         )  # fmt: skip
         self._evaluator.check_model(self.class_names)
 
-    def _switch(self, config: TrainConfig) -> None:
-        """Set how the model computes; raises ConfigError where it, or this machine, can't do so."""
-        if config.attention != "auto":
-            set_attention(self.model, config.attention)
-        self.precision = Precision(config.precision, self.device.type)
-        self._checkpointing = Checkpointing(self.model) if config.gradient_checkpointing else nullcontext()
-        self._quick = compiled(self.model, self.device.type) if config.compile else self.model
-
     def begin_as(self, config: TrainConfig) -> None:
         """Take a config before the first step: how long the run is, how fast each weight learns, and from when on.
 
@@ -159,8 +152,12 @@ class TrainingState:
 
     @property
     def method_notes(self) -> list[str]:
-        """Which weights are trained, when, and how fast, a sentence each; empty where all are trained alike."""
-        return told(self.model, self._trained, self._later, self.config, self.plan)
+        """Which weights are trained, when, and how fast, and what slows that down, a sentence each; empty in the plain case."""
+        imitated = emulated(self.config.precision, self.device.type)
+        return [
+            *told(self.model, self._trained, self._later, self.config, self.plan),
+            *([imitated] if imitated else []),
+        ]
 
     def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
         """Split name -> examples as model inputs, checked."""

@@ -77,6 +77,24 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     assert not book.page.problems
 
 
+def test_what_makes_a_run_quicker_is_switched_in_its_group(open_book):
+    cells = ['import aitrain_nb as ai\nform = ai.ConfigForm("digits", model="small-vit")\nform', "print(form.config)"]
+    book = open_book(cells, height=1400)
+    book.run(0)
+    form = book.cell(0).locator(".aitrain-form")
+    form.wait_for(timeout=60_000)
+    form.get_by_text("Speed and memory", exact=True).click()
+    form.locator('[data-field="gradient_checkpointing"] input').check()
+    form.locator('[data-field="precision"] select').select_option("fp16")
+    form.locator('[data-field="fused_optimizer"] select').select_option("off")
+    book.until(lambda: "gradient_checkpointing=True" in book.do(1))
+    assert "precision='fp16'" in book.do(1)
+    assert "fused_optimizer='off'" in book.do(1)
+    book.shot("form_speed")
+    assert not violations(book.page, ".aitrain-form")
+    assert not book.page.problems
+
+
 def test_a_long_run_of_the_form_is_stopped_and_interrupted(open_book):
     cells = [CELLS[0].replace("epochs=2", "epochs=500"), CELLS[1]]
     book = open_book(cells, theme="dark", width=560, height=1400)
