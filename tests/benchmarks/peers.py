@@ -181,16 +181,8 @@ def with_fastai(work: Work) -> float:
         torch.utils.data.DataLoader(work.tokens(side), BATCH, shuffle=side == "train", collate_fn=pair)
         for side in ("train", "validation")
     ]
-    learner = Learner(
-        DataLoaders(*loaders),
-        work.model,
-        loss_func=nn.functional.cross_entropy,
-        metrics=accuracy,
-        lr=RATE,
-        train_bn=False,
-    )
-    with learner.no_bar(), learner.no_logging():
-        learner.fit(work.epochs)
+    learner = Learner(DataLoaders(*loaders), work.model, loss_func=nn.functional.cross_entropy, metrics=accuracy, lr=RATE)
+    learner.fit(work.epochs)
     return float(learner.recorder.values[-1][2])
 
 
