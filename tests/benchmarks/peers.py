@@ -181,7 +181,9 @@ def with_fastai(work: Work) -> float:
         torch.utils.data.DataLoader(work.tokens(side), BATCH, shuffle=side == "train", collate_fn=pair)
         for side in ("train", "validation")
     ]
-    learner = Learner(DataLoaders(*loaders), work.model, loss_func=nn.functional.cross_entropy, metrics=accuracy, lr=RATE)
+    learner = Learner(
+        DataLoaders(*loaders), work.model, loss_func=nn.functional.cross_entropy, metrics=accuracy, lr=RATE
+    )
     learner.fit(work.epochs)
     return float(learner.recorder.values[-1][2])
 
@@ -213,6 +215,7 @@ def compare_fits(given: argparse.Namespace) -> None:
         order = list(peers)
         order = order[number % len(order) :] + order[: number % len(order)]
         model = classifier(ai.TrainConfig(model="minilm", method="fine-tune", seed=number), NAMES)
+        model.train()  # its encoder comes in evaluation mode, which only some of the libraries would end: all shall drop out alike
         for name in order:
             sides = ((texts[: given.texts], labels[: given.texts]), (texts[given.texts :], labels[given.texts :]))
             work = Work(tokenizer, copy.deepcopy(model), *sides, seed=number, epochs=1)
