@@ -48,6 +48,7 @@ bench: setup
 	$(BIN)/python tests/benchmarks/diagnosis_table.py
 	$(BIN)/python tests/benchmarks/rate_finder.py
 	$(BIN)/python tests/benchmarks/form_preview.py
+	$(BIN)/python tests/benchmarks/estimates.py
 	$(BIN)/python tests/benchmarks/overfitting_table.py
 	$(BIN)/python tests/benchmarks/checkpoint.py
 	$(BIN)/python tests/benchmarks/exporting.py

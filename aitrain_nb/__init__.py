@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         PhaseError,
         StopTraining,
     )  # fmt: skip
-    from aitrain_nb.estimating import estimate
+    from aitrain_nb.estimating import estimate, find_batch_size
     from aitrain_nb.exporting import export, load_exported
     from aitrain_nb.exporting.quantizing import simulate_quantization
     from aitrain_nb.followers import follow
@@ -62,6 +62,7 @@ _HOMES = {
     "prepare": "run",
     "preview": "previewing",
     "estimate": "estimating",
+    "find_batch_size": "estimating",
     "quick_look": "looking",
     "save_run": "run_folder.saving",
     "load_run": "loading",
@@ -134,6 +135,7 @@ __all__ = [
     "diagnose",
     "estimate",
     "export",
+    "find_batch_size",
     "find_learning_rate",
     "follow",
     "load_exported",

@@ -1,20 +1,25 @@
-"""What a run will need of memory and time, before it is run and without making its model: `estimate`."""
+"""What a run will need of memory and time, without making its model: `estimate`; which batch to take: `find_batch_size`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aitrain_nb import numerals
 from aitrain_nb.config import TrainConfig
+from aitrain_nb.costs.batch_sizes import BatchSizes, free_memory, timed
 from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate, Measured
 from aitrain_nb.costs.setups import of_architecture, of_trainer
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.history import COLUMNS
 from aitrain_nb.previewing import Scout
-from aitrain_nb.run import describe
+from aitrain_nb.run import describe, prepare
 from aitrain_nb.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_STILL_WORTH = 0.9
+"""Trying ends where a batch takes less than this share of the most examples a second so far."""
 
 
 def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, **fields: Any) -> Estimate:
@@ -51,8 +56,51 @@ def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, 
     )
 
 
+def find_batch_size(
+    what: Any = None, /, *, memory_bytes: int | None = None, steps: int = 4, **fields: Any
+) -> BatchSizes:
+    """The largest batch that fits into memory, and the largest that still makes a run quicker: doubled from 1 and tried with real steps.
+
+    What fits is known from the estimate before anything is tried, so the machine's memory isn't filled to find it. A batch is worth its
+    size where it takes at least 5 % more examples a second than the one before.
+
+    Args:
+        what: a trainer, or a config as `prepare` takes it. Trials leave a trainer as it was.
+        memory_bytes: how much there is; by default what is free now on the device.
+        steps: that are timed with each size, the first one apart.
+        fields: of the config, where it is one.
+
+    Raises:
+        ConfigError: not even one example fits, or it is neither a trainer nor a config.
+        PhaseError: a step is under way.
+    """
+    trainer = what if isinstance(what, Trainer) else prepare(what, **fields)
+    estimated = estimate(trainer)
+    room = free_memory(trainer.device.type) if memory_bytes is None else memory_bytes
+    held = estimated.setup.weights_bytes  # the trainer's weights are there already
+    largest = estimated.largest_batch(room + held) or 0
+    if not largest:
+        raise ConfigError(
+            f"Not even one example fits into {numerals.memory(room)}.",
+            f"The step of one takes about {numerals.memory(estimated.peak_of(1) or 0)}.",
+            "Take a smaller model, shorter texts (max_length), or gradient_checkpointing=True.",
+        )
+    most = min(largest, trainer.order.examples)
+    sizes = [2**power for power in range(most.bit_length())]
+    rates: dict[int, float] = {}
+    for size in [*sizes, *([most] if most not in sizes else [])]:
+        rate = timed(trainer, size, steps)
+        if rate is None:
+            largest = max(rates, default=0)
+            break
+        rates[size] = rate
+        if len(rates) > 2 and rate < _STILL_WORTH * max(value for other, value in rates.items() if other != size):
+            break
+    return BatchSizes(rates, largest, room)
+
+
 def _measured(trainer: Trainer) -> Measured:
     """What the run of a trainer has needed so far."""
     rows = trainer.history.tail(0)
     seconds = sum(row[COLUMNS.index("seconds")] for row in rows)
-    return Measured(None, seconds / len(rows) if rows else None, len(rows))
+    return Measured(trainer.memory.peak_bytes, seconds / len(rows) if rows else None, len(rows))

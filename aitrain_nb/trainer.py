@@ -13,6 +13,7 @@ from aitrain_nb.control import Change, checked_pace
 from aitrain_nb.displays import find_display, pictures_of
 from aitrain_nb.engine.interrupts import deferred_interrupt, whole
 from aitrain_nb.engine.memory import is_out_of_memory, release
+from aitrain_nb.engine.metering import held_by
 from aitrain_nb.engine.steering import Steering
 from aitrain_nb.errors import ConfigError, StopTraining, unknown_name
 from aitrain_nb.history import History
@@ -211,12 +212,9 @@ class Trainer(Steering):
             DataError: the folder can't be written, or holds something else than this run.
         """
         self.check_can_train()
-        if not self.processes.is_first:  # the first one shows and writes
-            display, output_dir, report_to = "none", None, None
-        watching: list[Display] = [find_display(display)(self, pictures_of(plots))]
-        writer = RunWriter(self, output_dir, overwrite=overwrite) if output_dir is not None else None
-        watching += [writer] if writer is not None else []
-        watching += reporters(self, report_to, output_dir)
+        watching, writer = self._watching(
+            find_display(display), pictures_of(plots), output_dir, report_to, overwrite=overwrite
+        )
         repeated = replay.changes if isinstance(replay, History) else replay or ()
         self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
         self._lengthen(changes, _OPTIONS)
@@ -236,6 +234,20 @@ class Trainer(Steering):
                 self.watchers, self._keeps_records, self._running, self._writer = before, True, False, None
         return self.history
 
+    def _watching(
+        self, display: Callable[..., Display], pictures: Any, output_dir: str | Path | None, report_to: Any, *, overwrite: bool
+    ) -> tuple[list[Display], RunWriter | None]:  # fmt: skip
+        """What is told of the run: the display, what writes it, trackers; of several processes the first one's alone."""
+        if not self.processes.is_first:
+            return [], None
+        writer = RunWriter(self, output_dir, overwrite=overwrite) if output_dir is not None else None
+        told = [
+            display(self, pictures),
+            *([writer] if writer is not None else []),
+            *reporters(self, report_to, output_dir),
+        ]
+        return told, writer
+
     fine_tune = fine_tuning.fine_tune
 
     def launch(self, processes: int = 2, **options: Any) -> History:
@@ -250,6 +262,7 @@ class Trainer(Steering):
             deferred_interrupt(self.stop, lambda: not self.is_updating) as interrupts,
             closing(self.run()) as records,
             self.threads,
+            self.memory.measuring(held_by(self)),
             torch.enable_grad(),
         ):
             try:

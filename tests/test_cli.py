@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from aitrain_nb import __version__, cli, lessons
 from aitrain_nb.errors import DataError
+from aitrain_nb.loading import load_run
 
 runner = CliRunner()
 
@@ -117,6 +118,25 @@ def test_the_lab_answers_on_its_port(tmp_path):
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)
+
+
+def test_a_run_that_is_asked_to_terminate_ends_in_order(tmp_path):
+    (tmp_path / "run.yaml").write_text("data: digits\nmodel: mlp\nepochs: 10000\nthreads: 1\n")
+    command = [sys.executable, "-m", "aitrain_nb", "train", "run.yaml", "--to", "run"]
+    run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        while not (tmp_path / "run" / "history.jsonl").is_file():
+            assert run.poll() is None
+            time.sleep(0.1)
+        run.send_signal(signal.SIGTERM)
+        said, _ = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 0
+    assert "interrupted" in said
+    trainer = load_run(tmp_path / "run")
+    assert trainer.ending.state == "stopped"
+    assert trainer.step == len(trainer.history) > 0
 
 
 def answer(url: str, server: subprocess.Popen) -> int:

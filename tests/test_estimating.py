@@ -177,3 +177,53 @@ def test_how_long_a_batch_is_on_average():
     lengths = torch.tensor([10, 20])
     assert padded_share(lengths, 1) == 0.75
     assert padded_share(lengths, 2) == (0.25 * 10 + 0.75 * 20) / 20
+
+
+def test_the_batch_finder_leaves_the_run_as_it_was():
+    trainer = ai.prepare(data="digits", model="small-cnn", max_steps=3)
+    trainer.fit(display="none", max_steps=3)
+    before, cursor, rows = trainer.fingerprint(), trainer.order.cursor, len(trainer.history)
+    order, config = trainer.order, trainer.config
+    found = ai.find_batch_size(trainer, steps=1)
+    assert trainer.fingerprint() == before
+    assert trainer.order is order
+    assert order.cursor == cursor
+    assert trainer.config is config
+    assert len(trainer.history) == rows
+    assert found.recommended in found.rates
+    assert set(found.table()["batch_size"]) == set(found.rates)
+    assert str(found.recommended) in repr(found)
+
+
+def test_the_batch_finder_tries_nothing_that_does_not_fit():
+    trainer = ai.prepare(data="digits", model="small-cnn", max_steps=3)
+    estimated = ai.estimate(trainer)
+    room = estimated.peak_of(16) - estimated.setup.weights_bytes
+    found = ai.find_batch_size(trainer, memory_bytes=room, steps=1)
+    assert found.largest == 16
+    assert max(found.rates) <= 16
+    with pytest.raises(ai.ConfigError, match="Not even one example fits"):
+        ai.find_batch_size(trainer, memory_bytes=1000)
+
+
+def test_a_run_is_measured_beside_its_estimate():
+    trainer = ai.prepare(data="digits", model="mlp", max_steps=3)
+    assert trainer.memory.peak_bytes is None
+    trainer.fit(display="none")
+    rows = {row[0]: row for row in ai.estimate(trainer).comparison()}
+    assert "a step" in rows
+    if Path("/proc/self/clear_refs").exists():
+        assert trainer.memory.peak_bytes >= ai.estimate(trainer).setup.weights_bytes
+        assert "memory" in rows
+
+
+def test_the_command_line_estimates(tmp_path):
+    from typer.testing import CliRunner
+
+    from aitrain_nb.cli import app
+
+    file = tmp_path / "run.yaml"
+    file.write_text("data: digits\nmodel: mlp\n", encoding="utf-8")
+    told = CliRunner().invoke(app, ["estimate", str(file), "--set", "batch_size=64"])
+    assert told.exit_code == 0
+    assert "batches of 64" in told.output

@@ -13,6 +13,7 @@ import torch
 import aitrain_nb as ai
 from aitrain_nb import html
 from aitrain_nb.comparing import Compared, Comparison
+from aitrain_nb.costs.batch_sizes import BatchSizes
 from aitrain_nb.diagnosis.finding import Evidence, Finding
 from aitrain_nb.diagnosis.findings import Findings
 from aitrain_nb.exporting import ExportCard
@@ -175,6 +176,7 @@ def of_the_run(folder):
         Story(*HOSTILE[:5]),
         trainer.history.story(),
         NoiseScale.of(4, 5.0, 2.0),
+        BatchSizes({1: 2.0, 2: 3.0}, 8, 1000),
         replace(estimated, setup=replace(estimated.setup, name=HOSTILE[1]), rule_of_thumb=HOSTILE[2]),
     ]
     return [panel, slider, trainer.history, tried, swept, finding, findings, *said]

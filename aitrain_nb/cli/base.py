@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +15,7 @@ from aitrain_nb.displays import encodable
 from aitrain_nb.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 app = typer.Typer(
@@ -31,6 +35,19 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     if not is_first():
         return
     typer.echo(encodable(text, sys.stderr if err else sys.stdout), err=err, nl=nl)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Inside, a request to terminate, as schedulers and launchers send it, is an interrupt: the step is finished and all is written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
 
 
 def add_own_task(file: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""look, train, resume, follow: from data to a run."""
+"""look, estimate, train, resume, follow: from data to a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aitrain_nb.cli.base import OWN_TASK, add_own_task, app, changes_of, is_first, say
+from aitrain_nb.cli.base import OWN_TASK, add_own_task, app, changes_of, ended_in_order, is_first, say
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.placing import check_place, write_whole
 
@@ -36,6 +36,26 @@ def look(
 
 
 @app.command()
+def estimate(
+    config: Annotated[Path, typer.Argument(help="A YAML or JSON file with the fields of a run.")],
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="A field and its value: --set batch_size=64.")
+    ] = None,
+    task_file: Annotated[Path | None, OWN_TASK] = None,
+) -> None:
+    """How much memory a run needs, how long it takes and which batches fit, without making its model."""
+    from aitrain_nb.estimating import estimate as estimate_run
+
+    add_own_task(task_file)
+    say(repr(estimate_run(_read(config), **changes_of(change or []))))
+
+
+def _read(file: Path) -> TrainConfig:
+    read = TrainConfig.from_json if file.suffix.lower() == ".json" else TrainConfig.from_yaml
+    return read(file)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML or JSON file with the fields of a run.")],
     change: Annotated[
@@ -59,13 +79,13 @@ def train(
     if is_first():
         check_folder(folder, overwrite=overwrite)
     add_own_task(task_file)
-    read = TrainConfig.from_json if config.suffix.lower() == ".json" else TrainConfig.from_yaml
-    trainer = prepare(read(config), **changes_of(change or []))
+    trainer = prepare(_read(config), **changes_of(change or []))
     if trainer.data.note:
         say(trainer.data.note)
     if trainer.data.guess is not None:
         say(trainer.data.guess.text())
-    trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
+    with ended_in_order():
+        trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
     if trainer.data.test is not None and is_first():
         say(trainer.evaluate("test").text())
     say(f"saved in {folder}")
@@ -87,7 +107,8 @@ def resume(
         say(note)
     say(f"goes on from step {trainer.step:,} of {trainer.total_steps:,}")
     longer: dict[str, Any] = {"epochs": epochs, "max_steps": max_steps}
-    trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})
+    with ended_in_order():
+        trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})
     say(f"saved in {folder}")
 
 

@@ -25,6 +25,10 @@ RULE_OF_THUMB = {"BertConfig": "4-8 GB (BERT)", "GPT2Config": "8-16 GB (GPT-2)"}
 _SPREAD = (0.7, 1.6)
 """Between which multiples of the estimated time a run is expected before a step of it has been taken."""
 _LARGEST = 65_536
+_COUNTED = (
+    "Counted is what torch asks for at the fullest moment of a step. On a processor the C library may keep more: blocks of under 32 MiB "
+    "that were given back and fit nothing later. MALLOC_MMAP_THRESHOLD_=131072 in the environment has it give them back at once."
+)
 
 
 class Measured(NamedTuple):
@@ -138,6 +142,39 @@ class Estimate:
         low, high = (0.85, 1.2) if self.measured is not None and self.measured.steps else _SPREAD
         return low * self.seconds, high * self.seconds
 
+    def comparison(self) -> list[tuple[str, str, str, str]]:
+        """What, estimated, measured and error, in words: of memory and of a step's time, as far as the run has gone; else empty."""
+        if self.measured is None or not self.measured.steps:
+            return []
+        rows = []
+        if self.measured.peak_bytes:
+            error = self.peak_bytes / self.measured.peak_bytes - 1
+            rows.append(
+                ("memory", numerals.memory(self.peak_bytes), numerals.memory(self.measured.peak_bytes), f"{error:+.0%}")
+            )
+        if self.measured.seconds_per_step:
+            seconds, error = (
+                self._foreseen_seconds_per_step,
+                self._foreseen_seconds_per_step / self.measured.seconds_per_step - 1,
+            )
+            rows.append(
+                (
+                    "a step",
+                    numerals.duration(seconds),
+                    numerals.duration(self.measured.seconds_per_step),
+                    f"{error:+.0%}",
+                )
+            )
+        return rows
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the steps and evaluations that are still to come; None where the run's steps aren't known."""
+        if self.seconds is None or not self.setup.steps:
+            return None
+        done = 0 if self.measured is None else min(self.measured.steps, self.setup.steps)
+        return self.seconds * (1 - done / self.setup.steps)
+
     def table(self) -> pd.DataFrame:
         """One row a part: part, bytes, share of the whole."""
         import pandas as pd
@@ -189,6 +226,10 @@ class Estimate:
             lines.append(
                 f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {batch:,}{more}"
             )
+        lines += [
+            f"  {what}: estimated {one}, measured {other}, error {error}"
+            for what, one, other, error in self.comparison()
+        ]
         if self.rule_of_thumb:
             lines.append(f"  the rule of thumb says: {self.rule_of_thumb}")
         return "\n".join(lines)
@@ -206,4 +247,6 @@ class Estimate:
             html.facts(self.facts()), self.plot().to_html(),
             html.table(["part", "memory", "share"], rows),
             html.table(["memory of the device", "fits?", "largest batch", "with gradient checkpointing"], fitting),
+            html.table(["what", "estimated", "measured", "error"], self.comparison()) if self.comparison() else "",
+            html.element("p", _COUNTED, style="opacity:0.8"),
         )  # fmt: skip

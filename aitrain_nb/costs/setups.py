@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,20 @@ from torch import nn
 
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.costs.tracing import Step, follow
+from aitrain_nb.engine import device
+from aitrain_nb.engine.attention import set_attention
+from aitrain_nb.engine.checkpointing import Checkpointing
 from aitrain_nb.engine.freezing import freeze
 from aitrain_nb.engine.optim import build_optimizer
+from aitrain_nb.engine.order import lengths_of
+from aitrain_nb.engine.precision import Precision
 from aitrain_nb.errors import ConfigError
-from aitrain_nb.models.pretrained import by_method
+from aitrain_nb.models.pretrained import by_method, quiet_transformers
 from aitrain_nb.tasks import Task, find_task
+from aitrain_nb.tasks.base.losses import PLAIN, LossOptions
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from torch import Tensor
 
@@ -59,30 +65,36 @@ class Setup:
     length: float = 1.0
     evaluated: int = 0
     keeps_best: bool = False
-    options: Any = None
+    options: LossOptions = PLAIN
 
     @cached_property
     def step(self) -> Step:
         """One step of it, followed."""
-        return self._follow(checkpointing=False)
+        return self._follow(checkpointing=self.config.gradient_checkpointing)
 
     @cached_property
     def checkpointed(self) -> Step | None:
         """The same with gradient checkpointing; None where the model can't."""
-        return self._follow(checkpointing=True) if _can_checkpoint(self.model) else None
+        if self.config.gradient_checkpointing:
+            return self.step
+        try:
+            return self._follow(checkpointing=True)
+        except ConfigError:
+            return None
 
     def _follow(self, *, checkpointing: bool) -> Step:
-        def around(model: Any) -> AbstractContextManager[Any]:
-            if checkpointing:
-                model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-            return nullcontext()
+        precision = Precision(self.config.precision, self.device)
+
+        @contextmanager
+        def around(model: nn.Module) -> Iterator[None]:
+            with precision.autocast(), Checkpointing(model) if checkpointing else nullcontext():
+                yield
 
         def loss(logits: Tensor, inputs: dict[str, Tensor]) -> Tensor:
-            return (
-                self.task.loss(logits, inputs) if self.options is None else self.task.loss(logits, inputs, self.options)
-            )
+            return self.task.loss(logits, inputs, self.options)
 
-        return follow(self.model, self.inputs, self.task.outputs, loss, around, self.device)
+        with quiet_transformers():
+            return follow(self.model, self.inputs, self.task.outputs, loss, around, self.device)
 
     @cached_property
     def weights_bytes(self) -> int:
@@ -144,10 +156,6 @@ class _Holder(nn.Module):
         self.weight = weight
 
 
-def _can_checkpoint(model: nn.Module) -> bool:
-    return bool(getattr(model, "supports_gradient_checkpointing", False))
-
-
 def of_architecture(shape: Any, fields: dict[str, Any]) -> Setup:
     """The setup of a model that a config of transformers describes, such as `BertConfig()`.
 
@@ -170,15 +178,18 @@ def of_architecture(shape: Any, fields: dict[str, Any]) -> Setup:
             f"No model can be made of this {type(shape).__name__}.", str(error).split("\n", maxsplit=1)[0],
             "Give another config of transformers, or task=... for another head.",
         ) from error  # fmt: skip
-    freeze(model, config)
+    config = _switched(model, config, 1, ragged=False)
     inputs = _inputs_for(task.read_as, shape, config)
-    return Setup(type(model).__name__, task, config, model, inputs, _device(config))
+    return Setup(type(model).__name__, task, config, model, inputs, str(config.device))
 
 
-def _device(config: TrainConfig) -> str:
-    from aitrain_nb.engine.device import find_device
-
-    return find_device(config.device).type
+def _switched(model: nn.Module, config: TrainConfig, steps_per_epoch: int, *, ragged: bool) -> TrainConfig:
+    """The config with every automatic value filled in; the model computes, and is frozen, as it says."""
+    freeze(model, config)
+    config = device.resolve(config, model, steps_per_epoch, ragged=ragged)
+    if config.attention != "auto":
+        set_attention(model, config.attention)
+    return config
 
 
 def _task_of(shape: Any) -> str:
@@ -257,8 +268,8 @@ def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup
             f"The model {config.model!r} can't be made without its numbers.", str(error).split("\n", maxsplit=1)[0],
             "Make the trainer, and estimate that: ai.estimate(ai.prepare(config)).",
         ) from error  # fmt: skip
-    freeze(model, config)
     sample = task.prepare(_sample(splits.train), splits, processor, config)
+    config = _switched(model, config, plan.steps_per_epoch, ragged=lengths_of(sample) is not None)
     validation = 0 if splits.validation is None else len(splits.validation)
     most = config.evaluation_examples or task.default_evaluation_examples or validation
     validated = min(most, validation) * _evaluations(config, plan.total_steps, plan.steps_per_epoch)
@@ -284,9 +295,10 @@ def _setup(
     lengths = lengths_of(train)
     longest = torch.arange(len(train)) if lengths is None else torch.argsort(lengths, descending=True)
     inputs = task.collate(train.take(longest[:2].repeat(2)[:2]), processor)
-    share = 1.0 if lengths is None else padded_share(lengths, config.batch_size)
+    drawn = 1 if config.group_by_length == "on" else config.batch_size  # texts of like length leave little to pad
+    share = 1.0 if lengths is None else padded_share(lengths, drawn)
     keeps = bool(validated) and config.keep == "best"
-    return Setup(name, task, config, model, inputs, _device(config), steps, share, validated, keeps, options)
+    return Setup(name, task, config, model, inputs, str(config.device), steps, share, validated, keeps, options)
 
 
 def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:
@@ -303,12 +315,6 @@ def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:
 def _evaluations(config: TrainConfig, steps: int, steps_per_epoch: int) -> int:
     every = config.evaluate_every
     return 0 if every == 0 else max(1, -(-steps // (steps_per_epoch if every is None else every)))
-
-
-def lengths_of(dataset: Any) -> Tensor | None:
-    """How many tokens each example has [n]; None where all are alike."""
-    rows = dataset.columns.get("input_ids")
-    return torch.tensor([len(row) for row in rows]) if isinstance(rows, list) else None
 
 
 def padded_share(lengths: Tensor, batch_size: int) -> float:

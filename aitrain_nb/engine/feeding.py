@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -42,6 +43,12 @@ class Feed:
         labels = dataset.columns["labels"]
         self._all_count = bool((labels != -100).all()) if isinstance(labels, torch.Tensor) else False
         self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
+
+    def in_order(self, order: DataOrder) -> Feed:
+        """The same examples in another order, or in other batches."""
+        other = copy.copy(self)
+        other._order, other._pieces = order, None
+        return other
 
     def next_step(self, at_most: int | None = None) -> tuple[StepIndices, tuple[MicroBatch, ...]]:
         """The next step's examples; moves the cursor of the order.

@@ -49,6 +49,9 @@ class Phases(TrainingState):
             return self._tokenize_own(examples, labels)
         if not self.processes.is_first:  # what a step draws there depends on nothing that would have to be saved
             self.random.renew(self.processes.rank, self.step)
+        if not self._keeps_records:  # in fit nobody looks at them any more; by hand they stay until the backward pass
+            for weight in self._trained:
+                weight.grad = None
         self._start = self._step_start()
         self.resume()
         state = self._snapshot() if self._snapshot_due() else None

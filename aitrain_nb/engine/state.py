@@ -18,6 +18,7 @@ from aitrain_nb.engine.feeding import Feed
 from aitrain_nb.engine.freezing import freeze, told, weights_for_later
 from aitrain_nb.engine.inspection import Inspector
 from aitrain_nb.engine.keeping import Keeper
+from aitrain_nb.engine.metering import PeakMeter
 from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
@@ -65,6 +66,7 @@ class TrainingState:
         notes: what to know about the data, how they became inputs and which weights are trained, a sentence each; `fit` says them first.
         is_loaded: whether it is a run from a folder, which has no optimizer and no place in the data to go on from.
         control: the levers of a run that is going on; any thread may move them.
+        memory: the most memory that `fit` has taken: `memory.peak_bytes`.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         precision: how many bits the layers compute with.
         processes: those that train this run together; one, unless a launcher started more.
@@ -105,6 +107,7 @@ class TrainingState:
         self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
+        self.memory = PeakMeter(self.device)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
         self._has_buffers = any(True for _ in self.model.buffers())
         self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]

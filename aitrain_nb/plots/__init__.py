@@ -7,7 +7,7 @@ from aitrain_nb.plots.answers import bars, confusion, probabilities, surprise
 from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, ORANGE, PURPLE, new_figure
 from aitrain_nb.plots.comparisons import comparison
 from aitrain_nb.plots.examples import images, samples, worst
-from aitrain_nb.plots.memories import memory
+from aitrain_nb.plots.memories import batch_sizes, memory
 from aitrain_nb.plots.methods import methods
 from aitrain_nb.plots.races import race
 from aitrain_nb.plots.rates import learning_rate, schedule
@@ -26,6 +26,7 @@ __all__ = [
     "PURPLE",
     "attention",
     "bars",
+    "batch_sizes",
     "comparison",
     "confusion",
     "dials",

@@ -1,11 +1,11 @@
-"""What a run needs of memory: its parts in one bar, and how much there is."""
+"""What a run needs of memory: its parts in one bar, and how much there is; how many examples a second batches of each size take."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aitrain_nb import numerals
-from aitrain_nb.plots.base import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, new_figure
+from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREEN, GREY, INK, ORANGE, PURPLE, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,4 +47,30 @@ def memory(parts: Mapping[str, int], limits: Sequence[int] = (), description: st
     axis.set_xlim(0, 1.08 * max([whole, *near]) / unit)
     axis.grid(visible=False, axis="y")
     figure.legend(frameon=False, loc="outside lower center", ncols=3, fontsize=8.5)
+    return figure
+
+
+def batch_sizes(rates: Mapping[int, float], recommended: int, largest: int, description: str = "") -> Picture:
+    """Examples a second over the size of the batch; marked are the largest that still makes it quicker, and the largest that fits.
+
+    Args:
+        rates: batch size -> examples a second.
+        recommended: the largest batch that still raises them.
+        largest: the largest batch that fits, which may not have been tried.
+        description: what the picture says.
+    """
+    figure, (axis,) = new_figure(8, 3)
+    figure.is_drawing, figure.description = True, description
+    sizes = sorted(rates)
+    axis.plot(sizes, [rates[size] for size in sizes], color=BLUE, marker="o", linewidth=2)
+    if recommended in rates:
+        axis.plot([recommended], [rates[recommended]], marker="D", color=DARK_ORANGE, markersize=11, linestyle="",
+                  label=f"{recommended:,}: larger ones add less than 5 %")  # fmt: skip
+    if largest:
+        axis.axvline(largest, color=INK, linestyle="--", linewidth=1.4, label=f"{largest:,}: the largest that fits")
+    axis.set_xscale("log", base=2)
+    axis.set(title="Examples a second by batch size", xlabel="batch size", ylabel="examples a second")
+    axis.set_ylim(bottom=0)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize=8.5)
     return figure

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from aitrain_nb.figures import Picture
 
-_HEADS = (
-    "switch", "time", "from, to", "memory", "examples a second", "loss", "gradient", "loss at the end", "attention", "optimizer", "numbers",
-)  # fmt: skip
+_HEADS = ("switch", "time", "from, to", "memory", "examples a second", "loss", "gradient", "loss at the end")
+_RAN = ("switch", "attention", "optimizer", "numbers")
 _ALIKE = 1e-6
 
 
@@ -181,25 +180,23 @@ class Race:
         return self._page(self.plot().to_html())
 
     def _page(self, *pictures: html.Markup) -> html.Markup:
-        rows = [self._row(one) for one in self.raced]
-        shown = [place for place in range(len(_HEADS)) if any(row[place] for row in rows)]
-        table = html.table([_HEADS[place] for place in shown], [[row[place] for place in shown] for row in rows])
+        table = html.table(_HEADS, [self._row(one) for one in self.raced])
+        ran = html.table(_RAN, [[one.name, one.attention, one.optimizer, one.numbers] for one in self.ran])
         said = [html.element("p", sentence, style="margin:4px 0") for sentence in self._sentences()]
         note = f"{self.what}; {self.steps} pairs of steps each, in turn, on this machine"
-        return html.section(
-            "A race of settings", note, *pictures, *said, html.element("div", table, style="overflow-x:auto")
-        )
+        wide = html.element("div", table, style="overflow-x:auto")
+        return html.section("A race of settings", note, *pictures, *said, wide, html.details("What ran", ran))
 
     @staticmethod
     def _row(one: Raced) -> list[str]:
         if not one.laps:
-            return [one.name, "could not run", "", "", "", one.trouble, "", "", "", "", ""]
+            return [one.name, "could not run", "", "", "", one.trouble, "", ""]
         low, high = one.spread
         difference = "other examples" if one.loss_difference is None else f"{one.loss_difference:+.1e}"
         return [
-            one.name, f"{one.time:.2f} x", f"{low:.2f}, {high:.2f}", f"{one.memory:.2f} x ({numerals.memory(one.peak_bytes)})",
+            one.name, f"{one.time:.2f} x", f"{low:.2f}, {high:.2f}", numerals.memory(one.peak_bytes),
             numerals.significant(one.examples_per_second), "the same" if one.loss_difference == 0 else difference,
-            "" if one.cosine is None else _cosine(one.cosine), numerals.step_loss(one.end_loss), one.attention, one.optimizer, one.numbers,
+            "" if one.cosine is None else _cosine(one.cosine), numerals.step_loss(one.end_loss),
         ]  # fmt: skip
 
     def _sentences(self) -> list[str]:

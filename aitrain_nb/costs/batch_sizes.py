@@ -1,0 +1,123 @@
+"""Batches of rising size, tried with real steps that leave no trace: how many examples a second each takes; `BatchSizes` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.engine.memory import is_out_of_memory, release
+from aitrain_nb.engine.order import DataOrder, lengths_of
+from aitrain_nb.engine.trials import trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aitrain_nb.figures import Picture
+
+_WORTH = 1.05
+_ALMOST_ALL = 0.9
+"""Share of the free memory that a batch may take."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BatchSizes:
+    """What was found by trying.
+
+    Attributes:
+        rates: batch size -> examples a second, those that were tried.
+        largest: the largest batch that fits.
+        memory_bytes: into how much memory.
+    """
+
+    rates: dict[int, float]
+    largest: int
+    memory_bytes: int
+
+    @property
+    def recommended(self) -> int:
+        """The largest batch that still raises the examples a second by 5 % over the best smaller one; 0 where none could be tried."""
+        best = 0
+        for size in sorted(self.rates):
+            if not best or self.rates[size] >= _WORTH * self.rates[best]:
+                best = size
+        return best
+
+    def table(self) -> pd.DataFrame:
+        """One row a size: batch_size, examples_per_second, seconds_per_step."""
+        import pandas as pd
+
+        rows = [(size, rate, size / rate) for size, rate in sorted(self.rates.items())]
+        return pd.DataFrame(rows, columns=["batch_size", "examples_per_second", "seconds_per_step"])
+
+    def plot(self) -> Picture:
+        """Examples a second over the batch size; both answers are marked."""
+        return plots.batch_sizes(self.rates, self.recommended, self.largest, description=self.text())
+
+    def text(self) -> str:
+        """What was found, in sentences."""
+        if not self.recommended:
+            return "No batch could be tried."
+        rate = numerals.significant(self.rates[self.recommended])
+        return (
+            f"Batches of {numerals.count(self.recommended)} take {rate} examples a second; larger ones add less than 5 %. "
+            f"The largest that fits into {numerals.memory(self.memory_bytes)} has {numerals.several(self.largest, 'example')}."
+        )
+
+    def __repr__(self) -> str:
+        return f"BatchSizes: {self.text()}"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [numerals.count(size), numerals.significant(rate), numerals.duration(size / rate)]
+            for size, rate in sorted(self.rates.items())
+        ]
+        return html.section(
+            "Which batch size", "tried with real steps; the run is left as it was", self.plot().to_html(), html.element("p", self.text()),
+            html.table(["batch size", "examples a second", "a step"], rows),
+        )  # fmt: skip
+
+
+def timed(trainer: Any, size: int, steps: int) -> float | None:
+    """Examples a second in steps of this batch size, the quickest of them; None where memory ran out.
+
+    The trainer is left as it was, bit for bit.
+    """
+    shortest = float("inf")
+    try:
+        with trial(trainer), trainer.threads:
+            trainer.config = trainer.config.replace(batch_size=size, gradient_accumulation_steps=1)
+            trainer.order = DataOrder.of(trainer.config, trainer.order.examples, lengths_of(trainer.prepared["train"]))
+            trainer._feed = trainer._feed.in_order(trainer.order)
+            trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0, head_steps=0)
+            for number in range(steps + 1):
+                began = perf_counter()
+                for _ in trainer.phases():
+                    pass
+                if trainer.device.type == "cuda":
+                    torch.cuda.synchronize()
+                if number:  # the first one also makes room
+                    shortest = min(shortest, perf_counter() - began)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return size / shortest
+    release()
+    return None
+
+
+def free_memory(device: str) -> int:
+    """Bytes that a run may take on a device now: nine tenths of what is free."""
+    if device == "cuda":
+        return int(_ALMOST_ALL * torch.cuda.mem_get_info()[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        free = 8 * 2**30  # the system doesn't say; a small machine
+    return int(_ALMOST_ALL * free)

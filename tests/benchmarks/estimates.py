@@ -1,0 +1,147 @@
+"""Estimates beside the truth: memory against the highest of a fresh process above its base, time against the rest of the run.
+
+    python tests/benchmarks/estimates.py            all cases, each in two fresh processes
+    python tests/benchmarks/estimates.py bert 8 0   one case, in this process
+
+None of these models was used to set a number of the estimate. Memory is measured twice: where the C library gives freed blocks back
+(MALLOC_MMAP_THRESHOLD_=131072), which is what torch asks for, and as the library behaves by itself. Before the base is read, a small model
+has taken two steps, so that libraries, threads and their buffers are there. One processor thread, so that others disturb less.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from statistics import mean, median
+
+CASES = ("bert", "gpt2", "vit")
+SIZES = (4, 8, 16)
+STEPS = 5
+
+
+def trainer_of(case, batch_size, *, checkpointing, steps=STEPS):
+    import torch
+    import transformers
+
+    import aitrain_nb as ai
+    from aitrain_nb.data import Dataset
+
+    fields = {
+        "batch_size": batch_size, "gradient_checkpointing": checkpointing, "max_steps": steps, "threads": 1, "evaluate_every": 0,
+        "keep": "last", "precision": "fp32", "model": case,
+    }  # fmt: skip
+    if case == "vit":
+        images = torch.rand(200, 3, 64, 64)
+        shape = transformers.ViTConfig(
+            image_size=64, patch_size=8, hidden_size=256, num_hidden_layers=6, num_attention_heads=4, intermediate_size=1024, num_labels=2
+        )  # fmt: skip
+        data = ai.Dataset({"image": images, "label": torch.arange(200) % 2})
+        model = lambda: transformers.ViTForImageClassification(shape)  # noqa: E731
+        return lambda: ai.Trainer(model(), "image-classification", splits(data), ai.TrainConfig(**fields))
+    words = [" ".join(f"w{(i * 7 + k * 13) % 900}" for k in range(40 + (i * 37) % 60)) for i in range(200)]
+    if case == "bert":
+        data, task = Dataset({"text": words, "label": torch.arange(200) % 2}), "text-classification"
+        shape = transformers.BertConfig(
+            hidden_size=320, num_hidden_layers=5, num_attention_heads=5, intermediate_size=1280, vocab_size=6000
+        )
+        build = transformers.BertForSequenceClassification
+    else:
+        data, task = Dataset({"text": words}), "text-generation"
+        shape = transformers.GPT2Config(
+            n_embd=320, n_layer=5, n_head=5, vocab_size=6000, bos_token_id=0, eos_token_id=0
+        )
+        build = transformers.GPT2LMHeadModel
+        fields["max_length"] = 96
+    from aitrain_nb.tokenizing import train_tokenizer
+
+    processor = train_tokenizer(words, "words", 1000, **({"frame": False} if case == "gpt2" else {}))
+    processor.model_max_length = 512
+    shape.vocab_size = len(processor)
+    return lambda: ai.Trainer(build(shape), task, splits(data), ai.TrainConfig(**fields), processor)
+
+
+def splits(data):
+    from aitrain_nb.data import split
+
+    return split(data, 0.2, 0)
+
+
+def one(case, batch_size, checkpointing):
+    """Memory of one case in this process: a line of JSON."""
+    warnings.simplefilter("ignore")
+    import aitrain_nb as ai
+
+    ai.prepare(data="tickets", max_steps=2, threads=1, evaluate_every=0, batch_size=4).fit(display="none")
+    trainer = trainer_of(case, batch_size, checkpointing=checkpointing)()
+    began = time.perf_counter()
+    estimated = ai.estimate(trainer)
+    parts = estimated.parts
+    took = time.perf_counter() - began
+    trainer.fit(display="none")
+    print(
+        json.dumps(
+            {"estimated": sum(parts.values()), "measured": trainer.memory.peak_bytes, "seconds": took, "parts": parts}
+        )
+    )
+
+
+def timing(case):
+    """Error of the time of a run, foreseen by its first twentieth."""
+    warnings.simplefilter("ignore")
+    import aitrain_nb as ai
+
+    steps = 60
+    trainer = trainer_of(case, 4, checkpointing=False, steps=steps)()
+    before = ai.estimate(trainer).seconds
+    left = []
+
+    def watch(record):
+        if type(record).__name__ == "Update" and trainer.step == steps // 20 + 1:
+            left.append((time.perf_counter(), ai.estimate(trainer).seconds_left))
+
+    trainer.watchers.append(watch)
+    trainer.fit(display="none")
+    whole = sum(row["seconds"] for row in trainer.history)
+    rest = sum(row["seconds"] for row in list(trainer.history)[steps // 20 + 1 :])
+    print(json.dumps({"before": before / whole - 1, "after": left[0][1] / rest - 1, "whole": whole}))
+
+
+def fresh(*words, gives_back=True):
+    environment = os.environ | ({"MALLOC_MMAP_THRESHOLD_": "131072"} if gives_back else {}) | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, __file__, *map(str, words)], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    print("model  batch  checkpointing  estimated  measured  error  by itself  error  took")
+    errors, raw, took = [], [], []
+    for case in CASES:
+        for size in SIZES:
+            for checkpointing in (0, 1):
+                found, plain = fresh(case, size, checkpointing), fresh(case, size, checkpointing, gives_back=False)
+                error, other = (found["estimated"] / of["measured"] - 1 for of in (found, plain))
+                errors.append(abs(error))
+                raw.append(abs(other))
+                took.append(found["seconds"])
+                megabytes = [value / 1e6 for value in (found["estimated"], found["measured"], plain["measured"])]
+                print(f"{case:5}  {size:5}  {'on' if checkpointing else 'off':13}  {megabytes[0]:6.1f} MB  {megabytes[1]:6.1f} MB "
+                      f"{error:+6.1%}  {megabytes[2]:6.1f} MB {other:+6.1%}  {found['seconds']:.2f} s", flush=True)  # fmt: skip
+    print(f"memory: mean error {mean(errors):.1%}, largest {max(errors):.1%}; took {median(took):.2f} s")
+    print(f"as the C library behaves by itself: mean {mean(raw):.1%}, largest {max(raw):.1%}")
+    for case in CASES:
+        found = fresh("time", case)
+        told = f"foreseen before {found['before']:+.0%}, after the first twentieth {found['after']:+.0%}"
+        print(f"time of {case}: {found['whole']:.1f} s; {told}", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["time"]:
+        timing(sys.argv[2])
+    elif len(sys.argv) == 4:
+        one(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1")
+    else:
+        main()
