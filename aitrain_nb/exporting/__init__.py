@@ -130,7 +130,8 @@ def _checked(place: Path, *, overwrite: bool) -> Path:
         )
     if is_export(place) and not overwrite:
         raise DataError(
-            f"The folder {place.name!r} holds an export already.", "It would be lost.", "Name another folder, or say overwrite=True."
+            f"The folder {place.name!r} holds an export already.", "It would be lost.",
+            "Name another folder, or say overwrite=True (--overwrite)."
         )  # fmt: skip
     return place
 

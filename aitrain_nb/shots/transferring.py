@@ -91,6 +91,12 @@ class _Task:
             raise DataError(
                 "There are no validation examples.", "Nothing would say how good it is.", "Give data with both sides."
             )
+        old, new = (getattr(data.train.columns.get("image"), "shape", ())[1:] for data in (trainer.data, self.new))
+        if old != new:
+            raise DataError(
+                "The new images are not of the shape of the old.", f"They are {list(new)}, and the network learned from {list(old)}.",
+                f"Read them as those: image_size={old[-1] if old else None}.",
+            )  # fmt: skip
         self._has_classes = trainer.task.read_as != "text-generation"
         if shots is not None and not self._has_classes:
             raise ConfigError(
