@@ -173,7 +173,8 @@ class Evaluator:
             DataError: there is no such split.
             Stopped: `stop` said so in the middle.
         """
-        return getattr(self._data, split), (self._answers_of_all if shared else self.answers)(self.split(split), stop)
+        prepared = self.split(split)
+        return getattr(self._data, split), (self._answers_of_all if shared else self.answers)(prepared, stop)
 
     def _answers_of_all(self, dataset: Dataset, stop: Callable[[], bool]) -> Answers:
         """The answers on all examples, each process having asked about its share; where one of them stops, all do."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.run import describe, load_data
 from aitrain_nb.shots.drawing import checked_shots, draw
-from aitrain_nb.shots.plan import carry_out, check_counts
+from aitrain_nb.shots.plan import carry_out, check_budget
 from aitrain_nb.shots.training import of_budget, some_of, train, usual_steps, with_new_head
 from aitrain_nb.shots.transferred import Moved, Transfer
 from aitrain_nb.trainer import Trainer
@@ -67,7 +67,7 @@ def transfer(
             f"{type(trainer).__name__} has learned nothing.", "It takes a trainer that was trained on the old task.",
             "ai.transfer(trainer, new_data, shots=5)",
         )  # fmt: skip
-    check_counts(seeds=seeds, steps=steps)
+    check_budget(seeds, steps)
     task = _Task(trainer, data, shots, steps, fields)
     plan = [(method, seed) for seed in range(seeds) for method in task.methods]
     moved = carry_out(

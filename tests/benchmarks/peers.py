@@ -182,15 +182,9 @@ def with_fastai(work: Work) -> float:
         for side in ("train", "validation")
     ]
     learner = Learner(
-        DataLoaders(*loaders),
-        work.model,
-        loss_func=nn.functional.cross_entropy,
-        metrics=accuracy,
-        lr=RATE,
-        train_bn=False,
+        DataLoaders(*loaders), work.model, loss_func=nn.functional.cross_entropy, metrics=accuracy, lr=RATE
     )
-    with learner.no_bar(), learner.no_logging():
-        learner.fit(work.epochs)
+    learner.fit(work.epochs)
     return float(learner.recorder.values[-1][2])
 
 
@@ -221,6 +215,7 @@ def compare_fits(given: argparse.Namespace) -> None:
         order = list(peers)
         order = order[number % len(order) :] + order[: number % len(order)]
         model = classifier(ai.TrainConfig(model="minilm", method="fine-tune", seed=number), NAMES)
+        model.train()  # its encoder comes in evaluation mode, which only some of the libraries would end: all shall drop out alike
         for name in order:
             sides = ((texts[: given.texts], labels[: given.texts]), (texts[given.texts :], labels[given.texts :]))
             work = Work(tokenizer, copy.deepcopy(model), *sides, seed=number, epochs=1)
