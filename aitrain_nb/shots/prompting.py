@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb.engine.evaluating import evaluation_mode
+from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
