@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aitrain_nb.lettering import wrapped
 from aitrain_nb.plots.base import BLUE, DARK_ORANGE, GREY, INK, add_axes, new_page
-from aitrain_nb.plots.scales import few_ticks
+from aitrain_nb.plots.scales import few_ticks, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,8 @@ def race(
 
 def _draw(axis: Axes, title: str, values: Sequence[tuple[float, ...]], colour: str, marker: str) -> None:
     """One panel: a mark and a bar in each row, its number beside it."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     axis.axvline(1, color=GREY, linestyle=":", linewidth=1.4)
     most = max((high for _, _, high in values), default=1.0)
     is_wide = most > 4
@@ -75,5 +77,6 @@ def _draw(axis: Axes, title: str, values: Sequence[tuple[float, ...]], colour: s
     axis.set_xlabel("times the run as it is")
     axis.set_title(title, fontsize=9.5, loc="left", color=INK)
     axis.grid(visible=False, axis="y")
-    if not is_wide:
-        axis.xaxis.set_major_locator(few_ticks(5))
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if is_wide else few_ticks(5))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(short())
