@@ -109,7 +109,7 @@ class ConfigFields(BaseModel):
     )  # fmt: skip
     lora_alpha: int = knob(
         16, "Alpha", "How strongly an adapter acts: its change of a layer is multiplied by alpha / rank.",
-        unit="times the rank", minimum=1, maximum=10_000, group="LoRA",
+        unit="divided by the rank", minimum=1, maximum=10_000, group="LoRA",
     )  # fmt: skip
     lora_dropout: float = knob(
         0.0, "Dropout", "Share of an adapter's inputs that are left out at random while it trains.",

@@ -101,6 +101,6 @@ def find_batch_size(
 
 def _measured(trainer: Trainer) -> Measured:
     """What the run of a trainer has needed so far."""
-    rows = trainer.history.tail(0)
-    seconds = sum(row[COLUMNS.index("seconds")] for row in rows)
-    return Measured(trainer.memory.peak_bytes, seconds / len(rows) if rows else None, len(rows))
+    seconds = [row[COLUMNS.index("seconds")] for row in trainer.history.tail(0)]
+    counted = seconds[1:] or seconds  # the first step also makes room for everything
+    return Measured(trainer.memory.peak_bytes, sum(counted) / len(counted) if counted else None, len(seconds))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.errors import ConfigError, PhaseError
+from aitrain_nb.errors import ConfigError, PhaseError, unknown_name
 
 if TYPE_CHECKING:
     from aitrain_nb.history import History
@@ -50,6 +51,12 @@ def fine_tune(
             "It is for all weights of a pretrained model, or the adapters of method='lora'.",
             "Call fit(), or prepare(model=...) with a pretrained model, such as model='minilm'.",
         )
+    known = set(inspect.signature(type(trainer).fit).parameters) - {"self", "changes"}
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                *unknown_name("option of fine_tune", name, [*known, "epochs", "head_epochs", "layer_decay"])
+            )
     config = trainer.config.replace(epochs=epochs, max_steps=None, head_epochs=head_epochs, layer_decay=layer_decay)
     trainer.task.check_config(config)
     before = trainer.method_notes

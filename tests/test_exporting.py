@@ -274,7 +274,7 @@ def test_a_damaged_manifest_is_a_sentence(text, said, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["safetensors", "int8", "onnx", "torch-export", "transformers"])
-def test_damaged_weights_are_a_sentence(name, cnn, vit, tmp_path):
+def test_damaged_weights_are_a_sentence_and_nothing_else(name, cnn, vit, tmp_path, capfd):
     trainer = vit if name == "transformers" else cnn
     reopened(trainer, name, tmp_path)
     for file in tmp_path.iterdir():
@@ -282,6 +282,7 @@ def test_damaged_weights_are_a_sentence(name, cnn, vit, tmp_path):
             file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(ai.DataError, match="Export it again"):
         find_format(name).open(tmp_path, describe(name, trainer))
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -355,9 +356,41 @@ def test_few_bits_break_a_model_and_its_weights_come_back(cnn):
     assert frame.loc[8, "size_bytes"] / frame.loc[32, "size_bytes"] == pytest.approx(0.26, abs=0.01)
     assert frame.loc[2, "flipped"] > frame.loc[8, "flipped"]
     assert found.plot().description == found.sentence()
-    for bits in ([], [1], [9], [8, 8], [4.0]):
+    assert [row.bits for row in ai.simulate_quantization(cnn, 8).rows] == [8]
+    for bits in ([], [1], [9], [8, 8], [4.0], None, 1):
         with pytest.raises(ai.ConfigError, match="from 2 to 8"):
             ai.simulate_quantization(cnn, bits)
+    with pytest.raises(ai.ConfigError, match="A trainer is needed"):
+        ai.simulate_quantization("a run")
+    with pytest.raises(ai.DataError, match="no split 'nowhere'"):
+        ai.simulate_quantization(cnn, 8, split="nowhere")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"examples": 0}, "examples=0 can't be compared"),
+        ({"examples": 1.5}, "examples=1.5 can't be compared"),
+        ({"folder": "."}, "'.' is no folder of the export's own"),
+        ({"folder": ".."}, "'..' is no folder of the export's own"),
+        ({"folder": "/"}, "'/' is no folder of the export's own"),
+        ({"folder": 3}, "int is no name of a folder"),
+    ],
+)
+def test_what_cant_be_exported_is_said(options, said, cnn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ai.AitrainError, match=said):
+        ai.export(cnn, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_home_is_found(cnn, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ai.export(cnn, folder="~/digits", examples=5)
+    assert ai.load_exported("~/digits").manifest.data == "digits"
+    assert (tmp_path / "digits").is_dir()
+    with pytest.raises(ai.ConfigError, match="NoneType is no name of a folder"):
+        ai.load_exported(None)
 
 
 def test_the_hub_gets_the_folder_with_its_card(cnn, tmp_path, monkeypatch):

@@ -125,6 +125,8 @@ def test_a_network_without_a_head_is_refused():
         ({"shots": 1_000}, "There are no 1,000 training examples of each class"),
         ({"by": "nearest meen"}, "nearest mean, nearest neighbours, logistic regression"),
         ({"model": "mlp"}, "What a trainer uses is settled"),
+        ({"seed": -1}, "seed=-1 can't be used"),
+        ({"seed": "a"}, "seed='a' can't be used"),
     ],
 )
 def test_what_cant_be_done_is_said(trainer, fields, said):
@@ -209,6 +211,7 @@ def test_an_interrupt_and_the_end_of_the_time_keep_what_was_computed():
     none = ai.compare_methods("digits", [1], 1, ["nearest mean"], seconds=-1, progress=lambda _line: None)
     assert none.measured == []
     assert "0 of 1 results." in none.text()
+    assert "median accuracy" not in none.text()
     assert none.plot().png(dpi=20)
 
 
@@ -219,7 +222,12 @@ def test_an_interrupt_and_the_end_of_the_time_keep_what_was_computed():
         ({"methods": []}, "methods is empty"),
         ({"shots": []}, "shots is empty"),
         ({"shots": [0]}, "shots=0 is no number"),
+        ({"shots": None}, "shots=None is no number"),
+        ({"shots": 5.0}, "shots=5.0 is no number"),
+        ({"methods": 3}, "no method named 3"),
         ({"seeds": 0}, "seeds=0 can't be used"),
+        ({"seeds": None}, "seeds=None can't be used"),
+        ({"seconds": "a"}, "seconds='a' can't be used"),
         ({"steps": 0}, "steps=0 can't be used"),
         ({"model": "minilm"}, "minilm"),
     ],

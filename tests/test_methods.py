@@ -386,6 +386,14 @@ def test_fine_tune_after_a_step_that_was_taken_back_trains_all(bert):
     assert trainer.notes == prepared(bert, epochs=2, head_epochs=1, layer_decay=0.8).notes
 
 
+def test_fine_tune_with_an_option_that_is_none_changes_nothing(bert):
+    trainer = prepared(bert)
+    before = trainer.config
+    with pytest.raises(ConfigError, match="option of fine_tune"):
+        trainer.fine_tune(epochs=7, pase=3)
+    assert trainer.config == before
+
+
 def test_fine_tune_is_for_pretrained_models():
     with pytest.raises(ConfigError, match="method='scratch'"):
         ai.prepare(data="digits", model="mlp").fine_tune()

@@ -90,6 +90,16 @@ def test_a_model_from_a_folder_answers_as_its_trainer_does(asked, speaker, tmp_p
     assert tmp_path.name in again.text()
 
 
+def test_the_number_of_examples_asked_is_looked_at(asked):
+    with pytest.raises(ai.ConfigError, match="examples=0 can't be used"):
+        asked.evaluate(0)
+
+
+def test_one_input_that_says_nothing_may_be_a_text(speaker):
+    one, listed = (ai.PromptClassifier(speaker, DATA, content_free=given).bias for given in ("N/A", ["N/A"]))
+    assert np.array_equal(one, listed)
+
+
 def test_without_examples_only_the_question_is_asked(speaker):
     asked = ai.PromptClassifier(
         speaker, DATA, shots=0, words={"wet": "rain", "dry": "sun"}, template="{text} means {label}"
@@ -118,6 +128,10 @@ def test_a_space_before_the_word_belongs_to_the_word():
         ({"template": "{label}: {text}"}, "at its end"),
         ({"template": "{text} {label"}, "It needs {text} once"),
         ({"template": "{label}", "shots": 0}, "It needs {text} once"),
+        ({"template": 3}, "The template can't be of the kind int"),
+        ({"words": ["a", "b"]}, "The words of the labels can't be a list"),
+        ({"content_free": []}, "There are no examples"),
+        ({"seed": -1}, "seed=-1 can't be used"),
     ],
 )
 def test_what_cant_be_asked_is_said(speaker, options, said):
@@ -127,7 +141,12 @@ def test_what_cant_be_asked_is_said(speaker, options, said):
 
 @pytest.mark.parametrize(
     ("model", "said"),
-    [("small-gpt", "has random first weights"), (7, "int is no language model"), ("nowhere", "no model named")],
+    [
+        ("minilm", "reads what comes later too"),
+        ("small-gpt", "has random first weights"),
+        (7, "int is no language model"),
+        ("nowhere", "no model named"),
+    ],
 )
 def test_what_is_no_language_model_is_refused(model, said):
     with pytest.raises(ai.ConfigError, match=said):

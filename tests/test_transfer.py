@@ -100,6 +100,15 @@ def test_what_cant_be_done_is_said(old, options, said):
         ai.transfer(old, digits(5, 9), **options)
 
 
+def test_images_of_another_shape_are_refused_before_anything_is_trained(old):
+    told = []
+    with pytest.raises(ai.DataError, match="not of the shape of the old"):
+        ai.transfer(
+            old, ai.Dataset({"image": torch.rand(40, 1, 12, 12), "label": [0, 1] * 20}), shots=1, progress=told.append
+        )
+    assert not told
+
+
 def test_a_name_has_learned_nothing():
     with pytest.raises(ai.ConfigError, match="str has learned nothing"):
         ai.transfer("small-cnn", "digits")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from aitrain_nb.engine.capture import capture, leaves
-from aitrain_nb.engine.evaluating import evaluation_mode
+from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.engine.trials import trial
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from aitrain_nb.engine.heads import find_head, inputs_of
 from aitrain_nb.engine.memory import in_portions
+from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.engine.order import lengths_of
 from aitrain_nb.engine.precision import Precision
 from aitrain_nb.errors import DataError, ModelError
@@ -50,18 +50,6 @@ class Answers(NamedTuple):
     per_target: Tensor
     labels: Tensor
     logits: Tensor | None
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Inside, the model is in evaluation mode; afterwards each of its modules is in the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 class Evaluator:
@@ -173,7 +161,8 @@ class Evaluator:
             DataError: there is no such split.
             Stopped: `stop` said so in the middle.
         """
-        return getattr(self._data, split), (self._answers_of_all if shared else self.answers)(self.split(split), stop)
+        prepared = self.split(split)
+        return getattr(self._data, split), (self._answers_of_all if shared else self.answers)(prepared, stop)
 
     def _answers_of_all(self, dataset: Dataset, stop: Callable[[], bool]) -> Answers:
         """The answers on all examples, each process having asked about its share; where one of them stops, all do."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 
-from aitrain_nb.engine.evaluating import evaluation_mode
+from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.randomness import generator
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from aitrain_nb.engine.evaluating import evaluation_mode
+from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.errors import ConfigError, OutOfMemoryError, ProcessError
 
 if TYPE_CHECKING:

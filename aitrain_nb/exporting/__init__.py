@@ -13,7 +13,7 @@ from aitrain_nb.exporting.card import CARD, ExportCard
 from aitrain_nb.exporting.comparing import check_same, compare_answers
 from aitrain_nb.exporting.formats import find_format, format_names
 from aitrain_nb.exporting.manifest import describe, is_export, write_manifest, write_processor
-from aitrain_nb.exporting.serving import ExportedModel, load_exported
+from aitrain_nb.exporting.serving import ExportedModel, load_exported, local_path
 from aitrain_nb.models.adapters import merged
 from aitrain_nb.placing import is_there, replace_text
 
@@ -64,10 +64,14 @@ def export(
     """
     say = progress or (lambda _sentence: None)
     kind = find_format(format)
+    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+        raise ConfigError(
+            f"examples={examples!r} can't be compared.", "It is a whole number of at least 1.", "examples=500"
+        )
     trainer = _trainer(source)
     kind.check(trainer)
     manifest = describe(kind.name, trainer)._replace(base=kind.base(trainer))
-    place = _checked(Path(folder or Path("exports") / f"{manifest.model}-{kind.name}"), overwrite=overwrite)
+    place = _checked(local_path(folder or f"exports/{manifest.model}-{kind.name}"), overwrite=overwrite)
     original = _copy_of(trainer)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +116,12 @@ def _copy_of(trainer: Trainer) -> nn.Module:
 
 
 def _checked(place: Path, *, overwrite: bool) -> Path:
-    """The place itself; raises DataError where something lies there that may not be lost."""
+    """The place itself; raises DataError where it has no name, or something lies there that may not be lost."""
+    if place.name in {"", ".."}:
+        raise DataError(
+            f"{str(place)!r} is no folder of the export's own.", "It is put there whole, under its name.",
+            "Name a new folder, such as 'exports/tickets'.",
+        )  # fmt: skip
     if not is_there(place):
         return place
     if not place.is_dir() or (any(place.iterdir()) and not is_export(place)):
@@ -121,7 +130,8 @@ def _checked(place: Path, *, overwrite: bool) -> Path:
         )
     if is_export(place) and not overwrite:
         raise DataError(
-            f"The folder {place.name!r} holds an export already.", "It would be lost.", "Name another folder, or say overwrite=True."
+            f"The folder {place.name!r} holds an export already.", "It would be lost.",
+            "Name another folder, or say overwrite=True (--overwrite)."
         )  # fmt: skip
     return place
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from aitrain_nb.engine.evaluating import evaluation_mode
+from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.errors import ModelError
 from aitrain_nb.exporting.asking import ask_in_fresh_process
 from aitrain_nb.exporting.manifest import sample

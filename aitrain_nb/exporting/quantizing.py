@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -94,7 +95,7 @@ class Roundings:
         return html.table(heads, rows)
 
 
-def simulate_quantization(trainer: Trainer, bits: Sequence[int] = range(8, 1, -1), split: str = "") -> Roundings:
+def simulate_quantization(trainer: Trainer, bits: int | Iterable[int] = range(8, 1, -1), split: str = "") -> Roundings:
     """What a trained model is worth with 8 to 2 bits a weight; afterwards its weights are what they were.
 
     Every matrix is rounded to whole numbers with one scale a row, symmetrically, as `export(format="int8")` does with 8 bits.
@@ -102,20 +103,27 @@ def simulate_quantization(trainer: Trainer, bits: Sequence[int] = range(8, 1, -1
 
     Args:
         trainer: whose model it is.
-        bits: which to try, 2 to 8 each.
+        bits: which to try, 2 to 8 each; one or several.
         split: "validation" or "train"; by default the validation examples where there are any.
 
     Raises:
-        ConfigError: a number of bits out of range.
+        ConfigError: a number of bits out of range, or it isn't a trainer.
         DataError: there is no such split.
 
     Example:
         simulate_quantization(trainer).plot()
     """
-    tried = sorted({number for number in bits if type(number) is int and _FEWEST <= number <= _MOST}, reverse=True)
-    if not tried or len(tried) < len(list(bits)):
+    if not hasattr(trainer, "phases"):
         raise ConfigError(
-            f"Can't round weights to {list(bits)} bits.", f"It takes different whole numbers from {_FEWEST} to {_MOST}.", "bits=[8, 4, 2]"
+            f"Can't round the weights of {type(trainer).__name__}.",
+            "A trainer is needed, whose examples the model answers.",
+            "ai.simulate_quantization(trainer)",
+        )
+    asked = list(bits) if isinstance(bits, Iterable) else [bits]
+    tried = sorted({number for number in asked if type(number) is int and _FEWEST <= number <= _MOST}, reverse=True)
+    if not tried or len(tried) < len(asked):
+        raise ConfigError(
+            f"Can't round weights to {asked} bits.", f"It takes different whole numbers from {_FEWEST} to {_MOST}.", "bits=[8, 4, 2]"
         )  # fmt: skip
     split = split or ("validation" if "validation" in trainer.prepared else "train")
     kept = snapshots.copy_weights(trainer.model)

@@ -103,4 +103,18 @@ def load_exported(folder: str | Path, *, trusted: bool = False, base: str | Path
     Example:
         load_exported("exports/tickets").predict(["the app crashes"])
     """
-    return ExportedModel(Path(folder), trusted=trusted, base=base)
+    return ExportedModel(local_path(folder), trusted=trusted, base=base)
+
+
+def local_path(folder: str | Path) -> Path:
+    """The folder that was named, ~ for one's own home; raises ConfigError where it is no name of one."""
+    if not isinstance(folder, (str, Path)):
+        raise ConfigError(
+            f"{type(folder).__name__} is no name of a folder.",
+            "An export lies in a folder.",
+            "Give its path as a text.",
+        )
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise ConfigError(f"Can't find the home in {str(folder)!r}.", f"{error}.", "Write the whole path.") from error

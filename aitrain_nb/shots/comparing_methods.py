@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from aitrain_nb.shots import classifiers
 from aitrain_nb.shots.drawing import checked_shots, draw, most_shots
 from aitrain_nb.shots.few_shot import classified, features_at
 from aitrain_nb.shots.methods_compared import Measured, MethodsCompared
-from aitrain_nb.shots.plan import carry_out, check_counts
+from aitrain_nb.shots.plan import carry_out, check_budget
 from aitrain_nb.shots.training import TRAINED, some_of, train, with_new_head
 from aitrain_nb.trainer import Trainer
 
@@ -71,7 +72,7 @@ def compare_methods(
         found = ai.compare_methods("tickets", shots=[1, 5, 20], seeds=2)
         found.plot()
     """
-    check_counts(seeds=seeds, steps=steps)
+    check_budget(seeds, steps, seconds)
     given = _checked(methods)
     numbers = sorted({checked_shots(number) for number in _listed(shots)})
     comparison = _Comparison(_base(data, model, fields), steps)
@@ -94,7 +95,7 @@ def _told(one: Measured) -> str:
 
 
 def _listed(shots: Any) -> list[Any]:
-    found = [shots] if isinstance(shots, int) else list(shots)
+    found = list(shots) if isinstance(shots, Iterable) else [shots]
     if not found:
         raise ConfigError("There is nothing to compare.", "shots is empty.", "shots=[1, 5, 20]")
     return found
@@ -104,7 +105,7 @@ def _checked(methods: Sequence[str] | None) -> list[str]:
     """The methods in the order in which they are shown; none where they are left open."""
     if methods is None:
         return []
-    given = [methods] if isinstance(methods, str) else list(methods)
+    given = list(methods) if isinstance(methods, Iterable) and not isinstance(methods, str) else [methods]
     for name in given:
         if name not in METHODS:
             raise ConfigError(*unknown_name("method", name, METHODS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,12 @@ def checked_shots(shots: Any) -> int:
             f"shots={shots!r} is no number of examples.", "Each class needs at least one to be known by.", "shots=5"
         )
     return int(shots)
+
+
+def _checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ConfigError(f"seed={seed!r} can't be used.", "It is a whole number of at least 0.", "seed=0")
+    return int(seed)
 
 
 def most_shots(labels: NDArray[Any], names: Sequence[str]) -> int:
@@ -48,7 +55,7 @@ def draw(labels: NDArray[Any], names: Sequence[str], shots: int, seed: int) -> N
         seed: decides which.
 
     Raises:
-        ConfigError: `shots` is no number of examples.
+        ConfigError: `shots` is no number of examples, or `seed` no whole number of at least 0.
         DataError: a class has fewer.
     """
     shots, most = checked_shots(shots), most_shots(labels, names)
@@ -59,5 +66,5 @@ def draw(labels: NDArray[Any], names: Sequence[str], shots: int, seed: int) -> N
             f"The class {names[int(counts.argmin())]!r} has {most:,}.",
             f"shots={most}, or fewer.",
         )
-    order = np.random.default_rng(seed).permutation(len(labels))
+    order = np.random.default_rng(_checked_seed(seed)).permutation(len(labels))
     return np.concatenate([order[labels[order] == number][:shots] for number in range(len(names))])

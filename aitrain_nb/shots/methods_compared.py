@@ -191,6 +191,8 @@ class MethodsCompared:
 
     def _accuracies(self) -> html.Markup:
         """Median accuracy: a row a method, a column a number of examples."""
+        if not self.measured:
+            return html.Markup("")
         scores = self._scores()
         numbers = sorted({one.shots for one in self.measured})
         rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from numbers import Integral, Real
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,11 +16,20 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
-def check_counts(**counts: int | None) -> None:
-    """Raise ConfigError where one of these, by its name, is neither None nor a whole number of at least 1."""
-    for name, value in counts.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ConfigError(f"{name}={value!r} can't be used.", "It is a whole number of at least 1.", f"{name}=3")
+def checked_count(name: str, value: Any) -> int:
+    """A whole number of at least 1; raises ConfigError where it is none, by its name."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ConfigError(f"{name}={value!r} can't be used.", "It is a whole number of at least 1.", f"{name}=3")
+    return int(value)
+
+
+def check_budget(seeds: Any, steps: Any, seconds: Any = None) -> None:
+    """Raise ConfigError where seeds or steps are no whole numbers of at least 1, or seconds no number; None leaves the last two open."""
+    checked_count("seeds", seeds)
+    if steps is not None:
+        checked_count("steps", steps)
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, Real)):
+        raise ConfigError(f"seconds={seconds!r} can't be used.", "It is a number, or None for no limit.", "seconds=60")
 
 
 def carry_out(

@@ -17,6 +17,7 @@ from aitrain_nb.looking.scoring import Score, score
 from aitrain_nb.records.base import fingerprint
 from aitrain_nb.run import describe, load_data, resolve
 from aitrain_nb.shots.drawing import checked_shots, draw
+from aitrain_nb.shots.plan import checked_count
 from aitrain_nb.shots.prompting import CONTENT_FREE, TEMPLATE, Prompt, Speaker, checked_words
 from aitrain_nb.tasks import find_task
 from aitrain_nb.tasks.base import own_texts
@@ -80,7 +81,8 @@ class PromptClassifier:
         self.words = checked_words(self.labels, words, self._speaker)
         self._prompt = Prompt(template, self._drawn(seed))
         self.calibrated = calibrated
-        self.bias: NDArray[Any] = np.mean([self._probabilities(text) for text in content_free], axis=0)
+        empty = own_texts([content_free] if isinstance(content_free, str) else list(content_free))
+        self.bias: NDArray[Any] = np.mean([self._probabilities(text) for text in empty], axis=0)
         self.fingerprints = (before, before)
         self._score: Score | None = None
         self._check_weights()
@@ -90,7 +92,8 @@ class PromptClassifier:
         if not self.shots:
             return ()
         labels = self.data.train.columns["label"].numpy()
-        places = np.random.default_rng(seed).permutation(draw(labels, self.labels, self.shots, seed))
+        drawn = draw(labels, self.labels, self.shots, seed)
+        places = np.random.default_rng(seed).permutation(drawn)
         texts = self.data.train.columns["text"]
         return tuple((str(texts[place]), self.words[labels[place]]) for place in places.tolist())
 
@@ -112,13 +115,20 @@ class PromptClassifier:
         return pd.DataFrame(columns | {f"p({name})": probabilities[:, i] for i, name in enumerate(self.labels)})
 
     def evaluate(self, examples: int = 100) -> Score:
-        """Accuracy with its 95 % interval and macro-F1 on so many validation examples, spread evenly; each is a prompt of its own."""
+        """Accuracy with its 95 % interval and macro-F1 on so many validation examples, spread evenly; each is a prompt of its own.
+
+        Raises:
+            ConfigError: `examples` is no whole number of at least 1.
+            DataError: there are none, or one makes the prompt too long.
+        """
         if self.data.validation is None:
             raise DataError(
                 "There are no validation examples.", "Nothing would say how good it is.", "Give data with both sides."
             )
-        columns, most = self.data.validation.columns, checked_shots(examples)
-        places = np.unique(np.linspace(0, len(self.data.validation) - 1, most).round().astype(int))
+        columns = self.data.validation.columns
+        places = np.unique(
+            np.linspace(0, len(self.data.validation) - 1, checked_count("examples", examples)).round().astype(int)
+        )
         began = perf_counter()
         predicted = self._asked([columns["text"][place] for place in places.tolist()]).argmax(1)
         name = f"prompt, {self.shots} a class{', calibrated' * self.calibrated}"

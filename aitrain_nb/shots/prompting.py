@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb.engine.evaluating import evaluation_mode
+from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor, nn
 
@@ -38,6 +39,12 @@ class Prompt:
     between: str = "\n\n"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.template, str):
+            raise ConfigError(
+                f"The template can't be of the kind {type(self.template).__name__}.",
+                "It is a text.",
+                f"template={TEMPLATE!r}",
+            )
         try:
             named = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
         except ValueError:
@@ -133,7 +140,13 @@ class Speaker:
 
 def checked_words(names: Sequence[str], words: Mapping[str, str] | None, speaker: Speaker) -> list[str]:
     """The word of each label; raises ConfigError where one has none, two are the same, or one is empty."""
-    given = {name: name for name in names} if words is None else dict(words)
+    if words is not None and not isinstance(words, Mapping):
+        raise ConfigError(
+            f"The words of the labels can't be a {type(words).__name__}.",
+            "They are a dictionary: label -> its word in the prompt.",
+            f"words={{{names[0]!r}: ..., ...}}",
+        )
+    given = {name: name for name in names} if words is None else words
     missing = [name for name in names if name not in given]
     unknown = [name for name in given if name not in names]
     if missing or unknown:

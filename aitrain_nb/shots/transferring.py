@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.run import describe, load_data
 from aitrain_nb.shots.drawing import checked_shots, draw
-from aitrain_nb.shots.plan import carry_out, check_counts
+from aitrain_nb.shots.plan import carry_out, check_budget
 from aitrain_nb.shots.training import of_budget, some_of, train, usual_steps, with_new_head
 from aitrain_nb.shots.transferred import Moved, Transfer
 from aitrain_nb.trainer import Trainer
@@ -67,7 +67,7 @@ def transfer(
             f"{type(trainer).__name__} has learned nothing.", "It takes a trainer that was trained on the old task.",
             "ai.transfer(trainer, new_data, shots=5)",
         )  # fmt: skip
-    check_counts(seeds=seeds, steps=steps)
+    check_budget(seeds, steps)
     task = _Task(trainer, data, shots, steps, fields)
     plan = [(method, seed) for seed in range(seeds) for method in task.methods]
     moved = carry_out(
@@ -91,6 +91,12 @@ class _Task:
             raise DataError(
                 "There are no validation examples.", "Nothing would say how good it is.", "Give data with both sides."
             )
+        old, new = (getattr(data.train.columns.get("image"), "shape", ())[1:] for data in (trainer.data, self.new))
+        if old != new:
+            raise DataError(
+                "The new images are not of the shape of the old.", f"They are {list(new)}, and the network learned from {list(old)}.",
+                f"Read them as those: image_size={old[-1] if old else None}.",
+            )  # fmt: skip
         self._has_classes = trainer.task.read_as != "text-generation"
         if shots is not None and not self._has_classes:
             raise ConfigError(

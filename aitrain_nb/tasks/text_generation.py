@@ -167,12 +167,14 @@ class TextGeneration(Task):
         return text_models.is_small(model)
 
     def load_model(self, config: TrainConfig, splits: Splits, processor: Any) -> nn.Module:
-        """A small GPT, or a pretrained causal model."""
+        """A small GPT, or a pretrained causal model; raises ConfigError where its scores depend on what comes later."""
         del splits
         if not text_models.is_small(str(config.model)):
             from transformers import AutoModelForCausalLM
 
-            return load_pretrained(AutoModelForCausalLM, config)
+            model = load_pretrained(AutoModelForCausalLM, config)
+            _check_causal(model, str(config.model))
+            return model
         text_models.check_small(str(config.model), self.name)
         with OwnRandom(config.seed):
             return text_models.small_gpt(len(processor), _context(config))
@@ -242,6 +244,19 @@ class TextGeneration(Task):
         )
         largest, size = int(ids.max()), len(batch.trainer.class_names)
         yield Check("every id is in the vocabulary", largest < size, f"largest id {largest}, {size} tokens")
+
+
+@torch.no_grad()
+def _check_causal(model: Any, name: str) -> None:
+    """Raise ConfigError where the scores of a first token change with the second: such a model would see what it is to predict."""
+    was_training = model.training
+    first = model.eval()(torch.tensor([[0, 0], [0, 1]])).logits[:, 0]
+    model.train(was_training)
+    if not torch.allclose(first[0], first[1], rtol=1e-3, atol=1e-3):
+        raise ConfigError(
+            f"{name!r} is no causal language model.", f"A {type(model).__name__} reads what comes later too, and would see its targets.",
+            "Use a model that was made to write, such as a GPT-2 or Llama; an encoder is for task='text-classification'.",
+        )  # fmt: skip
 
 
 def _context(config: TrainConfig) -> int:

@@ -32,7 +32,7 @@ class TorchExport(Format):
 
     def open(self, folder: Path, manifest: Manifest) -> nn.Module:
         """The program; torch unpickles parts of such a file, which may run code."""
-        with opening(PROGRAM, folder):
+        with opening(PROGRAM, folder), without_remarks():
             program = torch.export.load(folder / PROGRAM)
         module = program.module()
         return Opened(module.forward, list(manifest.inputs))  # the module itself knows no train() and eval()
