@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import weakref
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -23,6 +22,7 @@ from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.precision import emulated
+from aitrain_nb.engine.preparing import prepare_sides
 from aitrain_nb.engine.processes import processes_here
 from aitrain_nb.engine.switches import switched
 from aitrain_nb.engine.turn import Turn
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
-    from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.data import Splits
     from aitrain_nb.records import Ending, StepRecords
 
 
@@ -84,10 +84,11 @@ class TrainingState:
     ) -> None:
         config = checked_arguments(model, data, config)
         self.task = find_task(task) if isinstance(task, str) else task
-        self.data, self.processor = data, processor
+        self.processor = processor
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
-        self.prepared = prepared = self._prepare(config)
+        prepared, self.data = prepare_sides(self.task, data, processor, config)
+        self.prepared = prepared
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
         self.processes = processes_here(device.find_device(config.device).type)
@@ -118,8 +119,7 @@ class TrainingState:
         self.control = Control()
         of_task = self.task.notes(self.data.train, prepared["train"], processor, config)
         self.notes = [*self.data.notes, *of_task, *self.method_notes]
-        self.is_loaded = False
-        self.step = 0
+        self.is_loaded, self.step = False, 0
         self.records: StepRecords | None = None
         self.inspector = Inspector(weakref.proxy(self))
         self.snapshots = snapshots.Ring(self.config.snapshot_memory_bytes)
@@ -159,34 +159,10 @@ class TrainingState:
             *([imitated] if imitated else []),
         ]
 
-    def _prepare(self, config: TrainConfig) -> dict[str, Dataset]:
-        """Split name -> examples as model inputs, checked."""
-        raw = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
-        prepared = {
-            name: self.task.prepare(dataset, self.data, self.processor, config)
-            for name, dataset in raw.items() if dataset is not None
-        }  # fmt: skip
-        self.task.check(self.data)
-        self._thin_out_validation(prepared, config.evaluation_examples or self.task.default_evaluation_examples)
-        return prepared
-
     def _augment(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """A training batch changed at random, with the run's own random numbers."""
         with self.random:
             return self.task.augment(inputs, self.config)
-
-    def _thin_out_validation(self, prepared: dict[str, Dataset], limit: int | None) -> None:
-        """Leave at most `limit` validation examples, spread evenly over what there is."""
-        if limit is None or "validation" not in prepared or len(prepared["validation"]) <= limit:
-            return
-        assert self.data.validation is not None
-        total = len(prepared["validation"])
-        places = torch.linspace(0, total - 1, limit).round().to(torch.int64)
-        prepared["validation"] = prepared["validation"].subset(places)
-        if len(self.data.validation) == total:
-            indices = self.data.validation_indices
-            kept = indices[places] if indices is not None else None
-            self.data = replace(self.data, validation=self.data.validation.subset(places), validation_indices=kept)
 
     def _step_start(self) -> _StepStart:
         buffers = snapshots.copy_buffers(self.model) if self._has_buffers else {}
