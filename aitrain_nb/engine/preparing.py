@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def prepare_sides(task: Task, data: Splits, processor: Any, config: TrainConfig) -> tuple[dict[str, Dataset], Splits]:
-    """ "train", "validation" and "test", as far as there are examples -> them as model inputs; and the raw examples that belong to them.
+    """Name of each side that there is -> its examples as model inputs; and the raw examples that belong to them.
 
     Raises:
         DataError: the examples can't be used.
