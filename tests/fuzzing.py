@@ -295,6 +295,10 @@ class Guard:
         real = (
             str(path.parent.resolve() / path.name) if itself else followed
         )  # a link that goes leaves what it leads to
+        if (
+            writes and real == f"/proc/{os.getpid()}/clear_refs"
+        ):  # no file: the highest memory of this process begins anew
+            return True
         allowed = self._own if writes else (*self._own, *self._library, "/etc/localtime", "/etc/mime.types")
         return real in {os.devnull, *allowed} or any(real.startswith(one + os.sep) for one in allowed)
 

@@ -83,7 +83,7 @@ DRAWN = {
     ),
     "learning_rate": lambda: plots.learning_rate(HISTORY),
     "schedule": lambda: plots.schedule([0.0, 0.5, 1.0, 0.5]),
-    "batch_sizes": lambda: plots.batch_sizes({1: 10.0, 2: 18.0, 4: 20.0}, 4, 512, "Batches of 4"),
+    "batch_sizes": lambda: plots.batch_sizes({1: 10.0, 2: 18.0, 4: 20.0}, 4, 512, "Batches of 4."),
     "memory": lambda: plots.memory({"weights": 2**31, "gradients": 2**30, "activations": 3 * 2**31}, [8 * 2**30]),
     "rounding": lambda: plots.rounding([8, 4, 2], [0.5, 0.6, 2.0], [0.9, 0.87, 0.2], (0.5, 0.9)),
     "sweep": lambda: plots.sweep(

@@ -125,6 +125,7 @@ def test_no_program_of_a_model_is_trusted():
 WRITERS = {
     "placing.py": "the one place",
     "run_folder/writing.py": "history.jsonl and changes.jsonl grow line by line; a reader waits for the line's end",
+    "engine/metering.py": "a 5 into Linux's clear_refs, from where the highest memory of the process begins anew",
     "launching.py": "a config and the launcher's words in a temporary folder",
     "figures.py": "savefig is matplotlib's own, where a person calls it",
 }

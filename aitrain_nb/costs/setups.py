@@ -172,7 +172,7 @@ def of_architecture(shape: Any, fields: dict[str, Any]) -> Setup:
     auto = _auto_class(task.read_as)
     try:
         with torch.device("meta"):
-            model: nn.Module = auto.from_config(shape)
+            model: nn.Module = auto.from_config(shape, trust_remote_code=False)
     except (ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
         raise ConfigError(
             f"No model can be made of this {type(shape).__name__}.", str(error).split("\n", maxsplit=1)[0],
