@@ -223,6 +223,7 @@ class Trainer(Steering):
         self._running, self._keeps_records, self.records = True, False, None
         self.ending = self.ending if is_finished else None
         try:
+            self.processes.gathered(None)  # nothing is shown or written before all of them are ready
             for watcher in watching:
                 watcher.begin()
             self.watchers = [*before, *watching]
