@@ -27,7 +27,7 @@ OWN_TASK = typer.Option(help="A Python file with a task of your own; it is run."
 
 def is_first() -> bool:
     """Whether this is the first of the processes that train together, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
+    return int(os.environ.get("WORLD_SIZE", "1")) <= 1 or os.environ.get("RANK", "0") == "0"
 
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:

@@ -137,7 +137,7 @@ class Phases(TrainingState):
         """
         self._turn.take("backward", loss)
         began = perf_counter()
-        if loss.number == 0:
+        if loss.number == 0 and self._keeps_records:  # in fit they went when the step began
             for weight in self._trained:
                 weight.grad = None
         norm, clip_at = None, self.config.max_grad_norm

@@ -9,7 +9,7 @@ steered; at each step's edge all agree on what comes next.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,13 @@ from aitrain_nb.errors import ConfigError, OutOfMemoryError, ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from torch import Tensor, nn
 
     from aitrain_nb.tasks import Task
 
+_ALONE = nullcontext()
 ACTIONS = ("stop", "end", "evaluate", "save", "step")
 """What a run does next at a step's edge."""
 _WAIT_DAYS = 7
@@ -95,10 +97,9 @@ class OneProcess:
         """The objective whose gradient, as `outputs` joins it, is that of the whole step."""
         return objective
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """Inside, an error that comes from the loss of another process is said as that; raises ProcessError."""
-        yield
+        return _ALONE
 
     def check_memory(self, error: Exception) -> None:
         """Raise OutOfMemoryError where a step can't be taken again with fewer examples at once, since the others wait in it."""

@@ -64,10 +64,7 @@ def export(
     """
     say = progress or (lambda _sentence: None)
     kind = find_format(format)
-    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
-        raise ConfigError(
-            f"examples={examples!r} can't be compared.", "It is a whole number of at least 1.", "examples=500"
-        )
+    _check_examples(examples)
     trainer = _trainer(source)
     kind.check(trainer)
     manifest = describe(kind.name, trainer)._replace(base=kind.base(trainer))
@@ -90,6 +87,14 @@ def export(
     except OSError as error:
         raise DataError(f"Can't write the export to {str(place)!r}.", str(error), "Name another folder.") from error
     return ExportCard(place, manifest, compared)
+
+
+def _check_examples(examples: int) -> None:
+    """Raise ConfigError where so many examples can't be compared."""
+    if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+        raise ConfigError(
+            f"examples={examples!r} can't be compared.", "It is a whole number of at least 1.", "examples=500"
+        )
 
 
 def _trainer(source: Trainer | str | Path) -> Trainer:
