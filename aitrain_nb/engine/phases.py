@@ -45,13 +45,13 @@ class Phases(TrainingState):
         began = perf_counter()
         for weight in self._later:
             weight.requires_grad_(self.step >= self.plan.head_steps)
+        if not self._keeps_records:  # in fit nobody looks at them any more; by hand they stay until the backward pass
+            for weight in self._trained:
+                weight.grad = None
         if examples is not None:
             return self._tokenize_own(examples, labels)
         if not self.processes.is_first:  # what a step draws there depends on nothing that would have to be saved
             self.random.renew(self.processes.rank, self.step)
-        if not self._keeps_records:  # in fit nobody looks at them any more; by hand they stay until the backward pass
-            for weight in self._trained:
-                weight.grad = None
         self._start = self._step_start()
         self.resume()
         state = self._snapshot() if self._snapshot_due() else None
