@@ -397,3 +397,9 @@ def test_fine_tune_with_an_option_that_is_none_changes_nothing(bert):
 def test_fine_tune_is_for_pretrained_models():
     with pytest.raises(ConfigError, match="method='scratch'"):
         ai.prepare(data="digits", model="mlp").fine_tune()
+
+
+@pytest.mark.parametrize("method", ["fine-tune", "lora", "head"])
+def test_a_pretrained_model_comes_in_training_mode_throughout(method):
+    trainer = ai.prepare(data="tickets", model="minilm", method=method)
+    assert all(module.training for module in trainer.model.modules())

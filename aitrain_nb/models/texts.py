@@ -80,7 +80,9 @@ def classifier(config: TrainConfig, class_names: Sequence[str]) -> nn.Module:
     else:
         labels = label_names(class_names) | {"num_labels": len(class_names)}
         model = load_pretrained(AutoModelForSequenceClassification, config, **labels)
-    return model
+    return (
+        model.train()
+    )  # all of it: transformers gives what it loads in evaluation mode, and a loop looks at the outermost module only
 
 
 def mean_of_tokens(hidden: Tensor, attention_mask: Tensor) -> Tensor:
