@@ -223,15 +223,14 @@ class Comparison:
     def _told_differences(self) -> list[str]:
         """From which step on runs that began alike go their own ways, and where their steps get other examples."""
         first, said = self.runs[0].name, []
-        for row in self.first_differences().itertuples():
-            if row.steps and math.isnan(row.step):
+        for row in self.first_differences().to_dict("records"):
+            name, step, steps = row["name"], row["step"], row["steps"]
+            if steps and math.isnan(step):
+                said.append(f"{name} takes the very steps of {first}: all {steps:,} losses are equal to the last bit.")
+            elif steps and step > 1:
+                losses = [numerals.significant(row[column]) for column in ("loss", "loss_of_first")]
                 said.append(
-                    f"{row.name} takes the very steps of {first}: all {row.steps:,} losses are equal to the last bit."
-                )
-            elif row.steps and row.step > 1:
-                said.append(
-                    f"{row.name} leaves {first} at step {row.step:,.0f}: loss {numerals.significant(row.loss)} instead of "
-                    f"{numerals.significant(row.loss_of_first)}; before it every loss is the same."
+                    f"{name} leaves {first} at step {step:,.0f}: loss {losses[0]} instead of {losses[1]}; before it every loss is the same."
                 )
         if said and (fields := [name for name in _DECIDE_STEPS if name in self.differences().index]):
             said.append(f"Their steps get other examples where {', '.join(fields)} differ.")
