@@ -283,6 +283,7 @@ class Preview:
             "steps in all": count(plan.total_steps),
             "learning rate": self.rates_in_words,
             "memory": "not known yet" if estimate is None else estimate.memory_in_words,
+            "memory by part": "not known yet" if estimate is None else estimate.parts_in_words,
             "time": "not known yet" if estimate is None else estimate.time_in_words,
         }
 
@@ -314,10 +315,9 @@ class Preview:
         return "\n".join([*(f"{name}: {value}" for name, value in self.facts().items()), self.data.text()])
 
     def page(self) -> html.Markup:
-        """Facts, schedule, memory by part, and data, without any script."""
-        memory = html.details("Memory by part", self.estimate.parts_table()) if self.estimate is not None else ""
-        facts, picture = html.facts(self.facts()), self.plot()
-        return html.join([facts, picture.to_html(), memory, html.details("Data", self.data.page)])
+        """Facts, schedule and data, without any script."""
+        picture = self.plot()
+        return html.join([html.facts(self.facts()), picture.to_html(), html.details("Data", self.data.page)])
 
     def _repr_html_(self) -> str:
         return html.section("What this run will be", "nothing was trained for it", self.page())

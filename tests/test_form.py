@@ -264,7 +264,7 @@ def test_what_the_run_needs_comes_after_and_then_follows_at_once(monkeypatch):
     set_field(form, "model", "mlp")
     waiting.pop(0)()
     assert form.preview.estimate.parts == ai.estimate(form.config).parts
-    assert "Memory by part" in form.bundle()["text/html"]
+    assert "memory by part" in form.bundle()["text/html"]
 
 
 def test_what_is_left_automatic_says_what_it_is(form):

@@ -80,4 +80,4 @@ def test_it_says_how_many_weights_are_trained_and_what_the_run_needs(method):
     whole = sum(weight.numel() for weight in trainer.model.parameters())
     assert preview.facts()["weights"] == f"{trained:,} of {whole:,} are trained"
     assert preview.estimate.parts == ai.estimate(trainer).parts
-    assert "Memory by part" in preview._repr_html_()
+    assert "memory by part" in preview._repr_html_()

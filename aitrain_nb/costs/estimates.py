@@ -220,6 +220,11 @@ class Estimate:
         return f"{first}; too much for the {numerals.memory(free)} that are free: batches of {largest} fit"
 
     @property
+    def parts_in_words(self) -> str:
+        """The parts of its memory."""
+        return ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
+
+    @property
     def weights_in_words(self) -> str:
         """How many numbers the model holds, and how many of them are trained, where that isn't all."""
         whole, trained = self.setup.weights
@@ -239,18 +244,8 @@ class Estimate:
 
     def text(self) -> str:
         """What was found, in sentences."""
-        parts = ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
-        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({parts})."
+        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({self.parts_in_words})."
         return f"{first} Time: {self.time_in_words}."
-
-    def parts_table(self) -> html.Markup:
-        """Each part with its share, as bars."""
-        whole = max(1, self.peak_bytes)
-        rows = [
-            [part, numerals.memory(size), html.bar(size / whole, numerals.share(size / whole))]
-            for part, size in self.parts.items()
-        ]
-        return html.table(["part", "memory", "share"], rows)
 
     def __repr__(self) -> str:
         lines = [f"Estimate: {self.text()}"]
@@ -268,6 +263,11 @@ class Estimate:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        whole = max(1, self.peak_bytes)
+        rows = [
+            [part, numerals.memory(size), html.bar(size / whole, numerals.share(size / whole))]
+            for part, size in self.parts.items()
+        ]
         fitting = [
             [numerals.memory(limit), "yes" if fits else "no", numerals.count(batch),
              "not with this model" if checkpointed is None else numerals.count(checkpointed)]
@@ -276,7 +276,7 @@ class Estimate:
         return html.section(
             "What this run needs", f"{self.setup.what}, batches of {self.batch_size}; nothing was allocated for it",
             html.facts(self.facts()), self.plot().to_html(),
-            self.parts_table(),
+            html.table(["part", "memory", "share"], rows),
             html.table(["memory of the device", "fits?", "largest batch", "with gradient checkpointing"], fitting),
             html.table(["what", "estimated", "measured", "error"], self.comparison()) if self.comparison() else "",
             html.element("p", _COUNTED, style="opacity:0.8"),
