@@ -69,6 +69,7 @@ class TrainingState:
         memory: the most memory that `fit` has taken: `memory.peak_bytes`.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         precision: how many bits the layers compute with.
+        dropout: a `with` block in which dropout draws its masks as the config says.
         processes: those that train this run together; one, unless a launcher started more.
         plan: how long the run is, and the learning rate of each step.
         step: optimizer steps taken.
@@ -97,7 +98,9 @@ class TrainingState:
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
         freeze(model, config)
-        self.precision, self._checkpointing, self._quick = switched(self.model, resolved, self.device.type)
+        self.precision, self.dropout, self._checkpointing, self._quick = switched(
+            self.model, resolved, self.device.type
+        )
         self._later: tuple[Tensor, ...] = ()
         self.begin_as(resolved)
         self.random = OwnRandom(config.seed, self.device)
