@@ -190,6 +190,7 @@ def with_fastai(work: Work) -> float:
 
 PEERS: dict[str, Callable[[Work], float]] = {
     OURS: ours,
+    "aitrain_nb, fast dropout": lambda work: ours(work, fast_dropout=True),
     "aitrain_nb, not grouped": lambda work: ours(work, group_by_length="off"),
     "HF Trainer, padded to 256": lambda work: with_transformers(work, padded=True),
     "HF Trainer": with_transformers,
