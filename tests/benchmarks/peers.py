@@ -234,10 +234,10 @@ def table_of(texts: int, seconds: dict[str, list[float]], scores: dict[str, list
     print(f"\n{texts:,} texts, {torch.get_num_threads()} threads, medians of {len(first)} rounds\n")
     print(f"| MiniLM, one epoch | processor seconds | against {next(iter(seconds))} | validation accuracy |")
     print("| --- | --- | --- | --- |")
-    for name in seconds:
-        ratio = statistics.median(other / own for other, own in zip(seconds[name], first, strict=True))
+    for name, spent in seconds.items():
+        ratio = statistics.median(other / own for other, own in zip(spent, first, strict=True))
         print(
-            f"| {name} | {statistics.median(seconds[name]):.1f} | {ratio:.2f} | {statistics.median(scores[name]):.3f} "
+            f"| {name} | {statistics.median(spent):.1f} | {ratio:.2f} | {statistics.median(scores[name]):.3f} "
             f"({min(scores[name]):.3f} to {max(scores[name]):.3f}) |"
         )
 
