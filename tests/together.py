@@ -17,8 +17,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run_together(scenario, folder: Path, count: int = 2, **options) -> list[dict]:
-    """What the function `scenario(folder, rank, **options)` gives in each process; an error as {"error": its name, "words": its text}."""
+FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
+"""What `accelerate launch --use_fsdp --fsdp_version 2` sets, as far as it matters here."""
+
+
+def run_together(scenario, folder: Path, count: int = 2, variables: dict | None = None, **options) -> list[dict]:
+    """What the function `scenario(folder, rank, **options)` gives in each process; an error as {"error": its name, "words": its text}.
+
+    Args:
+        scenario: of this module.
+        folder: for its files.
+        count: of processes.
+        variables: of the environment, besides those of a launcher.
+        options: for the scenario.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["aitrain_nb.trainer", "aitrain_nb.loading", "accelerate", "sklearn.datasets", __name__]
@@ -28,7 +40,7 @@ def run_together(scenario, folder: Path, count: int = 2, **options) -> list[dict
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True, parents=True)
     processes = [
-        context.Process(target=_begin, args=(scenario, folder, rank, count, port, options), daemon=True)
+        context.Process(target=_begin, args=(scenario, folder, rank, count, port, variables or {}, options), daemon=True)
         for rank in range(count)
     ]
     for process in processes:
@@ -40,8 +52,8 @@ def run_together(scenario, folder: Path, count: int = 2, **options) -> list[dict
     return [json.loads(place.read_text()) if place.exists() else {"killed": True} for place in places]
 
 
-def _begin(scenario, folder: Path, rank: int, count: int, port: int, options: dict) -> None:
-    os.environ |= {
+def _begin(scenario, folder: Path, rank: int, count: int, port: int, variables: dict, options: dict) -> None:
+    os.environ |= variables | {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
     }  # fmt: skip

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from aitrain_nb.engine import sharding
 from aitrain_nb.engine.modes import evaluation_mode
-from aitrain_nb.errors import ConfigError, OutOfMemoryError, ProcessError
+from aitrain_nb.errors import ConfigError, OutOfMemoryError, PhaseError, ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.engine.snapshots import State
     from aitrain_nb.tasks import Task
 
 _ALONE = nullcontext()
@@ -38,17 +42,12 @@ _REFUSED = {
     "ACCELERATE_USE_DEEPSPEED": (
         "DeepSpeed can't train through inspectable calls.",
         "Its engine takes forward, backward and update out of the loop's hands.",
-        "Choose multi-GPU (DDP) in `accelerate config`.",
+        "Choose multi-GPU (DDP), or FSDP 2 where memory is short, in `accelerate config`.",
     ),
     "ACCELERATE_USE_MEGATRON_LM": (
         "Megatron-LM can't train through inspectable calls.",
         "Its engine takes forward, backward and update out of the loop's hands.",
-        "Choose multi-GPU (DDP) in `accelerate config`.",
-    ),
-    "ACCELERATE_USE_FSDP": (
-        "FSDP isn't supported.",
-        "Checkpoints, best weights and records are read from whole weights, and FSDP leaves each process a piece of them.",
-        "Choose multi-GPU (DDP) in `accelerate config`; where memory is short: method='lora', or gradient checkpointing.",
+        "Choose multi-GPU (DDP), or FSDP 2 where memory is short, in `accelerate config`.",
     ),
 }  # fmt: skip
 
@@ -59,9 +58,12 @@ class OneProcess:
     Attributes:
         rank: 0-based number of this process.
         count: of the processes that train together.
+        holds_shards: whether each holds only a shard of the weights just now.
+        has_lost_shards: whether a run ended before they could be gathered; the newest checkpoint has them.
     """
 
     rank, count = 0, 1
+    holds_shards = has_lost_shards = False
 
     @property
     def is_first(self) -> bool:
@@ -103,6 +105,18 @@ class OneProcess:
 
     def check_memory(self, error: Exception) -> None:
         """Raise OutOfMemoryError where a step can't be taken again with fewer examples at once, since the others wait in it."""
+
+    def check_config(self, config: TrainConfig) -> None:
+        """Raise ConfigError where a run asks for what these processes can't do."""
+
+    def sharing(self, trainer: Any) -> AbstractContextManager[None]:
+        """Inside, the processes share the memory of the trainer's weights, where that was asked for; all of them call it."""
+        del trainer
+        return _ALONE
+
+    def whole(self, state: State) -> State:
+        """The state with whole weights, for the first process; all of them call it."""
+        return state
 
 
 class ManyProcesses(OneProcess):
@@ -211,6 +225,66 @@ class ManyProcesses(OneProcess):
         return tensor
 
 
+class ShardedProcesses(ManyProcesses):
+    """Several processes, each with a shard of the model while `fit` trains (FSDP2), and its share of every batch.
+
+    Args:
+        kind: of the device of each, "cpu" or "cuda".
+
+    Raises:
+        ConfigError: accelerate isn't installed, or was told of FSDP what isn't supported.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self._settings = sharding.asked_settings()
+        self._mesh = torch.distributed.init_device_mesh(kind, (self.count,))
+        self._sharded: sharding.ShardedModel | None = None
+
+    def check_config(self, config: TrainConfig) -> None:
+        """Raise ConfigError where a run asks for what these processes can't do."""
+        sharding.check_shardable(config)
+
+    @contextmanager
+    def sharing(self, trainer: Any) -> Iterator[None]:
+        """Inside, the processes share the memory of the trainer's weights, where that was asked for; all of them call it."""
+        if self._sharded is None:
+            self._sharded = sharding.ShardedModel(trainer.model, self._settings, self._mesh)
+        self._sharded.scatter(trainer)
+        self.holds_shards = True
+        try:
+            yield
+            with self.together():
+                self._sharded.gather(trainer)
+        except BaseException:  # the others may be anywhere, or gone: nothing can be gathered
+            self.has_lost_shards = True
+            raise
+        self.holds_shards = False
+
+    def whole(self, state: State) -> State:
+        """The state with whole weights, for the first process; all of them call it."""
+        if not self.holds_shards:
+            return state
+        with self.together():
+            return sharding.whole_state(state, keep=self.is_first)
+
+    def outputs(self, task: Task, model: Any, inputs: dict[str, Tensor], *, is_last: bool) -> Tensor:
+        """The model's logits in training; the gradients of each micro-batch are those of all processes."""
+        del is_last
+        if not self.holds_shards:
+            raise PhaseError(
+                "With FSDP only fit takes steps.", "Weights are in shards while it does, and whole before and after.",
+                "Call fit(), or choose multi-GPU (DDP) in `accelerate config`.",
+            )  # fmt: skip
+        with self.together():
+            for buffer in model.buffers():  # running means are those of the first, as with DistributedDataParallel
+                torch.distributed.broadcast(buffer, 0)
+            model.set_reshard_after_forward(self._settings.reshards)
+            given = task.outputs(model, inputs)
+            model.set_reshard_after_forward(True)  # an evaluation has no way back that would drop them
+        return given
+
+
 def _leaves(outputs: Tensor) -> set[int]:
     """The ids of the tensors that these outputs were computed from and that get a gradient."""
     found, seen, waiting = set(), set(), [outputs.grad_fn]
@@ -241,5 +315,6 @@ def processes_here(kind: str) -> OneProcess:
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return OneProcess()
     if not _joined:
-        _joined.append(ManyProcesses(kind))
-    return _joined[0]
+        is_sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+        _joined.append(ShardedProcesses(kind) if is_sharded else ManyProcesses(kind))
+    return copy(_joined[0])  # each run wraps a model of its own

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
     from aitrain_nb.engine.order import Cursor
@@ -98,14 +100,19 @@ def _lay_out(optimizer: torch.optim.Optimizer) -> None:
                 values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
-def _copied(value: Any) -> Any:
+def mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """The same dicts and lists with each tensor changed."""
     if isinstance(value, torch.Tensor):
-        return value.detach().clone()
+        return change(value)
     if isinstance(value, dict):
-        return {key: _copied(entry) for key, entry in value.items()}
+        return {key: mapped(entry, change) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_copied(entry) for entry in value]
+        return [mapped(entry, change) for entry in value]
     return value
+
+
+def _copied(value: Any) -> Any:
+    return mapped(value, lambda tensor: tensor.detach().clone())
 
 
 def _tensors(value: Any) -> list[Tensor]:
