@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
-"""What `accelerate launch --use_fsdp --fsdp_version 2` sets, as far as it matters here."""
-
-
 def run_together(scenario, folder: Path, count: int = 2, variables: dict | None = None, **options) -> list[dict]:
     """What the function `scenario(folder, rank, **options)` gives in each process; an error as {"error": its name, "words": its text}.
 
@@ -40,7 +36,9 @@ def run_together(scenario, folder: Path, count: int = 2, variables: dict | None 
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True, parents=True)
     processes = [
-        context.Process(target=_begin, args=(scenario, folder, rank, count, port, variables or {}, options), daemon=True)
+        context.Process(
+            target=_begin, args=(scenario, folder, rank, count, port, variables or {}, options), daemon=True
+        )
         for rank in range(count)
     ]
     for process in processes:
@@ -107,6 +105,18 @@ def train_and_go_on(folder: Path, rank: int, stop_at: int, **options) -> dict:
     torch.distributed.barrier()
     again = ai.load_run(folder / "run")
     again.fit("none", output_dir=folder / "run")
+    return {"first": first, "whole": about(again)}
+
+
+def train_in_parts(folder: Path, rank: int, parts: list[int], **options) -> dict:
+    """A run that goes on twice: with the same trainer, and with a new one from the folder."""
+    trainer = made(**options | {"max_steps": parts[0]})
+    trainer.fit("none", output_dir=folder / "run")
+    trainer.fit("none", output_dir=folder / "run", max_steps=parts[1])
+    first = about(trainer)
+    torch.distributed.barrier()
+    again = ai.load_run(folder / "run")
+    again.fit("none", output_dir=folder / "run", max_steps=parts[2])
     return {"first": first, "whole": about(again)}
 
 

@@ -185,7 +185,10 @@ class Evaluator:
             raise Stopped
         predicted, losses, labels, logits = zip(*every, strict=True)
         return Answers(
-            join(predicted, 0), join(losses, 0), join(labels, -100), torch.cat(logits) if logits[0] is not None else None
+            join(predicted, 0),
+            join(losses, 0),
+            join(labels, -100),
+            torch.cat(logits) if logits[0] is not None else None,
         )
 
     def split(self, split: str) -> Dataset:

@@ -38,6 +38,8 @@ _WAIT_DAYS = 7
 """How long the others wait for one that is paused; one that has died is noticed at once."""
 _LOST = ("connection", "peer", "gloo", "nccl", "socket", "store", "timed out")
 """Words of torch's errors where another process is gone."""
+_OF_MPI = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Variables in which mpirun says how many processes it started."""
 _REFUSED = {
     "ACCELERATE_USE_DEEPSPEED": (
         "DeepSpeed can't train through inspectable calls.",
@@ -248,11 +250,10 @@ class ShardedProcesses(ManyProcesses):
     @contextmanager
     def sharing(self, trainer: Any) -> Iterator[None]:
         """Inside, the processes share the memory of the trainer's weights, where that was asked for; all of them call it."""
-        if self._sharded is None:
-            self._sharded = sharding.ShardedModel(trainer.model, self._settings, self._mesh)
-        self._sharded.scatter(trainer)
-        self.holds_shards = True
         try:
+            self._sharded = self._sharded or sharding.ShardedModel(trainer.model, self._settings, self._mesh)
+            self._sharded.scatter(trainer)
+            self.holds_shards = True
             yield
             with self.together():
                 self._sharded.gather(trainer)
@@ -303,6 +304,16 @@ _joined: list[ManyProcesses] = []
 """The processes that this one was started with, once it has met them."""
 
 
+def _check_not_lonely() -> None:
+    """Raise ConfigError where mpirun started several processes, which would not know of each other: each would train alone."""
+    for variable in _OF_MPI:
+        if "WORLD_SIZE" not in os.environ and int(os.environ.get(variable, "1")) > 1:
+            raise ConfigError(
+                f"mpirun started {os.environ[variable]} processes that don't know of each other.", f"It sets {variable}, and no WORLD_SIZE.",
+                "Start them with accelerate launch or torchrun: accelerate launch -m aitrain_nb train run.yaml.",
+            )  # fmt: skip
+
+
 def processes_here(kind: str) -> OneProcess:
     """The processes that this one was started to train with: by itself, unless a launcher says otherwise.
 
@@ -313,6 +324,7 @@ def processes_here(kind: str) -> OneProcess:
         ConfigError: they can't train together.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        _check_not_lonely()
         return OneProcess()
     if not _joined:
         is_sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"

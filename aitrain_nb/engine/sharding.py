@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from aitrain_nb.engine.snapshots import State, mapped
+from aitrain_nb.engine.snapshots import State, lay_out, mapped
 from aitrain_nb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def asked_settings() -> Settings:
     try:
         plugin = FullyShardedDataParallelPlugin()
     except (ValueError, KeyError) as error:
-        raise ConfigError("Accelerate can't read its own FSDP settings.", str(error), "Run `accelerate config`.") from error
+        raise ConfigError(
+            "Accelerate can't read its own FSDP settings.", str(error), "Run `accelerate config`."
+        ) from error
     os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"  # each process cuts its shard out of a whole model
     return Settings(plugin, bool(plugin.reshard_after_forward))
 
@@ -85,11 +87,6 @@ def check_shardable(config: TrainConfig) -> None:
     for name, why in needs.items():
         if getattr(config, name):
             raise ConfigError(f"{name} doesn't go with FSDP.", why, f"Leave {name} off, or choose multi-GPU (DDP).")
-    if config.optimizer == "sgd" and config.fused_optimizer == "on":
-        raise ConfigError(
-            "fused_optimizer='on' doesn't go with FSDP and SGD.", "Torch has that kernel for whole weights only.",
-            "Leave fused_optimizer='auto'.",
-        )  # fmt: skip
 
 
 class _Form(NamedTuple):
@@ -116,6 +113,9 @@ class ShardedModel:
     def __init__(self, model: nn.Module, settings: Settings, mesh: DeviceMesh) -> None:
         self._model = model
         whole, plain = dict(model.named_parameters()), _forms(model)
+        self._strides = [weight.stride() for weight in whole.values()]
+        for weight in whole.values():
+            weight.data = weight.data.contiguous()  # FSDP takes no other layout
         _fully_shard(model, settings.plugin, mesh)
         self._sharded = _forms(model)
         self._pairs = [(whole[name], shard) for name, shard in model.named_parameters()]
@@ -133,18 +133,21 @@ class ShardedModel:
             shard.requires_grad_(whole.requires_grad)
             shard.to_local().copy_(_shard_of(whole.data, shard).to_local())
             whole.data = whole.new_empty(0)
-        _carry(trainer, self._pairs, lambda value, shard: _shard_of(value, shard) if value.shape == shard.shape else value)
+        _carry(
+            trainer, self._pairs, lambda value, shard: _shard_of(value, shard) if value.shape == shard.shape else value
+        )
 
     @torch.no_grad()
     def gather(self, trainer: Any) -> None:
         """Give each process the whole weights; what the trainer keeps for each of them comes into the processor's memory."""
-        for whole, shard in self._pairs:
-            whole.data = _full(shard.detach())
+        for (whole, shard), stride in zip(self._pairs, self._strides, strict=True):
+            whole.data = _laid_out(_full(shard.detach()), stride)
             whole.requires_grad_(shard.requires_grad)
             shard.grad = None
         self._sharded = _forms(self._model)
         _take(self._model, self._plain)
         _carry(trainer, [(shard, whole) for whole, shard in self._pairs], lambda value, _: _whole(value))
+        lay_out(trainer.optimizer)
 
 
 def whole_state(state: State, *, keep: bool) -> State:
@@ -174,11 +177,19 @@ def _full(shard: Any) -> Any:
     return full if full.untyped_storage().nbytes() == full.nbytes else full.clone()
 
 
+def _laid_out(value: Tensor, stride: tuple[int, ...]) -> Tensor:
+    return (
+        value
+        if value.stride() == stride
+        else torch.empty_strided(value.shape, stride, dtype=value.dtype, device=value.device).copy_(value)
+    )
+
+
 def _shard_of(value: Tensor, like: Any) -> Any:
     """This process's shard of a tensor that every process has."""
     from torch.distributed.tensor import distribute_tensor
 
-    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+    return distribute_tensor(value.to(like.device).contiguous(), like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _carry(trainer: Any, pairs: Sequence[tuple[Any, Any]], change: Callable[[Any, Any], Any]) -> None:
@@ -200,9 +211,7 @@ def _carry(trainer: Any, pairs: Sequence[tuple[Any, Any]], change: Callable[[Any
         another = other[id(weight)]
         optimizer.state[another] = mapped(values, lambda value, another=another: change(value, another))
     named = dict(trainer.model.named_parameters())
-    trainer.keeper.change(
-        lambda weights: {name: change(value, named[name]) for name, value in weights.items()}
-    )
+    trainer.keeper.change(lambda weights: {name: change(value, named[name]) for name, value in weights.items()})
 
 
 def _fully_shard(model: nn.Module, plugin: Any, mesh: DeviceMesh) -> None:
@@ -215,7 +224,7 @@ def _fully_shard(model: nn.Module, plugin: Any, mesh: DeviceMesh) -> None:
         within = [module for module in model.modules() if module is not model and alone is not None and alone(module)]
         for module in (*reversed(within), model):
             fully_shard(module, mesh=mesh, reshard_after_forward=True)
-    except ValueError as error:
+    except (ValueError, NotImplementedError) as error:
         raise ConfigError(
             "FSDP can't shard this model.", str(error).split("\n", maxsplit=1)[0],
             "Choose another auto wrap policy in `accelerate config`, such as NO_WRAP, or multi-GPU (DDP).",

@@ -87,17 +87,17 @@ def load(state: State, model: nn.Module, optimizer: torch.optim.Optimizer, rando
     """Put weights, buffers, optimizer and random numbers back, bit for bit; gradients are dropped."""
     load_tensors(model, state.weights, state.buffers)
     optimizer.load_state_dict(_copied(state.optimizer))
-    _lay_out(optimizer)
+    lay_out(optimizer)
     optimizer.zero_grad(set_to_none=True)
     random.state = state.random
 
 
-def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+def lay_out(optimizer: torch.optim.Optimizer) -> None:
     """Lay the optimizer's tensors out in memory as their weights are: a fused step walks both in the order in which they lie there."""
     for weight, values in optimizer.state.items():
         for name, value in values.items():
             if isinstance(value, torch.Tensor) and value.shape == weight.shape and value.stride() != weight.stride():
-                values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+                values[name] = torch.empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
