@@ -33,7 +33,8 @@ def test_an_interrupt_ends_the_run_after_its_step_and_nothing_is_lost(shard, tmp
     trainer = ai.prepare(**RUN | {"epochs": 10_000})
 
     def interrupt() -> None:
-        while not (tmp_path / "run" / "history.jsonl").is_file():
+        rows = tmp_path / "run" / "history.jsonl"
+        while not (rows.is_file() and rows.stat().st_size):
             time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_IMPORTED = (
+    "aitrain_nb.trainer", "aitrain_nb.loading", "aitrain_nb.run_folder.card", "accelerate.utils.fsdp_utils", "sklearn.datasets",
+    "torch.distributed.fsdp", "transformers.models.bert.modeling_bert", "transformers.models.gpt2.modeling_gpt2", "matplotlib.pyplot",
+)  # fmt: skip
+"""What takes long to import, in the process that the others are forked from."""
+
+
 def run_together(scenario, folder: Path, count: int = 2, variables: dict | None = None, **options) -> list[dict]:
     """What the function `scenario(folder, rank, **options)` gives in each process; an error as {"error": its name, "words": its text}.
 
@@ -28,9 +35,7 @@ def run_together(scenario, folder: Path, count: int = 2, variables: dict | None 
         options: for the scenario.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["aitrain_nb.trainer", "aitrain_nb.loading", "accelerate", "sklearn.datasets", __name__]
-    )
+    context.set_forkserver_preload([*_IMPORTED, __name__])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

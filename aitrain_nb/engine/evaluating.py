@@ -52,6 +52,11 @@ class Answers(NamedTuple):
     labels: Tensor
     logits: Tensor | None
 
+    def first(self, count: int) -> Answers:
+        """Those on the first examples."""
+        logits = self.logits if self.logits is None else self.logits[:count]
+        return Answers(self.predicted[:count], self.per_target[:count], self.labels[:count], logits)
+
 
 class Evaluator:
     """Asks a model in evaluation mode, without gradients.
@@ -165,6 +170,8 @@ class Evaluator:
             Stopped: `stop` said so in the middle.
         """
         prepared = self.split(split)
+        if not shared:
+            self._processes.check_whole()
         return getattr(self._data, split), (self._answers_of_all if shared else self.answers)(prepared, stop)
 
     def _answers_of_all(self, dataset: Dataset, stop: Callable[[], bool]) -> Answers:
@@ -177,7 +184,7 @@ class Evaluator:
         try:
             with self._processes.together():
                 padded = self.answers(dataset.subset(torch.cat([own, whole[:more]])), stop)
-            mine: Answers | str = Answers(*(part if part is None else part[: len(own)] for part in padded))
+            mine: Answers | str = padded.first(len(own))
         except Stopped:
             mine = "stopped"
         every = self._processes.gathered(mine)

@@ -94,7 +94,8 @@ def clip_gradients(weights: Sequence[torch.Tensor], max_norm: float) -> torch.Te
     """Scale all gradients down together where their L2 norm is above `max_norm`; give the norm before, unread.
 
     The same operations as `torch.nn.utils.clip_grad_norm_`, hence bit-equal to it, in half its time: that one sorts
-    the gradients by device and kind at each call. Where they lie on several devices, in several precisions or in shards, torch's own is called.
+    the gradients by device and kind at each call. Where they lie on several devices, in several precisions or in shards, torch's own is
+    called.
 
     Args:
         weights: tensors whose `.grad` is set or None.

@@ -108,8 +108,13 @@ class OneProcess:
     def check_memory(self, error: Exception) -> None:
         """Raise OutOfMemoryError where a step can't be taken again with fewer examples at once, since the others wait in it."""
 
-    def check_config(self, config: TrainConfig) -> None:
-        """Raise ConfigError where a run asks for what these processes can't do."""
+    def check_whole(self) -> None:
+        """Raise where this process has no whole weights to look at.
+
+        Raises:
+            PhaseError: they are in shards just now.
+            ProcessError: they were when another process was lost.
+        """
 
     def sharing(self, trainer: Any) -> AbstractContextManager[None]:
         """Inside, the processes share the memory of the trainer's weights, where that was asked for; all of them call it."""
@@ -243,9 +248,18 @@ class ShardedProcesses(ManyProcesses):
         self._mesh = torch.distributed.init_device_mesh(kind, (self.count,))
         self._sharded: sharding.ShardedModel | None = None
 
-    def check_config(self, config: TrainConfig) -> None:
-        """Raise ConfigError where a run asks for what these processes can't do."""
-        sharding.check_shardable(config)
+    def check_whole(self) -> None:
+        """Raise where this process has no whole weights to look at; raises PhaseError, ProcessError."""
+        if self.has_lost_shards:
+            raise ProcessError(
+                "The weights of this trainer are lost.", "Its last run ended before their shards could be gathered.",
+                "Go on from the newest checkpoint: accelerate launch -m aitrain_nb resume FOLDER.",
+            )  # fmt: skip
+        if self.holds_shards:
+            raise PhaseError(
+                "The weights are in shards while fit trains.", "Each process holds one; the others would have to help.",
+                "Ask when fit has ended; what the run evaluates by itself is in trainer.history.",
+            )  # fmt: skip
 
     @contextmanager
     def sharing(self, trainer: Any) -> Iterator[None]:
@@ -266,6 +280,8 @@ class ShardedProcesses(ManyProcesses):
         """The state with whole weights, for the first process; all of them call it."""
         if not self.holds_shards:
             return state
+        if self.has_lost_shards:
+            self.check_whole()
         with self.together():
             return sharding.whole_state(state, keep=self.is_first)
 
@@ -309,24 +325,28 @@ def _check_not_lonely() -> None:
     for variable in _OF_MPI:
         if "WORLD_SIZE" not in os.environ and int(os.environ.get(variable, "1")) > 1:
             raise ConfigError(
-                f"mpirun started {os.environ[variable]} processes that don't know of each other.", f"It sets {variable}, and no WORLD_SIZE.",
-                "Start them with accelerate launch or torchrun: accelerate launch -m aitrain_nb train run.yaml.",
+                f"mpirun started {os.environ[variable]} processes that don't know of each other.",
+                f"It sets {variable}, and no WORLD_SIZE: each would train the whole run alone.",
+                "Start them so: accelerate launch -m aitrain_nb train run.yaml. Or with torchrun.",
             )  # fmt: skip
 
 
-def processes_here(kind: str) -> OneProcess:
+def processes_here(kind: str, config: TrainConfig) -> OneProcess:
     """The processes that this one was started to train with: by itself, unless a launcher says otherwise.
 
     Args:
         kind: of the device that is trained on, such as "cpu" or "cuda".
+        config: of the run.
 
     Raises:
-        ConfigError: they can't train together.
+        ConfigError: they can't train together, or not such a run.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         _check_not_lonely()
         return OneProcess()
+    is_sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    if is_sharded:
+        sharding.check_shardable(config)
     if not _joined:
-        is_sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
         _joined.append(ShardedProcesses(kind) if is_sharded else ManyProcesses(kind))
     return copy(_joined[0])  # each run wraps a model of its own

@@ -8,7 +8,7 @@ from aitrain_nb.control import Change
 from aitrain_nb.engine.evaluating import Stopped
 from aitrain_nb.engine.inference import Inference
 from aitrain_nb.engine.interrupts import whole
-from aitrain_nb.errors import ConfigError, PhaseError, ProcessError
+from aitrain_nb.errors import ConfigError, PhaseError
 from aitrain_nb.records import Ending
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ class ModelSelection(Inference):
                 "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
             )  # fmt: skip
         if self.processes.has_lost_shards:
-            raise ProcessError(
-                "This trainer can't go on.", "Its last run ended before the shards of its weights could be gathered.",
-                "Go on from the newest checkpoint: accelerate launch -m aitrain_nb resume FOLDER.",
-            )  # fmt: skip
+            self.processes.check_whole()
         self._check_trained_weights()
 
     @property

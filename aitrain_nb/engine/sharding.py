@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -118,7 +119,7 @@ class ShardedModel:
             weight.data = weight.data.contiguous()  # FSDP takes no other layout
         _fully_shard(model, settings.plugin, mesh)
         self._sharded = _forms(model)
-        self._pairs = [(whole[name], shard) for name, shard in model.named_parameters()]
+        self._pairs: list[tuple[nn.Parameter, Any]] = [(whole[name], shard) for name, shard in model.named_parameters()]
         _take(model, plain)
 
     @torch.no_grad()
@@ -134,7 +135,7 @@ class ShardedModel:
             shard.to_local().copy_(_shard_of(whole.data, shard).to_local())
             whole.data = whole.new_empty(0)
         _carry(
-            trainer, self._pairs, lambda value, shard: _shard_of(value, shard) if value.shape == shard.shape else value
+            trainer, self._pairs, lambda shard, value: _shard_of(value, shard) if value.shape == shard.shape else value
         )
 
     @torch.no_grad()
@@ -146,7 +147,7 @@ class ShardedModel:
             shard.grad = None
         self._sharded = _forms(self._model)
         _take(self._model, self._plain)
-        _carry(trainer, [(shard, whole) for whole, shard in self._pairs], lambda value, _: _whole(value))
+        _carry(trainer, [(shard, whole) for whole, shard in self._pairs], lambda _, value: _whole(value))
         lay_out(trainer.optimizer)
 
 
@@ -198,7 +199,7 @@ def _carry(trainer: Any, pairs: Sequence[tuple[Any, Any]], change: Callable[[Any
     Args:
         trainer: whose optimizer and best weights they are.
         pairs: (weight, the other one).
-        change: takes such a tensor and the other weight.
+        change: takes the other weight and such a tensor.
     """
     other = {id(one): another for one, another in pairs}
     trainer.exchange_weights(other)
@@ -209,9 +210,9 @@ def _carry(trainer: Any, pairs: Sequence[tuple[Any, Any]], change: Callable[[Any
     optimizer.state.clear()
     for weight, values in before:
         another = other[id(weight)]
-        optimizer.state[another] = mapped(values, lambda value, another=another: change(value, another))
+        optimizer.state[another] = mapped(values, partial(change, another))
     named = dict(trainer.model.named_parameters())
-    trainer.keeper.change(lambda weights: {name: change(value, named[name]) for name, value in weights.items()})
+    trainer.keeper.change(lambda weights: {name: change(named[name], value) for name, value in weights.items()})
 
 
 def _fully_shard(model: nn.Module, plugin: Any, mesh: DeviceMesh) -> None:

@@ -92,9 +92,8 @@ class TrainingState:
         self.prepared = prepared
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
-        self.processes = processes_here(device.find_device(config.device).type)
+        self.processes = processes_here(device.find_device(config.device).type, config)
         resolved = device.resolve(config, model, steps_per_epoch, ragged=lengths is not None)
-        self.processes.check_config(resolved)
         self.order = DataOrder.of(resolved, examples, lengths)
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
@@ -166,7 +165,7 @@ class TrainingState:
         with self.random:
             return self.task.augment(inputs, self.config)
 
-    def exchange_weights(self, other: dict[int, Tensor]) -> None:
+    def exchange_weights(self, other: dict[int, nn.Parameter]) -> None:
         """Train other tensors in the place of the model's own ones: id of a weight -> the other one."""
         self._trained = [other[id(weight)] for weight in self._trained]
         self._later = tuple(other[id(weight)] for weight in self._later)
@@ -269,6 +268,7 @@ class TrainingState:
 
     def fingerprint(self) -> str:
         """A hash of all weights: 16 hexadecimal digits, equal only where every bit is equal."""
+        self.processes.check_whole()
         return fingerprint(self.model.named_parameters())
 
     def snapshot(self) -> snapshots.State:
