@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import numerals
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.costs.batch_sizes import BatchSizes, free_memory, timed
+from aitrain_nb.costs.architectures import of_architecture
+from aitrain_nb.costs.batch_sizes import ALMOST_ALL, BatchSizes, free_memory, timed
 from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate, Measured
-from aitrain_nb.costs.setups import of_architecture, of_trainer
+from aitrain_nb.costs.setups import of_trainer
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.history import COLUMNS
 from aitrain_nb.previewing import Scout
@@ -76,7 +77,7 @@ def find_batch_size(
     """
     trainer = what if isinstance(what, Trainer) else prepare(what, **fields)
     estimated = estimate(trainer)
-    room = free_memory(trainer.device.type) if memory_bytes is None else memory_bytes
+    room = int(ALMOST_ALL * free_memory(trainer.device.type)) if memory_bytes is None else memory_bytes
     held = estimated.setup.weights_bytes  # the trainer's weights are there already
     largest = estimated.largest_batch(room + held) or 0
     if not largest:

@@ -29,6 +29,7 @@ UNTRANSLATED = {
     "early_stopping early_stopping_patience": "There it is EarlyStoppingCallback(early_stopping_patience=...).",
     "threads": "Call torch.set_num_threads(...) before training.",
     "attention": "Load the model with from_pretrained(..., attn_implementation=...).",
+    "fast_dropout": "transformers' Trainer takes torch's own dropout.",
     "save_every keep_checkpoints": "There it is save_steps and save_total_limit, beside load_best_model_at_end.",
     "nan_policy": "transformers' Trainer takes such steps and spoils the weights; a callback may stop it.",
     "inspect_every snapshot_every snapshot_memory_bytes": "transformers' Trainer can't do it.",

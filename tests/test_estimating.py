@@ -192,7 +192,7 @@ def test_the_batch_finder_leaves_the_run_as_it_was():
     assert len(trainer.history) == rows
     assert found.recommended in found.rates
     assert set(found.table()["batch_size"]) == set(found.rates)
-    assert str(found.recommended) in repr(found)
+    assert f"{found.recommended:,}" in repr(found)
 
 
 def test_the_batch_finder_tries_nothing_that_does_not_fit():

@@ -94,7 +94,7 @@ def test_arguments_made_again_from_what_came_back_are_the_same(config):
 def test_every_field_is_translated_or_has_a_reason(name):
     changed = {"max_steps": 1000, "evaluate_every": 7, "log_every": 3, "device": "cpu", "schedule": "cosine"}
     changed |= {"optimizer": "sgd", "momentum": 0.9, "keep": "last", "epochs": 8, "layer_decay": 0.5}
-    changed |= {"compile": True, "gradient_checkpointing": True, "group_by_length": "on"}
+    changed |= {"compile": True, "gradient_checkpointing": True, "group_by_length": "on", "fast_dropout": True}
     other = changed.get(name, KNOBS[name].choices[-1:] or None)
     if isinstance(other, tuple):
         other = other[0]

@@ -21,6 +21,7 @@ SWITCHES = {
     "not fused": {"fused_optimizer": "off"},
     "bf16": {"precision": "bf16"},
     "fp16": {"precision": "fp16"},
+    "fast dropout": {"fast_dropout": True, "attention": "eager"},
 }
 TOLERANCE = {"eager": 1e-5, "checkpointing": 0.0, "not fused": 1e-5, "bf16": 2e-2, "fp16": 3e-3}
 """Largest difference of a loss of the first steps, nats. The first of bf16 differ by 2 ** -8 of a logit."""
@@ -377,6 +378,41 @@ def test_fused_kernels_are_refused_for_16_bits():
 
 def test_every_switch_says_what_it_is_good_for():
     knobs = [knob for knob in ai.TrainConfig.knobs().values() if knob.group == "Speed and memory"]
-    names = {"precision", "attention", "gradient_checkpointing", "group_by_length", "fused_optimizer", "compile"}
+    names = {
+        "precision",
+        "attention",
+        "gradient_checkpointing",
+        "group_by_length",
+        "fused_optimizer",
+        "compile",
+        "fast_dropout",
+    }
     assert {knob.name for knob in knobs} == names | {"device", "threads"}
     assert all(dataclasses.asdict(knob)["help"] for knob in knobs)
+
+
+# a dropout with cheap masks
+
+
+def test_cheap_masks_take_other_numbers_and_keep_what_is_learned(plain):
+    trainer = prepared(**SWITCHES["fast dropout"])
+    trainer.fit("none")
+    assert losses(trainer) != losses(plain)
+    assert losses(trainer) == pytest.approx(losses(plain), abs=0.2)
+
+
+def test_cheap_masks_are_drawn_again_where_blocks_are_computed_twice():
+    without, with_it = (prepared(fast_dropout=True, gradient_checkpointing=on) for on in (False, True))
+    for trainer in (without, with_it):
+        trainer.fit("none")
+    assert with_it.fingerprint() == without.fingerprint()
+    assert own(fast_dropout=True, gradient_checkpointing=True).fingerprint() == own(fast_dropout=True).fingerprint()
+    assert own(fast_dropout=True).fingerprint() != own().fingerprint()
+
+
+def test_cheap_masks_leave_the_users_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    prepared(fast_dropout=True).fit("none")
+    assert torch.equal(torch.rand(3), expected)

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb import html, numerals, plots
-from aitrain_nb.costs.speed import measure
+from aitrain_nb.costs import speed
+from aitrain_nb.costs.batch_sizes import ALMOST_ALL, free_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,13 +119,20 @@ class Estimate:
 
     @cached_property
     def _foreseen_seconds_per_step(self) -> float:
-        import torch
-
         setup, config = self.setup, self.setup.config
-        speed = measure(setup.device, config.threads or torch.get_num_threads())
+        measured = speed.measure(setup.device, setup.threads)
         moved = 2 * (setup.gradients_bytes * 2 + setup.optimizer_bytes)
         examples = config.batch_size * config.gradient_accumulation_steps
-        return speed.seconds(setup.step, examples, setup.length, moved)
+        return measured.seconds(setup.step, examples, setup.length, moved)
+
+    @property
+    def is_arithmetic(self) -> bool:
+        """Whether everything is known that it takes: its step was followed, and this machine's speed was measured."""
+        return self.setup.is_followed and speed.is_measured(self.setup.device, self.setup.threads)
+
+    def work_out(self) -> None:
+        """Find out everything that it takes; raises ConfigError where the model can't be followed."""
+        _ = self.peak_bytes, self.seconds_per_step
 
     @property
     def seconds(self) -> float | None:
@@ -202,6 +210,27 @@ class Estimate:
         return found
 
     @property
+    def memory_in_words(self) -> str:
+        """The memory of the run beside what is free now on its device."""
+        free = free_memory(self.setup.device)
+        first = f"about {numerals.memory(self.peak_bytes)} above what this process takes now"
+        if self.fits(int(ALMOST_ALL * free)):
+            return f"{first}; fits in the {numerals.memory(free)} that are free"
+        largest = self.largest_batch(int(ALMOST_ALL * free))
+        return f"{first}; too much for the {numerals.memory(free)} that are free: batches of {largest} fit"
+
+    @property
+    def parts_in_words(self) -> str:
+        """The parts of its memory."""
+        return ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
+
+    @property
+    def weights_in_words(self) -> str:
+        """How many numbers the model holds, and how many of them are trained, where that isn't all."""
+        whole, trained = self.setup.weights
+        return f"{trained:,} of {whole:,} are trained" if trained < whole else numerals.count(whole)
+
+    @property
     def time_in_words(self) -> str:
         """The time of the run, or of a step where its length isn't known."""
         if self.seconds is None:
@@ -215,8 +244,7 @@ class Estimate:
 
     def text(self) -> str:
         """What was found, in sentences."""
-        parts = ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
-        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({parts})."
+        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({self.parts_in_words})."
         return f"{first} Time: {self.time_in_words}."
 
     def __repr__(self) -> str:
@@ -235,8 +263,11 @@ class Estimate:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = [[part, numerals.memory(size), html.bar(size / self.peak_bytes, numerals.share(size / self.peak_bytes))]
-                for part, size in self.parts.items()]  # fmt: skip
+        whole = max(1, self.peak_bytes)
+        rows = [
+            [part, numerals.memory(size), html.bar(size / whole, numerals.share(size / whole))]
+            for part, size in self.parts.items()
+        ]
         fitting = [
             [numerals.memory(limit), "yes" if fits else "no", numerals.count(batch),
              "not with this model" if checkpointed is None else numerals.count(checkpointed)]

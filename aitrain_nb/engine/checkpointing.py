@@ -6,6 +6,7 @@ the last bit.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,7 @@ from aitrain_nb.errors import ConfigError
 from aitrain_nb.models.parts import block_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_ONCE_MORE = partial(checkpoint, use_reentrant=False)
+    from contextlib import AbstractContextManager
 
 
 class Checkpointing:
@@ -28,12 +27,13 @@ class Checkpointing:
 
     Args:
         model: any module.
+        around: a `with` block in which the blocks are computed once more, where the forward is computed in such a one.
 
     Raises:
         ConfigError: it has no blocks, or counts in them what goes through, which would be counted twice.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, around: AbstractContextManager[Any] | None = None) -> None:
         self._switches: list[Any] = [module for module in model.modules() if hasattr(module, "gradient_checkpointing")]
         names = [] if self._switches else block_names(model)
         self._blocks: list[Any] = [model.get_submodule(name) for name in names]
@@ -49,8 +49,10 @@ class Checkpointing:
                 f"Its blocks hold {counting}, whose running mean would see each batch twice.",
                 "Set gradient_checkpointing=False, or build the model with GroupNorm or LayerNorm.",
             )  # fmt: skip
+        contexts = nullcontext(), around or nullcontext()
+        self._once_more = partial(checkpoint, use_reentrant=False, context_fn=lambda: contexts)
         for module in self._switches:
-            module._gradient_checkpointing_func = _ONCE_MORE
+            module._gradient_checkpointing_func = self._once_more
         configs = {id(module.config): module.config for module in self._switches if hasattr(module, "config")}
         self._caching = [config for config in configs.values() if getattr(config, "use_cache", False)]
 
@@ -60,7 +62,7 @@ class Checkpointing:
         for module in self._switches:
             module.gradient_checkpointing = True
         for block in self._blocks:
-            block.forward = _computed_twice(block.forward)
+            block.forward = partial(self._once_more, block.forward)
 
     def __exit__(self, *_: object) -> None:
         for config in self._caching:
@@ -78,10 +80,6 @@ def can_checkpoint(model: nn.Module) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def _computed_twice(forward: Callable[..., Any]) -> Callable[..., Any]:
-    return partial(_ONCE_MORE, forward)
 
 
 def _counts(module: nn.Module) -> bool:

@@ -92,7 +92,7 @@ def _second_look(trainer: Any, batch: Batch, random: Any, buffers: dict[str, Ten
     def run(*args: Any, **named: Any) -> Any:
         return torch.func.functional_call(model, state, args, named)
 
-    with trainer.random.replayed(random), trainer.threads:
+    with trainer.random.replayed(random), trainer.threads, trainer.dropout:
         for part in batch.parts:
             with capture(model) as seen, trainer.precision.autocast():
                 outputs = trainer.task.outputs(run, part.inputs)

@@ -81,7 +81,7 @@ class Phases(TrainingState):
             self.model.train()
         before = self.random.state
         try:
-            with self.threads, self._chance, self.precision.autocast(), self._checkpointing:
+            with self.threads, self._chance, self.precision.autocast(), self.dropout, self._checkpointing:
                 outputs = self.processes.outputs(self.task, self._quick, part.inputs, is_last=self._turn.is_last_part)
         except ValueError as error:
             if "more than 1 value per channel" in str(error):

@@ -64,7 +64,12 @@ class Replay:
         model.train(training)
         try:
             autocast = trainer.precision.autocast() if dtype is None else nullcontext()
-            with trainer.random.replayed(self._random_before(records, number)), trainer.threads, autocast:
+            with (
+                trainer.random.replayed(self._random_before(records, number)),
+                trainer.threads,
+                autocast,
+                trainer.dropout,
+            ):
                 return trainer.task.outputs(
                     lambda *args, **named: torch.func.functional_call(model, state, args, named), given
                 )

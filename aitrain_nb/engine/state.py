@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import weakref
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -34,6 +35,8 @@ from aitrain_nb.stories import About
 from aitrain_nb.tasks import Task, find_task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
@@ -69,6 +72,7 @@ class TrainingState:
         memory: the most memory that `fit` has taken: `memory.peak_bytes`.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         precision: how many bits the layers compute with.
+        dropout: a `with` block in which dropout draws its masks as the config says.
         processes: those that train this run together; one, unless a launcher started more.
         plan: how long the run is, and the learning rate of each step.
         step: optimizer steps taken.
@@ -79,6 +83,9 @@ class TrainingState:
         inspector: answers the questions that records ask.
         keeper: which weights the model holds: the best or the last.
     """
+
+    _rates_again: Mapping[int, float] = MappingProxyType({})
+    """Rates of steps that are taken again: 1-based step -> the rate it had."""
 
     def __init__(
         self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
@@ -98,7 +105,9 @@ class TrainingState:
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
         freeze(model, config)
-        self.precision, self._checkpointing, self._quick = switched(self.model, resolved, self.device.type)
+        self.precision, self.dropout, self._checkpointing, self._quick = switched(
+            self.model, resolved, self.device.type
+        )
         self._later: tuple[Tensor, ...] = ()
         self.begin_as(resolved)
         self.random = OwnRandom(config.seed, self.device)
@@ -251,6 +260,8 @@ class TrainingState:
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the optimizer step that follows `step` steps, live changes of its peak included."""
+        if step + 1 in self._rates_again:
+            return self._rates_again[step + 1]
         if not self.history.changes:
             return self.plan.learning_rate(step)
         peak = self.history.changed("learning_rate", step + 1)
@@ -315,25 +326,3 @@ class TrainingState:
         self.history.cut(state.step)
         self.records = None
         self._turn.between_steps()
-
-    def undo(self) -> None:
-        """Go back to before the last step, or to the start of the one under way: exactly, bit for bit.
-
-        Weights, buffers, optimizer, random numbers, place in the data and history are put back.
-
-        Raises:
-            PhaseError: no snapshot of that step is kept.
-        """
-        if self._turn.batch is not None:
-            self._drop_unfinished_step()
-            return
-        state = self.snapshots.at(self.step - 1)
-        if state is None:
-            raise PhaseError(
-                f"There is no snapshot to go back to before step {self.step}."
-                if self.step
-                else "There is no step to take back.",
-                "Steps by hand keep one while they fit into snapshot_memory_bytes; fit does so with snapshot_every=1.",
-                "Set snapshot_every=1, or raise snapshot_memory_bytes.",
-            )
-        self.restore(state)

@@ -9,6 +9,7 @@ import torch
 
 from aitrain_nb.engine.attention import attention_name
 from aitrain_nb.engine.checkpointing import can_checkpoint
+from aitrain_nb.engine.dropout import drops_out
 from aitrain_nb.engine.optim import has_fused
 from aitrain_nb.engine.order import Cursor, lengths_of
 from aitrain_nb.engine.precision import has_bf16
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SWITCHES = (
-    "precision", "attention", "gradient_checkpointing", "group_by_length", "fused_optimizer", "compile", "threads", "batch_size",
-    "gradient_accumulation_steps", "device",
+    "precision", "attention", "gradient_checkpointing", "group_by_length", "fused_optimizer", "compile", "fast_dropout", "threads",
+    "batch_size", "gradient_accumulation_steps", "device",
 )  # fmt: skip
 """Fields whose value decides how a run is computed, and not what comes out, or hardly."""
 
@@ -57,6 +58,8 @@ def usual_rivals(trainer: Trainer) -> list[dict[str, Any]]:
         found.append({"group_by_length": "off" if config.group_by_length == "on" else "on"})
     if has_fused(trained):
         found.append({"fused_optimizer": "off" if config.fused_optimizer == "on" else "on"})
+    if device == "cpu" and drops_out(trainer.model):
+        found.append({"fast_dropout": not config.fast_dropout})
     if device == "cpu" and (most := torch.get_num_threads()) > 1:
         found.append({"threads": 1 if (config.threads or most) > 1 else most})
     return found

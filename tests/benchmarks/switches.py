@@ -26,6 +26,7 @@ SWITCHES = {
     "optimizer not fused": (TEXTS, {"fused_optimizer": "off"}),
     "bf16": (TEXTS, {"precision": "bf16"}),
     "fp16": (TEXTS, {"precision": "fp16"}),
+    "fast dropout": (TEXTS, {"fast_dropout": True, "attention": "eager"}),
     "compiled": (DIGITS, {"compile": True}),
 }
 

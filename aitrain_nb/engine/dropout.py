@@ -1,0 +1,86 @@
+"""A dropout with cheap masks, for processors: each random byte of torch's generator decides about one number.
+
+torch asks its generator anew for every value; here 64 bits decide about 8 values, or 4, so that dropout costs a fifth. The share that
+is left out is a whole number of 256ths (or 65,536ths), and what stays is scaled by exactly that share, so that the mean is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
+
+_NEAR = 0.02
+"""How far the share of bytes may lie from the share that was asked for, as a part of it; else 16 bits are taken."""
+_LOWEST = -(2**63)
+
+
+class _Cut(NamedTuple):
+    """Random numbers of `dtype` below `below` leave a value out: the share `dropped` of them."""
+
+    dtype: torch.dtype
+    below: int
+    dropped: float
+
+
+def cut_for(p: float) -> _Cut:
+    """Which random numbers leave a value out, for 0 < p < 1.
+
+    >>> cut_for(0.1)
+    _Cut(dtype=torch.uint8, below=26, dropped=0.1015625)
+    >>> cut_for(0.01)
+    _Cut(dtype=torch.int16, below=-32113, dropped=0.0099945068359375)
+    """
+    bytes_below = round(p * 256)
+    if 0 < bytes_below < 256 and abs(bytes_below / 256 - p) <= _NEAR * p:
+        return _Cut(torch.uint8, bytes_below, bytes_below / 256)
+    below = min(max(1, round(p * 65536)), 65535)
+    return _Cut(torch.int16, below - 32768, below / 65536)
+
+
+def mask_like(values: Tensor, p: float) -> Tensor:
+    """What dropout multiplies with: 0 for the share that is left out, else 1 / the share that stays; shape and dtype of `values`.
+
+    It draws from torch's global generator, so that whoever puts the generator back gets the same mask.
+    """
+    cut = cut_for(p)
+    count, size = values.numel(), cut.dtype.itemsize
+    drawn = torch.empty(-(-count * size // 8), dtype=torch.int64).random_(_LOWEST, None)  # all 64 bits
+    kept = drawn.view(cut.dtype)[:count].view(values.shape).ge_(cut.below)
+    return kept.to(values.dtype).mul_(1 / (1 - cut.dropped))
+
+
+class FastDropout(TorchFunctionMode):
+    """A `with` block in which `torch.nn.Dropout` and functional dropout, on a processor, take cheap masks.
+
+    Dropout inside of torch's own scaled_dot_product_attention, recurrent layers and the like stays what it is, and so does the one that
+    writes into its input.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        del types
+        named = kwargs or {}
+        if func is torch.nn.functional.dropout:
+            return _dropout(func, *args, **named)
+        return func(*args, **named)
+
+
+def _dropout(
+    func: Callable[..., Any], input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False  # noqa: A002
+) -> Any:  # fmt: skip
+    if not training or inplace or not 0 < p < 1 or input.device.type != "cpu" or not input.is_floating_point():
+        return func(input, p=p, training=training, inplace=inplace)
+    return input * mask_like(input, p)
+
+
+def drops_out(model: nn.Module) -> bool:
+    """Whether a module of this model leaves values out at random in training."""
+    return any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules())
