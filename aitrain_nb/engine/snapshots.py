@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,7 +37,7 @@ class State:
     random: tuple[Tensor, ...]
     kept: Any = None
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
         """Memory the copies take."""
         held = [*self.weights.values(), *self.buffers.values(), *_tensors(self.optimizer)]
@@ -116,34 +116,52 @@ def _tensors(value: Any) -> list[Tensor]:
 
 
 class Ring:
-    """States in order, the oldest dropped when they take more than `limit_bytes`."""
+    """States in order. Where they take more than `limit_bytes`, those go first that are missed least.
+
+    The oldest stays, so that every later step can be computed again from it; of the others more are kept the nearer they are.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
-        self._states: deque[State] = deque()
-        self._size = 0
+        self._states: list[State] = []
 
     def add(self, state: State) -> None:
         """Keep a state; one that is larger than the limit alone is not kept."""
         self.drop_after(state.step - 1)
         self._states.append(state)
-        self._size += state.size_bytes
-        while self._states and self._size > self.limit_bytes:
-            self._size -= self._states.popleft().size_bytes
+        while self._states and self.size_bytes > self.limit_bytes:
+            self._states.pop(self._least_missed())
+
+    def _least_missed(self) -> int:
+        """Place of the state between two others whose loss makes the way back longest least often: the old lie further apart."""
+        newest = len(self._states) - 1
+        if newest < 2:
+            return 0
+        steps = [state.step for state in self._states]
+        return min(
+            range(1, newest), key=lambda place: (steps[place + 1] - steps[place - 1]) / (steps[-1] - steps[place])
+        )
 
     def at(self, step: int) -> State | None:
         """The state after `step` optimizer steps, or None."""
-        return next((state for state in reversed(self._states) if state.step == step), None)
+        found = self.nearest(step)
+        return found if found is not None and found.step == step else None
+
+    def nearest(self, step: int) -> State | None:
+        """The newest state after at most `step` optimizer steps, or None."""
+        return next((state for state in reversed(self._states) if state.step <= step), None)
 
     def drop_after(self, step: int) -> None:
         """Forget the states of later steps."""
         while self._states and self._states[-1].step > step:
-            self._size -= self._states.pop().size_bytes
+            self._states.pop()
 
     @property
     def size_bytes(self) -> int:
-        """Memory that all states take."""
-        return self._size
+        """Memory that all states take, with the best weights that they hold on to."""
+        kept = {id(state.kept): state.kept for state in self._states if state.kept is not None}
+        best = [tensor for one in kept.values() for tensor in (*one.weights.values(), *one.buffers.values())]
+        return sum(state.size_bytes for state in self._states) + sum(tensor.nbytes for tensor in best)
 
     def __len__(self) -> int:
         return len(self._states)

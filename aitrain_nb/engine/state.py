@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import weakref
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -34,6 +35,8 @@ from aitrain_nb.stories import About
 from aitrain_nb.tasks import Task, find_task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
@@ -80,6 +83,9 @@ class TrainingState:
         snapshots: states of earlier steps, for `undo`.
         inspector: answers the questions that records ask.
     """
+
+    _rates_again: Mapping[int, float] = MappingProxyType({})
+    """Rates of steps that are taken again: 1-based step -> the rate it had."""
 
     def __init__(
         self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
@@ -249,6 +255,8 @@ class TrainingState:
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the optimizer step that follows `step` steps, live changes of its peak included."""
+        if step + 1 in self._rates_again:
+            return self._rates_again[step + 1]
         if not self.history.changes:
             return self.plan.learning_rate(step)
         peak = self.history.changed("learning_rate", step + 1)
@@ -308,25 +316,3 @@ class TrainingState:
         self.history.cut(state.step)
         self.records = None
         self._turn.between_steps()
-
-    def undo(self) -> None:
-        """Go back to before the last step, or to the start of the one under way: exactly, bit for bit.
-
-        Weights, buffers, optimizer, random numbers, place in the data and history are put back.
-
-        Raises:
-            PhaseError: no snapshot of that step is kept.
-        """
-        if self._turn.batch is not None:
-            self._drop_unfinished_step()
-            return
-        state = self.snapshots.at(self.step - 1)
-        if state is None:
-            raise PhaseError(
-                f"There is no snapshot to go back to before step {self.step}."
-                if self.step
-                else "There is no step to take back.",
-                "Steps by hand keep one while they fit into snapshot_memory_bytes; fit does so with snapshot_every=1.",
-                "Set snapshot_every=1, or raise snapshot_memory_bytes.",
-            )
-        self.restore(state)
