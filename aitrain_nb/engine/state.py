@@ -70,6 +70,7 @@ class TrainingState:
         is_loaded: whether it is a run from a folder, which has no optimizer and no place in the data to go on from.
         control: the levers of a run that is going on; any thread may move them.
         memory: the most memory that `fit` has taken: `memory.peak_bytes`.
+        foreseen: an `Estimate` of the run, where one was asked for before it began; else None.
         threads: a `with` block in which torch uses as many processor threads as the config says.
         precision: how many bits the layers compute with.
         dropout: a `with` block in which dropout draws its masks as the config says.
@@ -118,7 +119,7 @@ class TrainingState:
         self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
-        self.memory = PeakMeter(self.device)
+        self.memory, self.foreseen = PeakMeter(self.device), None  # type: PeakMeter, Any
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
         self._has_buffers = any(True for _ in self.model.buffers())
         self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]
