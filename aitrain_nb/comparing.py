@@ -35,6 +35,8 @@ _WRITTEN: dict[str, Callable[[Any], str]] = {
 }  # fmt: skip
 _DECIDE_VALIDATION = ("validation_fraction", "test_fraction", "seed", "evaluation_examples")
 """Fields by which other examples of the same data are validated on."""
+_DECIDE_STEPS = ("batch_size", "gradient_accumulation_steps", "seed", "group_by_length")
+"""Fields by which a step gets other examples."""
 _MOST = 24
 """Runs in one picture."""
 _EXAMPLE = 'ai.compare("runs/first", "runs/second")'
@@ -90,7 +92,9 @@ def _read(run: Any) -> Compared:
         about = run.about
         return Compared(f"{about.model} on {about.data}" if about is not None else "a history", run, None)
     if hasattr(run, "history") and hasattr(run, "phases"):
-        return Compared(f"{run.history.about.model} on {run.history.about.data}", run.history, run.config)
+        belongs = len(run.branches) > 1
+        name = run.branch.name if belongs else f"{run.history.about.model} on {run.history.about.data}"
+        return Compared(name, run.history, run.config)
     raise DataError(f"{type(run).__name__} is no run.", "It takes trainers, histories and folders of runs.", _EXAMPLE)
 
 
@@ -146,6 +150,19 @@ class Comparison:
         rows = [[values[field] for values in configs.values()] for field in fields]
         return pd.DataFrame(rows, index=pd.Index(fields, name="field"), columns=list(configs), dtype=object)
 
+    def first_differences(self) -> pd.DataFrame:
+        """Where each run leaves the first one: one row for each of the others.
+
+        Columns: name, step (the first whose loss differs in any bit; NaN where all they have in common are equal), steps (that both
+        have), loss and loss_of_first (nats, of that step). Where weights begin to differ the loss does so a step later.
+        """
+        import pandas as pd
+
+        first, *others = self.runs
+        rows = {row["step"]: row["loss"] for row in first.history}
+        found = [_first_difference(rows, one) for one in others]
+        return pd.DataFrame(found, columns=["name", "step", "steps", "loss", "loss_of_first"])
+
     def frame(self) -> pd.DataFrame:
         """One row a run, in the order they were given.
 
@@ -200,7 +217,24 @@ class Comparison:
                 sentences.append(
                     f"They were validated on other examples ({', '.join(fields)} differ), which makes a difference, too."
                 )
+            sentences += self._told_differences()
         return [html.element("p", sentence, style="margin:4px 0") for sentence in sentences]
+
+    def _told_differences(self) -> list[str]:
+        """From which step on runs that began alike go their own ways, and where their steps get other examples."""
+        first, said = self.runs[0].name, []
+        for row in self.first_differences().to_dict("records"):
+            name, step, steps = row["name"], row["step"], row["steps"]
+            if steps and math.isnan(step):
+                said.append(f"{name} takes the very steps of {first}: all {steps:,} losses are equal to the last bit.")
+            elif steps and step > 1:
+                losses = [numerals.significant(row[column]) for column in ("loss", "loss_of_first")]
+                said.append(
+                    f"{name} leaves {first} at step {step:,.0f}: loss {losses[0]} instead of {losses[1]}; before it every loss is the same."
+                )
+        if said and (fields := [name for name in _DECIDE_STEPS if name in self.differences().index]):
+            said.append(f"Their steps get other examples where {', '.join(fields)} differ.")
+        return said
 
     def _tables(self) -> list[html.Markup]:
         frame = self.frame()
@@ -217,6 +251,15 @@ class Comparison:
         elif len(differing.columns) > 1:
             parts.append(html.element("p", "Their settings are the same."))
         return [html.element("div", part, style="overflow-x:auto") for part in parts]
+
+
+def _first_difference(rows: dict[int, float], other: Compared) -> list[Any]:
+    """A row of `first_differences`; `rows` are those of the first run, step -> loss."""
+    shared = [(row["step"], row["loss"], rows[row["step"]]) for row in other.history if row["step"] in rows]
+    step, loss, of_first = next(
+        (found for found in shared if repr(found[1]) != repr(found[2])), (math.nan, math.nan, math.nan)
+    )
+    return [other.name, step, len(shared), loss, of_first]
 
 
 def _shown(name: object, value: Any) -> str:

@@ -225,7 +225,7 @@ class ConfigFields(BaseModel):
         unit="steps", minimum=0, maximum=10**9, group="Records",
     )  # fmt: skip
     snapshot_memory_bytes: int = knob(
-        256 * 2**20, "Snapshot memory", "Snapshots are kept in at most this much memory, the oldest dropped first.",
+        256 * 2**20, "Snapshot memory", "Snapshots are kept in at most this much memory, the oldest stays, the rest is thinned out.",
         unit="bytes", minimum=0, maximum=2**50, group="Records",
     )  # fmt: skip
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(

@@ -235,6 +235,24 @@ class History:
         self.changes = [change for change in self.changes if change.step <= step]
         self.cuts += len(self) < before
 
+    def upto(self, step: int) -> History:
+        """A copy that ends with the row of this step."""
+        self.flush()
+        found = History()
+        found.become(self)
+        found.cut(step)
+        found.cuts = 0
+        return found
+
+    def become(self, other: History) -> None:
+        """Take the rows, evaluations and changes of another; a reader that has seen some of one's own begins anew."""
+        other.flush()
+        self._waiting, self._rows = [], [list(row) for row in other._rows]
+        self._evaluations = {step: dict(values) for step, values in other._evaluations.items()}
+        self.troubles, self.changes, self.about = list(other.troubles), list(other.changes), other.about
+        self._forget_gathered()
+        self.cuts += 1
+
     def frame(self) -> pd.DataFrame:
         """All rows as a DataFrame; columns as described above, NaN where a step wasn't evaluated."""
         import pandas as pd

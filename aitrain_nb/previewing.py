@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import captions, html, numerals
 from aitrain_nb.data import Splits
 from aitrain_nb.data_facts import DataFacts
+from aitrain_nb.errors import ConfigError
 from aitrain_nb.run import READ_BY, SPLIT_BY, Examples, describe, read_examples, resolve, split_examples
 from aitrain_nb.tasks import find_task
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from aitrain_nb.config import TrainConfig
+    from aitrain_nb.costs.estimates import Estimate
     from aitrain_nb.costs.setups import Setup
     from aitrain_nb.engine.plan import Plan
     from aitrain_nb.figures import Picture
@@ -26,6 +29,12 @@ HOW_IT_TRAINS = frozenset(
 )
 """Groups of fields that change neither the examples nor the model."""
 _BASIC_HOW = frozenset({"epochs", "batch_size", "learning_rate", "schedule", "warmup_steps"})
+_AROUND_STEP = frozenset({"Optimizer", "Length and evaluation", "Records"})
+"""Groups of fields that change nothing of what a step computes up to its gradients."""
+_IN_STEP = frozenset(
+    {"precision", "gradient_checkpointing", "group_by_length", "fused_optimizer", "compile", "threads"}
+)
+"""Fields that change how a step is computed, and not its model."""
 
 
 def preview(config: TrainConfig | None = None, /, **fields: Any) -> Preview:
@@ -36,7 +45,7 @@ def preview(config: TrainConfig | None = None, /, **fields: Any) -> Preview:
         fields: as `prepare` takes them.
 
     Returns:
-        A record: steps, learning rates, examples, the number of weights; in a notebook it shows itself.
+        A record: steps, learning rates, examples, the number of weights, memory and time; in a notebook it shows itself.
 
     Raises:
         ConfigError, DataError: what `prepare` would raise of them.
@@ -46,7 +55,7 @@ def preview(config: TrainConfig | None = None, /, **fields: Any) -> Preview:
         90
     """
     config, source = describe(config, fields)
-    return Scout(source).preview(config)
+    return Scout(source).preview(config, foresee=True)
 
 
 class Scout:
@@ -60,13 +69,15 @@ class Scout:
         self.source = source
         self._read, self._splits, self._processors = _Remembered(2), _Remembered(4), _Remembered(2)
         self._facts, self._examples, self._weights = _Remembered(8), _Remembered(64), _Remembered(64)
+        self._setups, self._unforeseen = _Remembered(4), _Remembered(64)
 
-    def preview(self, config: TrainConfig, *, with_weights: bool = True) -> Preview:
+    def preview(self, config: TrainConfig, *, with_weights: bool = True, foresee: bool = False) -> Preview:
         """What the run of this config will be.
 
         Args:
             config: as a person wrote it.
             with_weights: also count the weights, for which a tokenizer may have to be trained; else those that are known.
+            foresee: also find out what it needs of memory and time, when that is asked for; else what is known of it.
 
         Raises:
             ConfigError: fields that don't fit each other or the data.
@@ -85,14 +96,44 @@ class Scout:
         facts = self._facts.get(
             _key(config, *READ_BY, *SPLIT_BY), lambda: DataFacts(self._split(config), str(config.task))
         )
-        return Preview(config, plan, examples, facts, weights)
+        return Preview(config, plan, examples, facts, weights, lambda: self._foreseen(config, plan, foresee=foresee))
 
     def setup(self, config: TrainConfig) -> Setup:
         """What each step of the run of this config will do, its model without numbers; raises as `preview` does."""
-        from aitrain_nb.costs.setups import of_run
-
         found = self.preview(config)
-        return of_run(found.config, found.plan, self._split(found.config), self._processor(found.config))
+        return self._setup(found.config, found.plan)
+
+    def foresee(self, config: TrainConfig) -> None:
+        """Find out what the run of this config needs, in a second or two: its previews say it from then on."""
+        found = self.preview(config)
+        self._foreseen(found.config, found.plan, foresee=True)
+
+    def can_foresee(self, config: TrainConfig) -> bool:
+        """Whether what the run of this config needs may be found out: not where that failed before."""
+        return _needs(resolve(config, self.source)) not in self._unforeseen
+
+    def _foreseen(self, config: TrainConfig, plan: Plan, *, foresee: bool) -> Estimate | None:
+        """What a run needs, found out or as far as it is known; None where it isn't, or the model can't be made without its numbers."""
+        from aitrain_nb.costs.estimates import Estimate
+
+        if _needs(config) in self._unforeseen or not (foresee or _model_of(config) in self._setups):
+            return None
+        try:
+            estimate = Estimate(self._setup(config, plan))
+            if foresee:
+                estimate.work_out()
+        except ConfigError:
+            self._unforeseen.get(_needs(config), lambda: True)
+            return None
+        return estimate if estimate.is_arithmetic else None
+
+    def _setup(self, config: TrainConfig, plan: Plan) -> Setup:
+        from aitrain_nb.costs.setups import RunLength, of_run
+
+        found: Setup = self._setups.get(
+            _model_of(config), lambda: of_run(config, plan, self._split(config), self._processor(config))
+        )
+        return found.for_run(config, RunLength(plan.total_steps, plan.steps_per_epoch))
 
     def knows(self, config: TrainConfig) -> bool:
         """Whether its preview needs no data to be read: then it is arithmetic, and any thread may ask for it."""
@@ -174,6 +215,20 @@ def _shape(config: TrainConfig) -> Hashable:
     return _key(config, *names)
 
 
+def _model_of(config: TrainConfig) -> Hashable:
+    """What the model and its loss depend on, its numbers apart."""
+    knobs = config.knobs()
+    return _key(
+        config,
+        *(name for name, knob in knobs.items() if name not in _IN_STEP | _BASIC_HOW and knob.group not in _AROUND_STEP),
+    )
+
+
+def _needs(config: TrainConfig) -> Hashable:
+    """What a step is followed by."""
+    return _model_of(config), config.precision, config.gradient_checkpointing
+
+
 def _stamp(name: str) -> Hashable:
     """When a file was changed and how large it is; of a folder, when it and the folders in it were changed."""
     path = Path(name)
@@ -194,6 +249,7 @@ class Preview:
         examples: what an epoch goes through: training examples, or blocks of text.
         data: what is in the data.
         weights: how many numbers the model holds, or None where that isn't known before it is made.
+        foresee: finds out what it needs.
     """
 
     config: TrainConfig
@@ -201,6 +257,12 @@ class Preview:
     examples: int
     data: DataFacts
     weights: int | None
+    foresee: Callable[[], Estimate | None] = lambda: None
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """Its memory and its time; None where they aren't known, or the model can't be made without its numbers."""
+        return self.foresee()
 
     @property
     def effective_batch(self) -> int:
@@ -209,16 +271,20 @@ class Preview:
 
     def facts(self) -> dict[str, str]:
         """Name -> value, as a person reads it."""
-        plan, count = self.plan, numerals.count
+        plan, count, estimate = self.plan, numerals.count, self.estimate
+        weights = "not known yet" if self.weights is None else count(self.weights)
         return {
             "task": str(self.config.task),
             "model": str(self.config.model),
-            "weights": "not known yet" if self.weights is None else count(self.weights),
+            "weights": weights if estimate is None else estimate.weights_in_words,
             "training examples": count(self.examples),
             "effective batch": count(self.effective_batch),
             "steps an epoch": count(plan.steps_per_epoch),
             "steps in all": count(plan.total_steps),
             "learning rate": self.rates_in_words,
+            "memory": "not known yet" if estimate is None else estimate.memory_in_words,
+            "memory by part": "not known yet" if estimate is None else estimate.parts_in_words,
+            "time": "not known yet" if estimate is None else estimate.time_in_words,
         }
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aitrain_nb import fine_tuning, plots
+from aitrain_nb import fine_tuning, plots, time_travel
 from aitrain_nb.annotations import annotate
 from aitrain_nb.control import Change, checked_pace
 from aitrain_nb.displays import find_display, pictures_of
@@ -56,6 +56,8 @@ class Trainer(Steering):
         watchers: callables that take each record of `run` and `fit`; one that raises `StopTraining` ends the run
             after the step.
         ending: how the last run ended and which weights the model holds since; None while it trains.
+        branch: its name and, of a fork, what it left, where, and what it changed.
+        branches: all runs that belong together by `fork`, by name; this one is among them.
 
     Raises:
         ModelError: the model doesn't fit the data.
@@ -80,6 +82,8 @@ class Trainer(Steering):
             raise ConfigError(*unknown_name("argument of Trainer", name, ours, _ELSEWHERE.get(name)))
         super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
+        self.branch = time_travel.Branch()
+        self.branches: dict[str, Trainer] = {self.branch.name: self}
 
     def phases(self) -> Iterator[Record]:
         """One optimizer step, phase by phase. `run` repeats this; nothing else trains."""
@@ -137,10 +141,12 @@ class Trainer(Steering):
                         return
                     self._announce(evaluation, watchers)
                     yield evaluation
-                case "save" if self._writer is not None:
-                    saved = self._writer.save()
-                    self._announce(saved, watchers)
-                    yield saved
+                case "save":
+                    state = self.training_state()  # every process may hold a shard of it
+                    if self._writer is not None:
+                        saved = self._writer.save(state)
+                        self._announce(saved, watchers)
+                        yield saved
                 case "step":
                     yield from self._one_step(watchers)
 
@@ -250,6 +256,7 @@ class Trainer(Steering):
         return told, writer
 
     fine_tune = fine_tuning.fine_tune
+    undo, rewind, fork = time_travel.undo, time_travel.rewind, time_travel.fork
 
     def launch(self, processes: int = 2, **options: Any) -> History:
         """Train in several processes on this machine, watched from here: see `launching.launch` for the options and errors."""
@@ -261,9 +268,10 @@ class Trainer(Steering):
         """Take every record of `run`; an interrupt waits for the end of its step, a second one is raised."""
         with (
             deferred_interrupt(self.stop, lambda: not self.is_updating) as interrupts,
-            closing(self.run()) as records,
             self.threads,
             self.memory.measuring(held_by(self)),
+            self.processes.sharing(self),
+            closing(self.run()) as records,
             torch.enable_grad(),
         ):
             try:

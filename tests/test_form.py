@@ -241,3 +241,50 @@ def test_without_a_kernel_the_range_test_says_what_to_run_instead(form, monkeypa
     monkeypatch.setattr(form, "in_turn", lambda act: False)
     form._hear(None, {"type": "test"}, [])
     assert (form.testing["word"], "form.find_learning_rate()" in form.testing["said"]) == ("ready", True)
+
+
+def test_what_the_run_needs_comes_after_and_then_follows_at_once(monkeypatch):
+    form = ai.ConfigForm("digits", model="small-vit", max_steps=20)
+    assert form.shown["facts"]["memory"] == form.shown["facts"]["time"] == "not known yet"
+    waiting = []
+    monkeypatch.setattr(form, "in_turn", lambda act: waiting.append(act) or True)
+    for size in (48, 16):
+        set_field(form, "batch_size", size)
+    assert len(waiting) == 1, "it is found out once"
+    waiting.pop()()
+    small = form.shown["facts"]
+    assert "above what this process takes now; fits in" in small["memory"]
+    assert form.preview.estimate.parts == ai.estimate(form.config).parts
+    set_field(form, "batch_size", 64)
+    assert not waiting, "another batch is arithmetic"
+    assert form.shown["facts"]["memory"] != small["memory"]
+    assert form.preview.estimate.parts == ai.estimate(form.config).parts
+    set_field(form, "gradient_checkpointing", True)
+    assert len(waiting) == 1
+    set_field(form, "model", "mlp")
+    waiting.pop(0)()
+    assert form.preview.estimate.parts == ai.estimate(form.config).parts
+    assert "memory by part" in form.bundle()["text/html"]
+
+
+def test_what_is_left_automatic_says_what_it_is(form):
+    set_field(form, "model", "small-vit")
+    assert form.shown["automatic"]["attention"] == "sdpa"
+    assert form.shown["automatic"]["fused_optimizer"] == "on"
+    assert form.shown["automatic"]["precision"] == "fp32"
+    assert form.shown["automatic"]["threads"] == form.prepare().config.threads
+
+
+def test_a_model_that_cannot_be_followed_is_asked_once(form, monkeypatch):
+    asked = []
+
+    def refuse(*_):
+        asked.append(1)
+        raise ai.ConfigError("It can't be made.", "It takes its numbers.", "Make the trainer.")
+
+    monkeypatch.setattr("aitrain_nb.costs.setups.of_run", refuse)
+    set_field(form, "model", "small-cnn")
+    for size in (8, 16):
+        set_field(form, "batch_size", size)
+    assert form.shown["facts"]["memory"] == "not known yet"
+    assert len(asked) == 1

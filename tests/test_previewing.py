@@ -70,3 +70,14 @@ def test_a_file_is_read_again_only_when_it_changed(tmp_path):
 def test_what_prepare_refuses_is_refused():
     with pytest.raises(ai.ConfigError, match="no model named"):
         ai.preview(data="digits", model="smal-cnn")
+
+
+@pytest.mark.parametrize("method", ["head", "lora"])
+def test_it_says_how_many_weights_are_trained_and_what_the_run_needs(method):
+    fields = {"data": "tickets", "model": "minilm", "method": method, "max_steps": 1}
+    preview, trainer = ai.preview(**fields), ai.prepare(**fields)
+    trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
+    whole = sum(weight.numel() for weight in trainer.model.parameters())
+    assert preview.facts()["weights"] == f"{trained:,} of {whole:,} are trained"
+    assert preview.estimate.parts == ai.estimate(trainer).parts
+    assert "memory by part" in preview._repr_html_()

@@ -159,11 +159,11 @@ def steps_in(ring):
     return [step for step in range(100) if ring.at(step) is not None]
 
 
-def test_a_ring_drops_the_oldest_when_it_is_full():
+def test_a_full_ring_keeps_the_oldest_and_the_newest():
     ring = Ring(limit_bytes=24)
     for step in range(5):
         ring.add(state_of(step))
-    assert steps_in(ring) == [2, 3, 4]
+    assert steps_in(ring) == [0, 3, 4]
     assert (len(ring), ring.size_bytes) == (3, 24)
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from aitrain_nb.figures import Picture
 
 _WORTH = 1.05
-_ALMOST_ALL = 0.9
-"""Share of the free memory that a batch may take."""
+ALMOST_ALL = 0.9
+"""Share of the free memory that a run may take."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,12 +112,11 @@ def timed(trainer: Any, size: int, steps: int) -> float | None:
 
 
 def free_memory(device: str) -> int:
-    """Bytes that a run may take on a device now: nine tenths of what is free."""
+    """Bytes that are free on a device now."""
     if device == "cuda":
-        return int(_ALMOST_ALL * torch.cuda.mem_get_info()[0])
+        return int(torch.cuda.mem_get_info()[0])
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration, ValueError):
-        free = 8 * 2**30  # the system doesn't say; a small machine
-    return int(_ALMOST_ALL * free)
+        return 8 * 2**30  # the system doesn't say; a small machine

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb import html, numerals, plots
-from aitrain_nb.costs.speed import measure
+from aitrain_nb.costs import speed
+from aitrain_nb.costs.batch_sizes import ALMOST_ALL, free_memory
+from aitrain_nb.history import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from aitrain_nb.costs.setups import Setup
     from aitrain_nb.costs.tracing import Step
     from aitrain_nb.figures import Picture
+    from aitrain_nb.trainer import Trainer
 
 GIB = 2**30
 SIZES = (8 * GIB, 16 * GIB, 24 * GIB)
@@ -25,6 +28,7 @@ RULE_OF_THUMB = {"BertConfig": "4-8 GB (BERT)", "GPT2Config": "8-16 GB (GPT-2)"}
 _SPREAD = (0.7, 1.6)
 """Between which multiples of the estimated time a run is expected before a step of it has been taken."""
 _LARGEST = 65_536
+_SECONDS = COLUMNS.index("seconds")
 _COUNTED = (
     "Counted is what torch asks for at the fullest moment of a step. On a processor the C library may keep more: blocks of under 32 MiB "
     "that were given back and fit nothing later. MALLOC_MMAP_THRESHOLD_=131072 in the environment has it give them back at once."
@@ -36,13 +40,23 @@ class Measured(NamedTuple):
 
     Attributes:
         peak_bytes: the most memory above what the process held before, or None where it can't be measured.
-        seconds_per_step: mean of the steps taken, or None.
+        seconds_per_step: mean of the steps taken but the first, which also makes room for everything; or None.
         steps: taken.
+        seconds: of all steps taken.
     """
 
     peak_bytes: int | None = None
     seconds_per_step: float | None = None
     steps: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> Measured:
+        """What the run of a trainer has needed so far."""
+        seconds = [row[_SECONDS] for row in trainer.history.tail(0)]
+        counted = seconds[1:] or seconds
+        mean = sum(counted) / len(counted) if counted else None
+        return cls(trainer.memory.peak_bytes, mean, len(seconds), sum(seconds))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,13 +132,20 @@ class Estimate:
 
     @cached_property
     def _foreseen_seconds_per_step(self) -> float:
-        import torch
-
         setup, config = self.setup, self.setup.config
-        speed = measure(setup.device, config.threads or torch.get_num_threads())
+        measured = speed.measure(setup.device, setup.threads)
         moved = 2 * (setup.gradients_bytes * 2 + setup.optimizer_bytes)
         examples = config.batch_size * config.gradient_accumulation_steps
-        return speed.seconds(setup.step, examples, setup.length, moved)
+        return measured.seconds(setup.step, examples, setup.length, moved)
+
+    @property
+    def is_arithmetic(self) -> bool:
+        """Whether everything is known that it takes: its step was followed, and this machine's speed was measured."""
+        return self.setup.is_followed and speed.is_measured(self.setup.device, self.setup.threads)
+
+    def work_out(self) -> None:
+        """Find out everything that it takes; raises ConfigError where the model can't be followed."""
+        _ = self.peak_bytes, self.seconds_per_step
 
     @property
     def seconds(self) -> float | None:
@@ -142,30 +163,47 @@ class Estimate:
         low, high = (0.85, 1.2) if self.measured is not None and self.measured.steps else _SPREAD
         return low * self.seconds, high * self.seconds
 
-    def comparison(self) -> list[tuple[str, str, str, str]]:
-        """What, estimated, measured and error, in words: of memory and of a step's time, as far as the run has gone; else empty."""
-        if self.measured is None or not self.measured.steps:
-            return []
-        rows = []
-        if self.measured.peak_bytes:
-            error = self.peak_bytes / self.measured.peak_bytes - 1
-            rows.append(
-                ("memory", numerals.memory(self.peak_bytes), numerals.memory(self.measured.peak_bytes), f"{error:+.0%}")
-            )
-        if self.measured.seconds_per_step:
-            seconds, error = (
-                self._foreseen_seconds_per_step,
-                self._foreseen_seconds_per_step / self.measured.seconds_per_step - 1,
-            )
-            rows.append(
-                (
-                    "a step",
-                    numerals.duration(seconds),
-                    numerals.duration(self.measured.seconds_per_step),
-                    f"{error:+.0%}",
-                )
-            )
-        return rows
+    def beside(self, trainer: Trainer) -> Estimate:
+        """The same beside what the run of this trainer has needed so far."""
+        return replace(self, measured=Measured.of(trainer))
+
+    def comparison(self) -> pd.DataFrame:
+        """Estimate beside measurement, as far as the run has gone: what, estimated, measured, error as a share of the measured.
+
+        Its rows are "memory", bytes at the fullest moment, and "time", seconds of the steps that were taken; none before the first.
+        """
+        import pandas as pd
+
+        rows: list[tuple[str, float, float]] = []
+        measured = self.measured or Measured()
+        if measured.steps and measured.peak_bytes:
+            rows.append(("memory", self.peak_bytes, measured.peak_bytes))
+        if measured.steps and measured.seconds:
+            rows.append(("time", self._foreseen_seconds_per_step * measured.steps, measured.seconds))
+        told = [(*row, row[1] / row[2] - 1) for row in rows]
+        return pd.DataFrame(told, columns=["what", "estimated", "measured", "error"]).set_index("what", drop=False)
+
+    def compared(self) -> list[list[str]]:
+        """The same in words, a row each."""
+        written = {"memory": numerals.memory, "time": numerals.duration}
+        steps = "" if self.measured is None else f" of {numerals.several(self.measured.steps, 'step')}"
+        return [
+            [
+                what + (steps if what == "time" else ""),
+                written[what](estimated),
+                written[what](measured),
+                f"{100 * error:+.1f} %",
+            ]
+            for what, estimated, measured, error in self.comparison().itertuples(index=False)
+        ]
+
+    @property
+    def compared_in_words(self) -> str:
+        """The same in a line."""
+        return " · ".join(
+            f"{what}: estimated {estimated}, measured {measured} ({error})"
+            for what, estimated, measured, error in self.compared()
+        )
 
     @property
     def seconds_left(self) -> float | None:
@@ -202,6 +240,27 @@ class Estimate:
         return found
 
     @property
+    def memory_in_words(self) -> str:
+        """The memory of the run beside what is free now on its device."""
+        free = free_memory(self.setup.device)
+        first = f"about {numerals.memory(self.peak_bytes)} above what this process takes now"
+        if self.fits(int(ALMOST_ALL * free)):
+            return f"{first}; fits in the {numerals.memory(free)} that are free"
+        largest = self.largest_batch(int(ALMOST_ALL * free))
+        return f"{first}; too much for the {numerals.memory(free)} that are free: batches of {largest} fit"
+
+    @property
+    def parts_in_words(self) -> str:
+        """The parts of its memory."""
+        return ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
+
+    @property
+    def weights_in_words(self) -> str:
+        """How many numbers the model holds, and how many of them are trained, where that isn't all."""
+        whole, trained = self.setup.weights
+        return f"{trained:,} of {whole:,} are trained" if trained < whole else numerals.count(whole)
+
+    @property
     def time_in_words(self) -> str:
         """The time of the run, or of a step where its length isn't known."""
         if self.seconds is None:
@@ -215,8 +274,7 @@ class Estimate:
 
     def text(self) -> str:
         """What was found, in sentences."""
-        parts = ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
-        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({parts})."
+        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({self.parts_in_words})."
         return f"{first} Time: {self.time_in_words}."
 
     def __repr__(self) -> str:
@@ -226,17 +284,17 @@ class Estimate:
             lines.append(
                 f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {batch:,}{more}"
             )
-        lines += [
-            f"  {what}: estimated {one}, measured {other}, error {error}"
-            for what, one, other, error in self.comparison()
-        ]
+        lines += [f"  {self.compared_in_words}"] if self.compared() else []
         if self.rule_of_thumb:
             lines.append(f"  the rule of thumb says: {self.rule_of_thumb}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = [[part, numerals.memory(size), html.bar(size / self.peak_bytes, numerals.share(size / self.peak_bytes))]
-                for part, size in self.parts.items()]  # fmt: skip
+        whole = max(1, self.peak_bytes)
+        rows = [
+            [part, numerals.memory(size), html.bar(size / whole, numerals.share(size / whole))]
+            for part, size in self.parts.items()
+        ]
         fitting = [
             [numerals.memory(limit), "yes" if fits else "no", numerals.count(batch),
              "not with this model" if checkpointed is None else numerals.count(checkpointed)]
@@ -247,6 +305,6 @@ class Estimate:
             html.facts(self.facts()), self.plot().to_html(),
             html.table(["part", "memory", "share"], rows),
             html.table(["memory of the device", "fits?", "largest batch", "with gradient checkpointing"], fitting),
-            html.table(["what", "estimated", "measured", "error"], self.comparison()) if self.comparison() else "",
+            html.table(["", "estimated", "measured", "error"], self.compared()) if self.compared() else "",
             html.element("p", _COUNTED, style="opacity:0.8"),
         )  # fmt: skip

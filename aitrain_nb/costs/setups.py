@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
 
-from aitrain_nb.config import TrainConfig
 from aitrain_nb.costs.tracing import Step, follow
 from aitrain_nb.engine import device
 from aitrain_nb.engine.attention import set_attention
@@ -29,10 +28,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset
 
-_LONGEST = 512
-"""Tokens of a text where nothing says how long they are."""
 _MOST, _AMONG_LONGEST = 1000, 64
 """Texts that are cut into tokens to find out how long all are, and how many of them are those with the most letters."""
 
@@ -48,11 +46,11 @@ class Setup:
         model: with shapes and no numbers ("meta"), or the real one of a trainer; nothing changes it.
         inputs: two of the longest examples: name -> [2, ...].
         device: "cpu", "cuda" or "mps".
-        steps: optimizer steps of the run; None where no data are known.
-        length: how long an example of a batch is on average, padding included, as a share of the longest.
-        evaluated: examples of all evaluations together.
-        keeps_best: whether copies of the best weights are kept.
         options: what is minimised.
+        length_of_run: of the run; None where no data are known.
+        lengths: [n] of the training examples, as far as they were looked at; None where all are alike.
+        validation: examples of an evaluation.
+        followed: steps that were followed before, by what they depend on besides model and inputs.
     """
 
     name: str
@@ -61,26 +59,62 @@ class Setup:
     model: nn.Module
     inputs: dict[str, Tensor]
     device: str
-    steps: int | None = None
-    length: float = 1.0
-    evaluated: int = 0
-    keeps_best: bool = False
     options: LossOptions = PLAIN
+    length_of_run: RunLength | None = None
+    lengths: Tensor | None = None
+    validation: int = 0
+    followed: dict[tuple[str, bool], Step] = field(default_factory=dict)
 
-    @cached_property
+    @property
+    def steps(self) -> int | None:
+        """Optimizer steps of the run; None where no data are known."""
+        return None if self.length_of_run is None else self.length_of_run.steps
+
+    @property
+    def evaluated(self) -> int:
+        """Examples of all evaluations together."""
+        if self.length_of_run is None or self.config.evaluate_every == 0:
+            return 0
+        steps, an_epoch = self.length_of_run
+        every = self.config.evaluate_every or an_epoch
+        return self.validation * max(1, -(-steps // every))
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether copies of the best weights are kept."""
+        return bool(self.evaluated) and self.config.keep == "best"
+
+    @property
+    def length(self) -> float:
+        """How long an example of a batch is on average, padding included, as a share of the longest."""
+        if self.lengths is None:
+            return 1.0
+        is_grouped = self.config.group_by_length == "on"  # texts of like length leave little to pad
+        return padded_share(self.lengths, 1 if is_grouped else self.config.batch_size)
+
+    @property
     def step(self) -> Step:
         """One step of it, followed."""
-        return self._follow(checkpointing=self.config.gradient_checkpointing)
+        return self._followed(checkpointing=self.config.gradient_checkpointing)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether `step` is known already."""
+        return (self.config.precision, self.config.gradient_checkpointing) in self.followed
 
     @cached_property
     def checkpointed(self) -> Step | None:
         """The same with gradient checkpointing; None where the model can't."""
-        if self.config.gradient_checkpointing:
-            return self.step
         try:
-            return self._follow(checkpointing=True)
+            return self._followed(checkpointing=True)
         except ConfigError:
             return None
+
+    def _followed(self, *, checkpointing: bool) -> Step:
+        key = self.config.precision, checkpointing
+        if key not in self.followed:
+            self.followed[key] = self._follow(checkpointing=checkpointing)
+        return self.followed[key]
 
     def _follow(self, *, checkpointing: bool) -> Step:
         precision = Precision(self.config.precision, self.device)
@@ -93,8 +127,24 @@ class Setup:
         def loss(logits: Tensor, inputs: dict[str, Tensor]) -> Tensor:
             return self.task.loss(logits, inputs, self.options)
 
-        with quiet_transformers():
-            return follow(self.model, self.inputs, self.task.outputs, loss, around, self.device)
+        try:
+            with quiet_transformers():
+                return follow(self.model, self.inputs, self.task.outputs, loss, around, self.device)
+        except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
+            raise ConfigError(
+                f"A step of {self.name} can't be followed without its numbers.", str(error).split("\n", maxsplit=1)[0],
+                "Train a few steps and look at trainer.memory.peak_bytes.",
+            ) from error  # fmt: skip
+
+    @property
+    def threads(self) -> int:
+        """Processor threads."""
+        return self.config.threads or torch.get_num_threads()
+
+    @cached_property
+    def weights(self) -> tuple[int, int]:
+        """How many numbers the model holds, and how many of them are trained."""
+        return device.count_weights(self.model), device.count_weights(self.model, trained_only=True)
 
     @cached_property
     def weights_bytes(self) -> int:
@@ -143,9 +193,27 @@ class Setup:
         unit = " tokens" if len(shape) == 1 else " numbers"
         return f"{self.name}, {sides}{unit}"
 
-    def with_fields(self, fields: dict[str, Any]) -> Setup:
-        """The same with these fields of its config changed."""
-        return replace(self, config=self.config.replace(**fields)) if fields else self
+    def for_run(self, config: TrainConfig, length_of_run: RunLength) -> Setup:
+        """The same model and data in another run; what was followed is shared.
+
+        Args:
+            config: differs only in batch, length of run, precision, checkpointing, optimizer and the like.
+            length_of_run: of it.
+        """
+        config = device.resolve(config, self.model, length_of_run.steps_per_epoch, ragged=self.lengths is not None)
+        return replace(self, config=config, length_of_run=length_of_run)
+
+
+class RunLength(NamedTuple):
+    """How long a run is.
+
+    Attributes:
+        steps: optimizer steps in all.
+        steps_per_epoch: in one pass over the data.
+    """
+
+    steps: int
+    steps_per_epoch: int
 
 
 class _Holder(nn.Module):
@@ -156,95 +224,13 @@ class _Holder(nn.Module):
         self.weight = weight
 
 
-def of_architecture(shape: Any, fields: dict[str, Any]) -> Setup:
-    """The setup of a model that a config of transformers describes, such as `BertConfig()`.
-
-    Args:
-        shape: the config.
-        fields: of a `TrainConfig`: task, batch_size, max_length, optimizer and so on.
-
-    Raises:
-        ConfigError: transformers has no model for it, or the model can't be made.
-    """
-    config = TrainConfig(**fields)
-    name = config.task or _task_of(shape)
-    task = find_task(name)
-    auto = _auto_class(task.read_as)
-    try:
-        with torch.device("meta"):
-            model: nn.Module = auto.from_config(shape, trust_remote_code=False)
-    except (ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
-        raise ConfigError(
-            f"No model can be made of this {type(shape).__name__}.", str(error).split("\n", maxsplit=1)[0],
-            "Give another config of transformers, or task=... for another head.",
-        ) from error  # fmt: skip
-    config = _switched(model, config, 1, ragged=False)
-    inputs = _inputs_for(task.read_as, shape, config)
-    return Setup(type(model).__name__, task, config, model, inputs, str(config.device))
-
-
-def _switched(model: nn.Module, config: TrainConfig, steps_per_epoch: int, *, ragged: bool) -> TrainConfig:
+def switched(model: nn.Module, config: TrainConfig, steps_per_epoch: int, *, ragged: bool) -> TrainConfig:
     """The config with every automatic value filled in; the model computes, and is frozen, as it says."""
     freeze(model, config)
     config = device.resolve(config, model, steps_per_epoch, ragged=ragged)
     if config.attention != "auto":
         set_attention(model, config.attention)
     return config
-
-
-def _task_of(shape: Any) -> str:
-    """The task that an architecture is most likely for."""
-    from transformers import (
-        MODEL_FOR_CAUSAL_LM_MAPPING,
-        MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
-        MODEL_FOR_MASKED_LM_MAPPING,
-        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-    )  # fmt: skip
-
-    kind = type(shape)
-    if kind in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING:
-        return "image-classification"
-    if kind in MODEL_FOR_CAUSAL_LM_MAPPING and kind not in MODEL_FOR_MASKED_LM_MAPPING:
-        return "text-generation"
-    if kind in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
-        return "text-classification"
-    raise ConfigError(
-        f"There is no task for a {kind.__name__}.",
-        "transformers has no model of it that classifies texts or images, or goes on with a text.",
-        "Give the config of such a model, such as BertConfig(), GPT2Config() or ViTConfig().",
-    )
-
-
-def _auto_class(read_as: str) -> Any:
-    import transformers
-
-    return {
-        "text-classification": transformers.AutoModelForSequenceClassification,
-        "text-generation": transformers.AutoModelForCausalLM,
-        "image-classification": transformers.AutoModelForImageClassification,
-    }[read_as]
-
-
-def _inputs_for(read_as: str, shape: Any, config: TrainConfig) -> dict[str, Tensor]:
-    """Two examples as such a model takes them; their numbers mean nothing."""
-    if read_as == "image-classification":
-        size = config.image_size or shape.image_size
-        height, width = (size, size) if isinstance(size, int) else size
-        return {
-            "pixel_values": torch.zeros(2, getattr(shape, "num_channels", 3), height, width),
-            "labels": torch.zeros(2, dtype=torch.int64),
-        }
-    positions = getattr(shape, "max_position_embeddings", None) or _LONGEST
-    length = config.max_length or min(_LONGEST, positions)
-    if length > positions:
-        raise ConfigError(
-            f"max_length={length} is more than the model takes.", f"It has {positions} positions.",
-            f"Set max_length={positions} or less.",
-        )  # fmt: skip
-    ids = torch.zeros(2, length, dtype=torch.int64)
-    if read_as == "text-generation":
-        return {"input_ids": ids, "labels": ids}
-    return {"input_ids": ids, "attention_mask": ids, "labels": ids[:, 0]}
 
 
 def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup:
@@ -269,12 +255,12 @@ def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup
             "Make the trainer, and estimate that: ai.estimate(ai.prepare(config)).",
         ) from error  # fmt: skip
     sample = task.prepare(_sample(splits.train), splits, processor, config)
-    config = _switched(model, config, plan.steps_per_epoch, ragged=lengths_of(sample) is not None)
+    config = switched(model, config, plan.steps_per_epoch, ragged=lengths_of(sample) is not None)
     validation = 0 if splits.validation is None else len(splits.validation)
     most = config.evaluation_examples or task.default_evaluation_examples or validation
-    validated = min(most, validation) * _evaluations(config, plan.total_steps, plan.steps_per_epoch)
     options = task.loss_options(config, sample.columns["labels"], len(task.class_names(splits, processor)))
-    return _setup(str(config.model), task, config, model, sample, processor, plan.total_steps, validated, options)
+    run = RunLength(plan.total_steps, plan.steps_per_epoch)
+    return _setup(str(config.model), task, config, model, sample, processor, options, run, min(most, validation))
 
 
 def _sample(train: Dataset) -> Dataset:
@@ -289,32 +275,22 @@ def _sample(train: Dataset) -> Dataset:
 
 
 def _setup(
-    name: str, task: Task, config: TrainConfig, model: nn.Module, train: Dataset, processor: Any, steps: int, validated: int,
-    options: Any,
+    name: str, task: Task, config: TrainConfig, model: nn.Module, train: Dataset, processor: Any, options: Any, run: RunLength,
+    validation: int,
 ) -> Setup:  # fmt: skip
     lengths = lengths_of(train)
     longest = torch.arange(len(train)) if lengths is None else torch.argsort(lengths, descending=True)
     inputs = task.collate(train.take(longest[:2].repeat(2)[:2]), processor)
-    drawn = 1 if config.group_by_length == "on" else config.batch_size  # texts of like length leave little to pad
-    share = 1.0 if lengths is None else padded_share(lengths, drawn)
-    keeps = bool(validated) and config.keep == "best"
-    return Setup(name, task, config, model, inputs, str(config.device), steps, share, validated, keeps, options)
+    return Setup(name, task, config, model, inputs, str(config.device), options, run, lengths, validation)
 
 
 def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:
     """The setup of a trainer's run as it stands; nothing of the trainer changes."""
     prepared, config = trainer.prepared, trainer.config.replace(**fields)
-    evaluations = _evaluations(config, trainer.total_steps, trainer.steps_per_epoch)
-    validated = len(prepared["validation"]) * evaluations if "validation" in prepared else 0
     return _setup(
-        type(trainer.model).__name__, trainer.task, config, trainer.model, prepared["train"], trainer.processor,
-        trainer.total_steps, validated, trainer.loss_options,
+        type(trainer.model).__name__, trainer.task, config, trainer.model, prepared["train"], trainer.processor, trainer.loss_options,
+        RunLength(trainer.total_steps, trainer.steps_per_epoch), len(prepared["validation"]) if "validation" in prepared else 0,
     )  # fmt: skip
-
-
-def _evaluations(config: TrainConfig, steps: int, steps_per_epoch: int) -> int:
-    every = config.evaluate_every
-    return 0 if every == 0 else max(1, -(-steps // (steps_per_epoch if every is None else every)))
 
 
 def padded_share(lengths: Tensor, batch_size: int) -> float:

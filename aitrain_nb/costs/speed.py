@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,9 +41,23 @@ class Speed(NamedTuple):
         return each * examples * length + update_bytes / self.moved + step.operations * _PER_OPERATION
 
 
-@cache
+_known: dict[tuple[str, int], Speed] = {}
+"""What was measured in this process, by device and threads."""
+
+
+def is_measured(device: str, threads: int) -> bool:
+    """Whether the speed with so many threads is known."""
+    return (device, threads) in _known
+
+
 def measure(device: str, threads: int) -> Speed:
     """The speed of this machine with so many processor threads, measured once a process in a third of a second."""
+    if not is_measured(device, threads):
+        _known[device, threads] = _measured(device, threads)
+    return _known[device, threads]
+
+
+def _measured(device: str, threads: int) -> Speed:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -105,6 +105,11 @@ class Precision:
         group[_SCALE], group[_AGE] = scale * (0.5 if overflowed else 2.0 if grows else 1.0), 0 if grows else age
 
 
+def carry_scale(before: dict[str, Any], group: dict[str, Any]) -> None:
+    """Take the scale over from the first group of another optimizer, where both have one."""
+    group.update({name: before[name] for name in (_SCALE, _AGE) if name in before and name in group})
+
+
 def loss_scale(optimizer: torch.optim.Optimizer) -> float:
     """What the loss is multiplied by where precision is "fp16"."""
     return float(optimizer.param_groups[0][_SCALE])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import html
-from aitrain_nb.diagnosis import fixes, showing
+from aitrain_nb.diagnosis import diagnose, fixes, showing
+from aitrain_nb.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.diagnosis import Finding, Findings
     from aitrain_nb.diagnosis.fixes import Change
+    from aitrain_nb.trainer import Trainer
     from aitrain_nb.tuning import RateFinding, Sweep
 
     Advising: TypeAlias = Finding | Findings | RateFinding | Sweep
@@ -65,10 +68,12 @@ class Advice:
         self._entered.remove(found[-1])
         return dict(found[-1].before)
 
-    def begin_anew(self) -> None:
-        """A new run: what holds now is nobody's change any more."""
+    def judge(self, trainer: Trainer) -> None:
+        """Diagnose a run that has ended; what was entered before it is nobody's change any more."""
         self._entered.clear()
         self._wrong.clear()
+        with suppress(DataError):  # it ended before its first step
+            self.findings = diagnose(trainer)
 
     def follow(self, config: TrainConfig) -> None:
         """Forget what a person has since overwritten."""

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aitrain_nb import html
 from aitrain_nb.bundled import BUNDLED
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.errors import AitrainError, ConfigError
@@ -61,7 +62,7 @@ def page(config: TrainConfig, preview: Preview, source: Any = None) -> dict[str,
     """
     task, method = str(preview.config.task), preview.config.method
     return {
-        "values": config.model_dump(), "automatic": automatic_values(config, preview.config), "hidden": hidden_groups(task, method),
+        "values": config.model_dump(), "automatic": automatic_values(config, _resolved(preview)), "hidden": hidden_groups(task, method),
         "suggestions": suggestions(task), "facts": preview.facts(), "curve": [list(point) for point in preview.plan.curve()],
         "words": preview.words, "code": written(config, source),
     }  # fmt: skip
@@ -95,10 +96,15 @@ def automatic_values(config: TrainConfig, resolved: TrainConfig) -> dict[str, An
 
     Args:
         config: as it was entered.
-        resolved: the same with task, data, model and method filled in.
+        resolved: the same with what is known filled in.
     """
     found = resolved.model_dump() | {"learning_rate": resolved.peak_learning_rate}
     return {name: found[name] for name, value in config.model_dump().items() if value in {None, "auto"}}
+
+
+def _resolved(preview: Preview) -> TrainConfig:
+    """The config of a run with what is filled in by its data, and by its model where that is known."""
+    return preview.config if preview.estimate is None else preview.estimate.setup.config
 
 
 def hidden_groups(task: str, method: str) -> list[str]:
@@ -139,6 +145,13 @@ def written(config: TrainConfig, source: Any = None) -> str:
         f"import aitrain_nb as ai\n\nconfig = ai.TrainConfig({arguments})\n"
         f"trainer = ai.prepare(config{data})\nhistory = trainer.fit()"
     )
+
+
+def chosen(config: TrainConfig) -> html.Markup:
+    """The fields that differ from their default, as a table."""
+    knobs = config.knobs()
+    rows = [[knobs[name].label, value, knobs[name].unit] for name, value in config.changed().items()]
+    return html.table(["what was chosen", "", ""], rows) if rows else html.element("div", "Nothing was changed.")
 
 
 def _name_of(source: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,13 @@ from ipywidgets import ValueWidget  # type: ignore[import-untyped]
 
 from aitrain_nb import html
 from aitrain_nb.config import TrainConfig
-from aitrain_nb.diagnosis import diagnose
-from aitrain_nb.errors import AitrainError, DataError
+from aitrain_nb.errors import AitrainError
 from aitrain_nb.previewing import Preview, Scout
 from aitrain_nb.run import describe, prepare
 from aitrain_nb.tuning import find_learning_rate
 from aitrain_nb.widgets import fields as form_fields
 from aitrain_nb.widgets.advice import Advice
+from aitrain_nb.widgets.foresight import Foresight
 from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.live import PanelDisplay
 from aitrain_nb.widgets.placed import Placed, spoken
@@ -81,18 +80,19 @@ class ConfigForm(Placed, ValueWidget):
         begun = config if config is None or isinstance(config, TrainConfig) else form_fields.read_config(config)
         begun, self._source = describe(begun, fields if data is None else fields | {"data": data})
         self._scout = Scout(self._source)
-        self.preview: Preview = self._scout.preview(begun)
         self.trainer: Trainer | None = None
         self._wishes: dict[str, Any] = {}
         self._wrong: dict[str, str] = {}
         self._settling = threading.Lock()
+        self._ahead = Foresight(self._scout, self._preview_again)
         self._result = {"text/html": "", "text/plain": ""}
         self._advice = Advice(findings)
         self._test = RateTest(self.prepare, lambda told: setattr(self, "testing", told), self._take_rates)
         super().__init__(value=begun, fields=form_fields.described(type(begun), has_source=self._source is not None))
         self._say("ready")
-        self._show(begun, self.preview)
+        self._preview(begun)
         self._advise()
+        self._ahead.look(self.value, self.preview, self.in_turn)
 
     # what it holds
 
@@ -151,7 +151,9 @@ class ConfigForm(Placed, ValueWidget):
 
     def prepare(self) -> Trainer:
         """The trainer of the config, as `prepare` makes it."""
-        return prepare(self.value, **({} if self._source is None else {"data": self._source}))
+        trainer = prepare(self.value, **({} if self._source is None else {"data": self._source}))
+        trainer.foreseen = self.preview.estimate
+        return trainer
 
     def train(self, display: str | Callable[..., Any] = "auto") -> History:
         """What the button does, in a cell: a new trainer, and its run to the end.
@@ -161,7 +163,8 @@ class ConfigForm(Placed, ValueWidget):
         """
         self.trainer = trainer = self.prepare()
         history = trainer.fit(display)
-        self._judge(trainer)
+        self._advice.judge(trainer)
+        self._advise()
         self.refresh()
         return history
 
@@ -176,9 +179,9 @@ class ConfigForm(Placed, ValueWidget):
                 self._settle()
             else:
                 self.shown = self.shown | {"busy": True}
-                self._in_turn_or_now(self._settle)
+                self.in_turn_or_now(self._settle)
         elif kind == "load" and isinstance(value, str):
-            self._in_turn_or_now(lambda: self._load_for_the_page(value))
+            self.in_turn_or_now(lambda: self._load_for_the_page(value))
         elif kind == "train" and self.state["word"] not in _BUSY:
             self._say("waiting")
             if not self.in_turn(self._train_for_the_page):
@@ -190,10 +193,6 @@ class ConfigForm(Placed, ValueWidget):
         elif kind == "stop_test":
             self._test.stop()
 
-    def _in_turn_or_now(self, act: Callable[[], None]) -> None:
-        if not self.in_turn(act):
-            act()
-
     def _is_arithmetic(self, wishes: Mapping[str, Any]) -> bool:
         """Whether it takes no time to enter them, and nothing else is being entered: else the main thread alone does that."""
         return not self._settling.locked() and form_fields.are_arithmetic(wishes, self.value, self._scout)
@@ -204,6 +203,7 @@ class ConfigForm(Placed, ValueWidget):
             while self._wishes:
                 name = next(iter(self._wishes))
                 self._try(name, self._wishes.pop(name))
+        self._ahead.look(self.value, self.preview, self.in_turn)
 
     def _try(self, name: str, value: Any) -> None:
         try:
@@ -232,15 +232,25 @@ class ConfigForm(Placed, ValueWidget):
                 self._advice.enter(because, before)
                 self._advise()
         self.refresh()
+        self._ahead.look(self.value, self.preview, self.in_turn)
 
     def _adopt(self, config: TrainConfig) -> None:
         """Hold another config; raises, and holds the old one, where its run can't be."""
         if not (self._scout.knows(config) and self._scout.knows_weights(config)):
             self._show(config, self._scout.preview(config, with_weights=False), busy=True)  # what is known at once
-        self.preview = self._scout.preview(config)
-        self._show(config, self.preview)
+        self._preview(config)
         self.value = config
         self._advise()
+
+    def _preview(self, config: TrainConfig) -> None:
+        self.preview: Preview = self._scout.preview(config)
+        self._show(config, self.preview)
+
+    def _preview_again(self) -> None:
+        with self._settling:
+            self._preview(self.value)
+        self.refresh()
+        self._ahead.look(self.value, self.preview, self.in_turn)  # something else may have been chosen meanwhile
 
     def _load_for_the_page(self, place: str) -> None:
         try:
@@ -285,14 +295,7 @@ class ConfigForm(Placed, ValueWidget):
         if self._is_arithmetic(what.fix):
             act()
         else:
-            self._in_turn_or_now(act)
-
-    def _judge(self, trainer: Trainer) -> None:
-        """Diagnose the run that has ended."""
-        self._advice.begin_anew()
-        with suppress(DataError):  # it ended before its first step
-            self._advice.findings = diagnose(trainer)
-        self._advise()
+            self.in_turn_or_now(act)
 
     def _take_rates(self, found: RateFinding) -> None:
         self._advice.rates = found
@@ -309,7 +312,8 @@ class ConfigForm(Placed, ValueWidget):
             with spoken(self._say):
                 self.trainer = trainer = self.prepare()
                 trainer.fit(lambda trainer, plots: PanelDisplay(trainer, plots, place))
-                self._judge(trainer)
+                self._advice.judge(trainer)
+                self._advise()
                 assert trainer.ending is not None
                 self._say(trainer.ending.state, trainer.ending.kept)
         finally:
@@ -318,9 +322,8 @@ class ConfigForm(Placed, ValueWidget):
     def _say(self, word: str, said: str = "") -> None:
         self.state = {"word": word, "said": said}
 
-    def show_run(self, bundle: dict[str, str], *, raw: bool = True) -> None:
+    def show_run(self, bundle: dict[str, str], **_: Any) -> None:
         """Show a run below the fields, as a monitor's place does: its panel, and what stays of it."""
-        del raw
         self._result = bundle
         self.run = str(bundle["text/html"])
 
@@ -334,11 +337,8 @@ class ConfigForm(Placed, ValueWidget):
 
     def twin(self) -> html.Markup:
         """What was changed, what the run will be, the code, and the run if there was one."""
-        knobs = self.value.knobs()
-        rows = [[knobs[name].label, value, knobs[name].unit] for name, value in self.value.changed().items()]
-        changed = html.table(["what was chosen", "", ""], rows) if rows else html.element("div", "Nothing was changed.")
         code = html.details("The same as code", html.element("pre", self.to_code()))
-        parts = [self.preview.page(), html.details("What was chosen", changed), code]
+        parts = [self.preview.page(), html.details("What was chosen", form_fields.chosen(self.value)), code]
         if self.state["word"] not in _BUSY and self._result["text/html"]:
             parts.append(html.Markup(self._result["text/html"]))
         parts.append(self._advice.twin())

@@ -96,6 +96,11 @@ class Placed(anywidget.AnyWidget):
         self._loop.call_soon_threadsafe(act)
         return True
 
+    def in_turn_or_now(self, act: Callable[[], None]) -> None:
+        """The same, and at once where nothing else will do it."""
+        if not self.in_turn(act):
+            act()
+
     def _hear(self, _widget: Any, message: Any, buffers: Any) -> None:
         if isinstance(message, dict) and isinstance(message.get("type"), str):
             if message.get("type") == "at rest":

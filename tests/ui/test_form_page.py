@@ -70,6 +70,9 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     steps, trained, difference = book.do(4).split()
     assert steps == trained == page_says
     assert float(difference) < 1e-12
+    assert "memory: estimated" in form.locator(".aitrain-run").inner_text(), (
+        "what was foreseen stands beside what it took"
+    )
     book.shot("form_trained")
     assert not violations(book.page, ".aitrain-form")
 
@@ -90,8 +93,32 @@ def test_what_makes_a_run_quicker_is_switched_in_its_group(open_book):
     book.until(lambda: "gradient_checkpointing=True" in book.do(1))
     assert "precision='fp16'" in book.do(1)
     assert "fused_optimizer='off'" in book.do(1)
+    book.until(lambda: "that are free" in fact(form, "memory"), 60)
     book.shot("form_speed")
     assert not violations(book.page, ".aitrain-form")
+    assert not book.page.problems
+
+
+def test_what_a_run_needs_comes_a_moment_later_and_follows_the_batch(open_book):
+    cells = ['import aitrain_nb as ai\nform = ai.ConfigForm("tickets", model="minilm", method="lora")\nform', CELLS[2]]
+    book = open_book(cells, theme="dark", width=560, height=1400)
+    book.run(0)
+    form = book.cell(0).locator(".aitrain-form")
+    form.wait_for(timeout=60_000)
+    book.until(lambda: "that are free" in fact(form, "memory"), 60)
+    assert "are trained" in fact(form, "weights")
+    before = fact(form, "memory")
+    book.run(1)  # a cell that runs doesn't hold it up
+    number = form.locator('[data-field="batch_size"] input[type=text]')
+    number.fill("8")
+    number.press("Enter")
+    book.until(lambda: fact(form, "memory") != before, 5)
+    form.get_by_text("Speed and memory", exact=True).click()
+    attention = form.locator('[data-field="attention"] option[value=auto]')
+    assert attention.text_content() == "auto: sdpa"
+    book.shot("form_needs_dark_narrow")
+    assert not violations(book.page, ".aitrain-form")
+    book.until(lambda: "that are free" in book.saved())
     assert not book.page.problems
 
 
@@ -114,6 +141,7 @@ def test_a_long_run_of_the_form_is_stopped_and_interrupted(open_book):
     for end in (lambda: panel.locator("[data-does=stop]").click(), book.interrupt):
         train.click()
         book.until(lambda: int(panel.get_attribute("data-rows", timeout=30_000) or 0) > 100, 60)
+        assert "measured" in panel.locator(".aitrain-needed").text_content()
         book.shot("form_training_dark_narrow")
         book.run(1)  # the next cell waits for the run, and finds what it has come to
         end()
