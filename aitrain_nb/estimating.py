@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import numerals
@@ -10,8 +11,7 @@ from aitrain_nb.costs.architectures import of_architecture
 from aitrain_nb.costs.batch_sizes import ALMOST_ALL, BatchSizes, free_memory, timed
 from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate, Measured
 from aitrain_nb.costs.setups import of_trainer
-from aitrain_nb.errors import ConfigError
-from aitrain_nb.history import COLUMNS
+from aitrain_nb.errors import AitrainError, ConfigError
 from aitrain_nb.previewing import Scout
 from aitrain_nb.run import describe, prepare
 from aitrain_nb.trainer import Trainer
@@ -44,7 +44,7 @@ def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, 
     """
     limits = (memory_bytes,) if isinstance(memory_bytes, int) else tuple(memory_bytes)
     if isinstance(what, Trainer):
-        return Estimate(of_trainer(what, fields), limits, measured=_measured(what))
+        return Estimate(of_trainer(what, fields), limits, measured=Measured.of(what))
     if what is None or isinstance(what, TrainConfig):
         config, source = describe(what, fields)
         return Estimate(Scout(source).setup(config), limits)
@@ -100,8 +100,9 @@ def find_batch_size(
     return BatchSizes(rates, largest, room)
 
 
-def _measured(trainer: Trainer) -> Measured:
-    """What the run of a trainer has needed so far."""
-    seconds = [row[COLUMNS.index("seconds")] for row in trainer.history.tail(0)]
-    counted = seconds[1:] or seconds  # the first step also makes room for everything
-    return Measured(trainer.memory.peak_bytes, sum(counted) / len(counted) if counted else None, len(seconds))
+def foresee(trainer: Trainer) -> None:
+    """Keep an estimate of a run as `trainer.foreseen`, so that its measurements are shown beside it; none where it can't be made."""
+    with suppress(AitrainError):
+        found = estimate(trainer)
+        found.work_out()
+        trainer.foreseen = found

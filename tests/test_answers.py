@@ -274,7 +274,7 @@ def test_a_unit_s_patches_are_what_it_answers_to_most():
         (lambda forward, gradients: forward.feature_maps("output"), "no feature maps"),
         (lambda forward, gradients: forward.filters("output"), "has no filters"),
         (lambda forward, gradients: forward.patches("conv1", 99), "no feature map 99"),
-        (lambda forward, gradients: forward.with_input("a text"), "can't be read|number"),
+        (lambda forward, gradients: forward.with_input("a text"), "no file 'a text'"),
     ],
 )
 def test_what_cannot_be_asked_is_said(ask, words):

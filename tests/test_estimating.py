@@ -210,11 +210,26 @@ def test_a_run_is_measured_beside_its_estimate():
     trainer = ai.prepare(data="digits", model="mlp", max_steps=3)
     assert trainer.memory.peak_bytes is None
     trainer.fit(display="none")
-    rows = {row[0]: row for row in ai.estimate(trainer).comparison()}
-    assert "a step" in rows
+    assert "time of 3 steps: estimated" in repr(ai.estimate(trainer))
+    rows = ai.estimate(trainer).comparison()
+    assert rows.loc["time", "measured"] == sum(row["seconds"] for row in trainer.history)
+    assert (rows["error"] == rows["estimated"] / rows["measured"] - 1).all()
     if Path("/proc/self/clear_refs").exists():
         assert trainer.memory.peak_bytes >= ai.estimate(trainer).setup.weights_bytes
-        assert "memory" in rows
+        assert rows.loc["memory", "measured"] == trainer.memory.peak_bytes
+
+
+def test_what_was_foreseen_stands_beside_what_was_measured(tmp_path):
+    from aitrain_nb.estimating import foresee
+
+    trainer = ai.prepare(data="digits", model="mlp", max_steps=3)
+    foresee(trainer)
+    foreseen = trainer.foreseen
+    trainer.fit(display="none", output_dir=tmp_path / "run")
+    assert trainer.foreseen is foreseen
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert "## What it needed" in card
+    assert "time of 3 steps" in card
 
 
 def test_the_command_line_estimates(tmp_path):

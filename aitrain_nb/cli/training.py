@@ -72,6 +72,7 @@ def train(
     ] = None,
 ) -> None:
     """Train what the file describes, and keep config, history and weights in a folder: from the start, so that it can be followed."""
+    from aitrain_nb.estimating import foresee
     from aitrain_nb.run import prepare
     from aitrain_nb.run_folder.saving import check_folder, free_folder
 
@@ -84,6 +85,8 @@ def train(
         say(trainer.data.note)
     if trainer.data.guess is not None:
         say(trainer.data.guess.text())
+    if is_first():
+        foresee(trainer)
     with ended_in_order():
         trainer.fit(output_dir=folder, overwrite=overwrite, report_to=report_to)
     if trainer.data.test is not None and is_first():

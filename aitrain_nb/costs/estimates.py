@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.costs import speed
 from aitrain_nb.costs.batch_sizes import ALMOST_ALL, free_memory
+from aitrain_nb.history import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from aitrain_nb.costs.setups import Setup
     from aitrain_nb.costs.tracing import Step
     from aitrain_nb.figures import Picture
+    from aitrain_nb.trainer import Trainer
 
 GIB = 2**30
 SIZES = (8 * GIB, 16 * GIB, 24 * GIB)
@@ -26,6 +28,7 @@ RULE_OF_THUMB = {"BertConfig": "4-8 GB (BERT)", "GPT2Config": "8-16 GB (GPT-2)"}
 _SPREAD = (0.7, 1.6)
 """Between which multiples of the estimated time a run is expected before a step of it has been taken."""
 _LARGEST = 65_536
+_SECONDS = COLUMNS.index("seconds")
 _COUNTED = (
     "Counted is what torch asks for at the fullest moment of a step. On a processor the C library may keep more: blocks of under 32 MiB "
     "that were given back and fit nothing later. MALLOC_MMAP_THRESHOLD_=131072 in the environment has it give them back at once."
@@ -37,13 +40,23 @@ class Measured(NamedTuple):
 
     Attributes:
         peak_bytes: the most memory above what the process held before, or None where it can't be measured.
-        seconds_per_step: mean of the steps taken, or None.
+        seconds_per_step: mean of the steps taken but the first, which also makes room for everything; or None.
         steps: taken.
+        seconds: of all steps taken.
     """
 
     peak_bytes: int | None = None
     seconds_per_step: float | None = None
     steps: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> Measured:
+        """What the run of a trainer has needed so far."""
+        seconds = [row[_SECONDS] for row in trainer.history.tail(0)]
+        counted = seconds[1:] or seconds
+        mean = sum(counted) / len(counted) if counted else None
+        return cls(trainer.memory.peak_bytes, mean, len(seconds), sum(seconds))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,30 +163,47 @@ class Estimate:
         low, high = (0.85, 1.2) if self.measured is not None and self.measured.steps else _SPREAD
         return low * self.seconds, high * self.seconds
 
-    def comparison(self) -> list[tuple[str, str, str, str]]:
-        """What, estimated, measured and error, in words: of memory and of a step's time, as far as the run has gone; else empty."""
-        if self.measured is None or not self.measured.steps:
-            return []
-        rows = []
-        if self.measured.peak_bytes:
-            error = self.peak_bytes / self.measured.peak_bytes - 1
-            rows.append(
-                ("memory", numerals.memory(self.peak_bytes), numerals.memory(self.measured.peak_bytes), f"{error:+.0%}")
-            )
-        if self.measured.seconds_per_step:
-            seconds, error = (
-                self._foreseen_seconds_per_step,
-                self._foreseen_seconds_per_step / self.measured.seconds_per_step - 1,
-            )
-            rows.append(
-                (
-                    "a step",
-                    numerals.duration(seconds),
-                    numerals.duration(self.measured.seconds_per_step),
-                    f"{error:+.0%}",
-                )
-            )
-        return rows
+    def beside(self, trainer: Trainer) -> Estimate:
+        """The same beside what the run of this trainer has needed so far."""
+        return replace(self, measured=Measured.of(trainer))
+
+    def comparison(self) -> pd.DataFrame:
+        """Estimate beside measurement, as far as the run has gone: what, estimated, measured, error as a share of the measured.
+
+        Its rows are "memory", bytes at the fullest moment, and "time", seconds of the steps that were taken; none before the first.
+        """
+        import pandas as pd
+
+        rows: list[tuple[str, float, float]] = []
+        measured = self.measured or Measured()
+        if measured.steps and measured.peak_bytes:
+            rows.append(("memory", self.peak_bytes, measured.peak_bytes))
+        if measured.steps and measured.seconds:
+            rows.append(("time", self._foreseen_seconds_per_step * measured.steps, measured.seconds))
+        told = [(*row, row[1] / row[2] - 1) for row in rows]
+        return pd.DataFrame(told, columns=["what", "estimated", "measured", "error"]).set_index("what", drop=False)
+
+    def compared(self) -> list[list[str]]:
+        """The same in words, a row each."""
+        written = {"memory": numerals.memory, "time": numerals.duration}
+        steps = "" if self.measured is None else f" of {numerals.several(self.measured.steps, 'step')}"
+        return [
+            [
+                what + (steps if what == "time" else ""),
+                written[what](estimated),
+                written[what](measured),
+                f"{100 * error:+.1f} %",
+            ]
+            for what, estimated, measured, error in self.comparison().itertuples(index=False)
+        ]
+
+    @property
+    def compared_in_words(self) -> str:
+        """The same in a line."""
+        return " · ".join(
+            f"{what}: estimated {estimated}, measured {measured} ({error})"
+            for what, estimated, measured, error in self.compared()
+        )
 
     @property
     def seconds_left(self) -> float | None:
@@ -254,10 +284,7 @@ class Estimate:
             lines.append(
                 f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {batch:,}{more}"
             )
-        lines += [
-            f"  {what}: estimated {one}, measured {other}, error {error}"
-            for what, one, other, error in self.comparison()
-        ]
+        lines += [f"  {self.compared_in_words}"] if self.compared() else []
         if self.rule_of_thumb:
             lines.append(f"  the rule of thumb says: {self.rule_of_thumb}")
         return "\n".join(lines)
@@ -278,6 +305,6 @@ class Estimate:
             html.facts(self.facts()), self.plot().to_html(),
             html.table(["part", "memory", "share"], rows),
             html.table(["memory of the device", "fits?", "largest batch", "with gradient checkpointing"], fitting),
-            html.table(["what", "estimated", "measured", "error"], self.comparison()) if self.comparison() else "",
+            html.table(["", "estimated", "measured", "error"], self.compared()) if self.compared() else "",
             html.element("p", _COUNTED, style="opacity:0.8"),
         )  # fmt: skip

@@ -130,7 +130,7 @@ class Setup:
         try:
             with quiet_transformers():
                 return follow(self.model, self.inputs, self.task.outputs, loss, around, self.device)
-        except (RuntimeError, NotImplementedError) as error:
+        except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
             raise ConfigError(
                 f"A step of {self.name} can't be followed without its numbers.", str(error).split("\n", maxsplit=1)[0],
                 "Train a few steps and look at trainer.memory.peak_bytes.",

@@ -55,8 +55,7 @@ def write_card(trainer: Trainer, folder: Path, data: str, best: Evaluation | Non
             weights the model holds, a run that was not cut short is evaluated once more.
     """
     kept, ending = _kept_row(trainer), trainer.ending
-    if best is not None and best.step != kept.get("step"):
-        best = None
+    best = best if best is None or best.step == kept.get("step") else None
     if best is None and kept and trainer.data.label_names and ending is not None and ending.state == "done":
         best = trainer.evaluate()
     picture = trainer.plot()
@@ -97,6 +96,7 @@ def card(
         "## Settings that differ from the defaults": _settings(trainer),
         "## How to load it": _loading(trainer, name),
         "## Limits": bullets(_limits(trainer)),
+        "## What it needed": _needed(trainer),
         "## Made with": _made_with(calls),
     }
     return "\n\n".join("\n\n".join(filter(None, section)) for section in sections.items() if section[1]) + "\n"
@@ -308,6 +308,11 @@ def _limits(trainer: Trainer) -> Iterator[str]:
             f"The loss or the gradient of {numerals.several(len(odd), 'step')} was not a finite number; "
             f"the first: {escape(_public(history.first_trouble))}."
         )
+
+
+def _needed(trainer: Trainer) -> str:
+    rows = trainer.foreseen and trainer.foreseen.beside(trainer).compared()
+    return table(["", "estimated before", "measured", "error"], rows) if rows else ""
 
 
 def _memory(trainer: Trainer) -> Iterator[str]:

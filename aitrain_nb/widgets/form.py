@@ -151,7 +151,9 @@ class ConfigForm(Placed, ValueWidget):
 
     def prepare(self) -> Trainer:
         """The trainer of the config, as `prepare` makes it."""
-        return prepare(self.value, **({} if self._source is None else {"data": self._source}))
+        trainer = prepare(self.value, **({} if self._source is None else {"data": self._source}))
+        trainer.foreseen = self.preview.estimate
+        return trainer
 
     def train(self, display: str | Callable[..., Any] = "auto") -> History:
         """What the button does, in a cell: a new trainer, and its run to the end.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
 from aitrain_nb import html
+from aitrain_nb.costs.estimates import Measured
 from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.records import Batch
@@ -39,6 +41,12 @@ def subject_of(trainer: Trainer) -> Subject:
     def rate() -> float:
         return trainer.history.changed("learning_rate", trainer.step + 1) or trainer.plan.peak_at(trainer.step)
 
+    def needed(steps: int, seconds: float) -> str:
+        if trainer.foreseen is None:
+            return ""
+        measured = Measured(trainer.memory.peak_bytes, None, steps, seconds)
+        return str(replace(trainer.foreseen, measured=measured).compared_in_words)
+
     return Subject(
         trainer.history,
         steps=trainer.total_steps,
@@ -51,6 +59,7 @@ def subject_of(trainer: Trainer) -> Subject:
         word=lambda: "stopping" if trainer.is_stopping else "running",
         kept=lambda: trainer.kept_step,
         notes=tuple(trainer.notes),
+        needed=needed,
     )
 
 

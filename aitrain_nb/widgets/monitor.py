@@ -57,6 +57,7 @@ class Subject:
         reason: why, in words; empty where that is plain.
         kept: the step whose weights would be kept if the run ended now; 0 where there is none, or nobody knows.
         notes: sentences about the data.
+        needed: takes the steps taken and their seconds; memory and time, estimated and measured, in a line, if they were foreseen.
         again: the code that repeats the changes of this run in another.
         is_ours: whether this process trains it, so that the time that passes here is the time it takes.
     """
@@ -73,6 +74,7 @@ class Subject:
     reason: Callable[[], str] = lambda: ""
     kept: Callable[[], int | None] = lambda: None
     notes: tuple[str, ...] = ()
+    needed: Callable[[int, float], str] = lambda _steps, _seconds: ""
     again: str = AGAIN
     is_ours: bool = True
 
@@ -199,7 +201,7 @@ class Monitor:
             subject.history,
             ending,
             classes=subject.classes or None,
-            notes=subject.notes,
+            notes=(*subject.notes, *filter(None, [subject.needed(self._sent.rows, self._sent.seconds)])),
             width=width,
             height=height,
             seconds=seconds,
@@ -284,6 +286,7 @@ class Monitor:
             "word": self._word(ending), "step": step, "epoch": subject.epoch() if step else 0, "line": subject.line() if step else "",
             "left": "" if ending else self._time_left(step), "reason": ending.details if ending else subject.reason(),
             "rate": wish if wish is not None else subject.rate(), "pace": self._control.pace if self._control else None,
+            "needed": subject.needed(self._sent.rows, self._sent.seconds),
         }  # fmt: skip
 
     def _word(self, ending: Ending | None) -> str:

@@ -70,6 +70,9 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     steps, trained, difference = book.do(4).split()
     assert steps == trained == page_says
     assert float(difference) < 1e-12
+    assert "memory: estimated" in form.locator(".aitrain-run").inner_text(), (
+        "what was foreseen stands beside what it took"
+    )
     book.shot("form_trained")
     assert not violations(book.page, ".aitrain-form")
 
@@ -138,6 +141,7 @@ def test_a_long_run_of_the_form_is_stopped_and_interrupted(open_book):
     for end in (lambda: panel.locator("[data-does=stop]").click(), book.interrupt):
         train.click()
         book.until(lambda: int(panel.get_attribute("data-rows", timeout=30_000) or 0) > 100, 60)
+        assert "measured" in panel.locator(".aitrain-needed").text_content()
         book.shot("form_training_dark_narrow")
         book.run(1)  # the next cell waits for the run, and finds what it has come to
         end()

@@ -80,6 +80,7 @@ const PARTS = `
   <div class="aitrain-head"><span class="aitrain-word"></span><span class="aitrain-place"></span></div>
   <progress class="aitrain-progress" aria-label="steps taken" value="0" max="1"></progress>
   <code class="aitrain-line"></code>
+  <div class="aitrain-needed"></div>
   <div class="aitrain-controls" role="group" aria-label="Training controls">
     <span class="aitrain-buttons">
       <button type="button" data-does="pause"></button>
@@ -107,6 +108,7 @@ function drawHead(find, run, word) {
   find(".aitrain-word").dataset.word = word;
   find(".aitrain-place").textContent = placeInWords(run);
   find(".aitrain-line").textContent = state.line || " ";
+  find(".aitrain-needed").textContent = state.needed || "";
   find("progress").max = facts.steps || 1;
   find("progress").value = state.step;
 }
