@@ -64,7 +64,7 @@ def test_blame_splits_what_it_says_and_nothing_moves(taken, by):
         again = inspector.replay(records, 0, weights | {name: torch.zeros_like(weights[name])})
         without = trainer.task.loss(again, records.batch.parts[0].inputs)
         without = without.flatten(1).sum(1) / (without.flatten(1) != 0).sum(1) if without.ndim > 1 else without
-        assert found.table()["blame"][0] == pytest.approx(found.loss - float(without[1]), rel=1e-4, abs=1e-6)
+        assert found.table()["blame"][0] == pytest.approx(found.loss - float(without[1].detach()), rel=1e-4, abs=1e-6)
     else:
         slopes = torch.autograd.grad(own[1], list(weights.values()), allow_unused=True)
         pairs = [(one, weight) for one, weight in zip(slopes, weights.values(), strict=True) if one is not None]
@@ -102,7 +102,7 @@ def test_chosen_weights_and_whole_tensors_can_be_moved():
     assert one.rows[0].weights == 1
     assert blame.test(["output.bias", "conv1.bias"], lr=0.1).rows[0].weights == 26
     name, at = blame.weights[0].name, blame.weights[0].at
-    assert blame.test([(name, *at)], lr=1e-4).drop == pytest.approx(1e-4 * blame.weights[0].gradient ** 2, rel=0.05)
+    assert blame.test([(name, *at)], lr=1e-3).drop == pytest.approx(1e-3 * blame.weights[0].gradient ** 2, rel=0.05)
 
 
 # single examples
