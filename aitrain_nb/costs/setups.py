@@ -51,6 +51,7 @@ class Setup:
         lengths: [n] of the training examples, as far as they were looked at; None where all are alike.
         validation: examples of an evaluation.
         followed: steps that were followed before, by what they depend on besides model and inputs.
+        kept: what the C library takes for such steps, bytes, as far as that was found out: by the same and the batch.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Setup:
     lengths: Tensor | None = None
     validation: int = 0
     followed: dict[tuple[str, bool], Step] = field(default_factory=dict)
+    kept: dict[tuple[str, bool, int], int] = field(default_factory=dict)
 
     @property
     def steps(self) -> int | None:
