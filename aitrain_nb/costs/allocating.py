@@ -2,8 +2,8 @@
 
 Blocks under a threshold come from a heap that shrinks at its end alone; larger ones are mapped, and go back to the system when they are
 freed. The threshold rises to the size of each mapped block that is freed, up to 32 MiB, so that soon nearly all tensors live in the heap.
-torch asks for blocks at multiples of 64 bytes, for which malloc cuts them out of larger ones; and autograd's small records, which live until
-the backward pass, come to lie in between. So the hole that a tensor leaves is often a little too small for the next of its size.
+torch asks for blocks at multiples of 64 bytes, for which malloc cuts them out of larger ones; and small records of autograd, which live
+until the backward pass, lie in between. So the hole that a tensor leaves is often a little too small for the next of its size.
 
 Source: malloc/malloc.c of glibc 2.36, `_int_malloc`, `_int_memalign`, `_int_free`, `sysmalloc`, `systrim`.
 """
