@@ -30,10 +30,13 @@ _END_SECONDS = 60
 """How long the processes may take to end in order, once they were asked to."""
 _MOST_PROCESSES = 1024
 _TOLD_LINES = 6
+SHARDING = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
+"""What `accelerate launch --use_fsdp --fsdp_version 2` tells the processes: here, that each block of a model is gathered by itself."""
 
 
 def launch(
-    trainer: Trainer, processes: int = 2, *, output_dir: str | Path | None = None, overwrite: bool = False, display: str = "auto",
+    trainer: Trainer, processes: int = 2, *, shard: bool = False, output_dir: str | Path | None = None, overwrite: bool = False,
+    display: str = "auto",
 ) -> History:  # fmt: skip
     """Train the run in several processes on this machine and show it here; afterwards this trainer holds what they trained.
 
@@ -45,6 +48,7 @@ def launch(
     Args:
         trainer: made by `prepare` from names, before its first step: a process can't be handed what lies in this one's memory.
         processes: how many.
+        shard: while it trains each process holds only its shard of the weights, gradients and optimizer (FSDP2): less memory, more traffic.
         output_dir: the folder of the run; without it nothing is left on the disk.
         overwrite: another run that lies there may be lost.
         display: as in `follow`.
@@ -75,7 +79,8 @@ def launch(
             f"--log-dir={place}/log", "-m", "aitrain_nb", "train", str(config), "--to", str(folder),
         ]  # fmt: skip
         command += ["--overwrite"] if overwrite else []
-        with _started(command, trainer.config.threads or 1, Path(place) / "launcher.txt") as launcher:
+        variables = {"OMP_NUM_THREADS": str(trainer.config.threads or 1)} | (SHARDING if shard else {})
+        with _started(command, variables, Path(place) / "launcher.txt") as launcher:
             run = follow(
                 folder, display, is_written=lambda: launcher.poll() is None, interrupt=lambda: launcher.send_signal(signal.SIGINT)
             )  # fmt: skip
@@ -112,9 +117,9 @@ def _check(trainer: Trainer, processes: int) -> None:
 
 
 @contextmanager
-def _started(command: list[str], threads: int, words: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _started(command: list[str], variables: dict[str, str], words: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The launcher at work, which writes what it says into `words`; at the end it has ended, in order where that can be."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | variables | {"PYTHONUNBUFFERED": "1"}
     with ExitStack() as last, words.open("wb") as file:
         launcher = subprocess.Popen(  # noqa: S603  our own interpreter
             command, env=environment, stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True

@@ -141,10 +141,12 @@ class Trainer(Steering):
                         return
                     self._announce(evaluation, watchers)
                     yield evaluation
-                case "save" if self._writer is not None:
-                    saved = self._writer.save()
-                    self._announce(saved, watchers)
-                    yield saved
+                case "save":
+                    state = self.training_state()  # every process may hold a shard of it
+                    if self._writer is not None:
+                        saved = self._writer.save(state)
+                        self._announce(saved, watchers)
+                        yield saved
                 case "step":
                     yield from self._one_step(watchers)
 
@@ -266,9 +268,10 @@ class Trainer(Steering):
         """Take every record of `run`; an interrupt waits for the end of its step, a second one is raised."""
         with (
             deferred_interrupt(self.stop, lambda: not self.is_updating) as interrupts,
-            closing(self.run()) as records,
             self.threads,
             self.memory.measuring(held_by(self)),
+            self.processes.sharing(self),
+            closing(self.run()) as records,
             torch.enable_grad(),
         ):
             try:

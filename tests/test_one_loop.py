@@ -309,7 +309,7 @@ def test_going_on_after_the_best_weights_were_shown_equals_straight_through():
     stopped.watchers.append(stop_often)
     while stopped.step < 60:
         stopped.fit(display="none")
-        shown_best += stopped._keeper.shown is not None
+        shown_best += stopped.keeper.shown is not None
     assert shown_best > 0
     assert same_weights(stopped, straight)
     straight.resume()

@@ -1,11 +1,15 @@
 """One run in several processes: the same run as in one, whatever the shares; and what happens when one of them stops, fails or is gone."""
 
+from functools import cache
+from pathlib import Path
+
 import pytest
-from together import lose_one, made, run_together, spoil_share, train, train_and_go_on
+from together import lose_one, made, run_together, spoil_share, train, train_and_go_on, train_in_parts
 
 import aitrain_nb as ai
-from aitrain_nb.engine import processes
+from aitrain_nb.engine import processes, sharding
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.launching import SHARDING
 
 RUNS = {
     "digits, accumulated": {"data": "digits", "model": "mlp", "batch_size": 27, "gradient_accumulation_steps": 2, "max_steps": 60},
@@ -17,10 +21,17 @@ RUNS = {
 DIGITS = {"data": "digits", "model": "mlp", "batch_size": 27, "max_steps": 20, "save_every": 4}
 
 
+@cache
+def _alone(name):
+    """A run in one process."""
+    return train(Path("alone"), 0, **RUNS[name])
+
+
+@pytest.mark.parametrize("variables", [{}, SHARDING], ids=["whole", "shards"])
 @pytest.mark.parametrize("name", RUNS)
-def test_two_processes_are_as_one(name, tmp_path):
-    alone = train(tmp_path / "alone", 0, **RUNS[name])
-    first, second = run_together(train, tmp_path, **RUNS[name])
+def test_two_processes_are_as_one(name, variables, tmp_path):
+    alone = _alone(name)
+    first, second = run_together(train, tmp_path, variables=variables, **RUNS[name])
     assert {key: first[key] for key in first if key != "writes"} == {
         key: second[key] for key in second if key != "writes"
     }
@@ -31,7 +42,10 @@ def test_two_processes_are_as_one(name, tmp_path):
     for mine, its in zip(first["evaluations"], alone["evaluations"], strict=True):
         assert mine == pytest.approx(its, abs=1e-5)
     assert first["evaluations"]
-    assert ai.load_run(tmp_path / "run").step == first["step"]
+    again = ai.load_run(tmp_path / "run")
+    assert again.step == first["step"]
+    assert again.fingerprint() == first["weights"]
+    assert again.evaluate().loss == pytest.approx(min(alone["evaluations"])[0], abs=1e-5)
 
 
 def test_a_batch_smaller_than_the_processes_is_shared_all_the_same():
@@ -73,8 +87,65 @@ def test_one_that_is_killed_ends_the_other_in_words_and_the_run_resumes(tmp_path
     assert again.history.frame()["loss"].tolist() == pytest.approx(alone["losses"], abs=1e-5)
 
 
-def test_numbers_that_are_not_finite_in_one_share_are_skipped_by_all(tmp_path):
-    first, second = run_together(spoil_share, tmp_path, at=5, how="nan", nan_policy="skip", **DIGITS)
+def test_shards_are_gathered_at_each_end_and_the_run_goes_on_in_as_many_processes_as_one_likes(tmp_path):
+    options = {key: value for key, value in DIGITS.items() if key != "max_steps"}
+    first, second = run_together(train_in_parts, tmp_path, variables=SHARDING, parts=[5, 9, 13], **options)
+    assert first["first"] == second["first"]
+    assert first["whole"] == second["whole"]
+    again = ai.load_run(tmp_path / "run")
+    assert again.fingerprint() == first["whole"]["weights"]
+    again.fit("none", output_dir=tmp_path / "run", max_steps=20)
+    alone = train(tmp_path / "alone", 0, **DIGITS)
+    assert again.history.frame()["loss"].tolist() == pytest.approx(alone["losses"], abs=1e-5)
+    assert (tmp_path / "run" / "README.md").is_file()
+
+
+def test_shards_that_are_lost_with_a_process_are_in_the_newest_checkpoint(tmp_path):
+    first, second = run_together(lose_one, tmp_path, variables=SHARDING, at=11, **DIGITS)
+    assert second == {"killed": True}
+    assert first["error"] == "ProcessError", first
+    assert "newest checkpoint" in first["words"]
+    again = ai.load_run(tmp_path / "run")
+    assert again.step == 8
+    again.fit("none", output_dir=tmp_path / "run")
+    alone = train(tmp_path / "alone", 0, **DIGITS)
+    assert again.history.frame()["loss"].tolist() == pytest.approx(alone["losses"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("FSDP_VERSION", "1", "version 2"), ("FSDP_OFFLOAD_PARAMS", "true", "offloading"),
+        ("FSDP_ACTIVATION_CHECKPOINTING", "true", "gradient_checkpointing"), ("FSDP_IGNORED_MODULES", "head", "no module"),
+        ("FSDP_AUTO_WRAP_POLICY", "BY_MOON", "accelerate config"),
+    ],
+)  # fmt: skip
+def test_what_fsdp_is_told_and_can_not_do_is_refused(variable, value, words, monkeypatch):
+    for name in SHARDING.items():
+        monkeypatch.setenv(*name)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=words):
+        sharding.asked_settings()
+
+
+@pytest.mark.parametrize("option", [{"compile": True}, {"snapshot_every": 2}, {"inspect_every": 2}])
+def test_what_needs_whole_weights_in_a_step_does_not_go_with_shards(option):
+    with pytest.raises(ConfigError, match=next(iter(option))):
+        sharding.check_shardable(ai.TrainConfig(**option))
+
+
+def test_mpirun_without_a_meeting_place_is_refused(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="accelerate launch"):
+        ai.prepare(data="digits", model="mlp")
+
+
+@pytest.mark.parametrize("variables", [{}, SHARDING], ids=["whole", "shards"])
+def test_numbers_that_are_not_finite_in_one_share_are_skipped_by_all(variables, tmp_path):
+    first, second = run_together(
+        spoil_share, tmp_path, variables=variables, at=5, how="nan", nan_policy="skip", **DIGITS
+    )
     assert first["step"] == second["step"] == 20
     assert first["weights"] == second["weights"]
     assert [change[1] for change in first["changes"]] == ["skipped"]
@@ -89,7 +160,7 @@ def test_memory_that_runs_out_in_one_ends_the_run_in_words(tmp_path):
     assert first["error"] == "ProcessError"
 
 
-@pytest.mark.parametrize("engine", ["DEEPSPEED", "MEGATRON_LM", "FSDP"])
+@pytest.mark.parametrize("engine", ["DEEPSPEED", "MEGATRON_LM"])
 def test_an_engine_with_a_loop_of_its_own_is_refused(engine, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv(f"ACCELERATE_USE_{engine}", "true")

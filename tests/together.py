@@ -17,18 +17,33 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run_together(scenario, folder: Path, count: int = 2, **options) -> list[dict]:
-    """What the function `scenario(folder, rank, **options)` gives in each process; an error as {"error": its name, "words": its text}."""
+_IMPORTED = (
+    "aitrain_nb.trainer", "aitrain_nb.loading", "aitrain_nb.run_folder.card", "accelerate.utils.fsdp_utils", "sklearn.datasets",
+    "torch.distributed.fsdp", "transformers.models.bert.modeling_bert", "transformers.models.gpt2.modeling_gpt2", "matplotlib.pyplot",
+)  # fmt: skip
+"""What takes long to import, in the process that the others are forked from."""
+
+
+def run_together(scenario, folder: Path, count: int = 2, variables: dict | None = None, **options) -> list[dict]:
+    """What the function `scenario(folder, rank, **options)` gives in each process; an error as {"error": its name, "words": its text}.
+
+    Args:
+        scenario: of this module.
+        folder: for its files.
+        count: of processes.
+        variables: of the environment, besides those of a launcher.
+        options: for the scenario.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["aitrain_nb.trainer", "aitrain_nb.loading", "accelerate", "sklearn.datasets", __name__]
-    )
+    context.set_forkserver_preload([*_IMPORTED, __name__])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True, parents=True)
     processes = [
-        context.Process(target=_begin, args=(scenario, folder, rank, count, port, options), daemon=True)
+        context.Process(
+            target=_begin, args=(scenario, folder, rank, count, port, variables or {}, options), daemon=True
+        )
         for rank in range(count)
     ]
     for process in processes:
@@ -40,8 +55,8 @@ def run_together(scenario, folder: Path, count: int = 2, **options) -> list[dict
     return [json.loads(place.read_text()) if place.exists() else {"killed": True} for place in places]
 
 
-def _begin(scenario, folder: Path, rank: int, count: int, port: int, options: dict) -> None:
-    os.environ |= {
+def _begin(scenario, folder: Path, rank: int, count: int, port: int, variables: dict, options: dict) -> None:
+    os.environ |= variables | {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
     }  # fmt: skip
@@ -95,6 +110,18 @@ def train_and_go_on(folder: Path, rank: int, stop_at: int, **options) -> dict:
     torch.distributed.barrier()
     again = ai.load_run(folder / "run")
     again.fit("none", output_dir=folder / "run")
+    return {"first": first, "whole": about(again)}
+
+
+def train_in_parts(folder: Path, rank: int, parts: list[int], **options) -> dict:
+    """A run that goes on twice: with the same trainer, and with a new one from the folder."""
+    trainer = made(**options | {"max_steps": parts[0]})
+    trainer.fit("none", output_dir=folder / "run")
+    trainer.fit("none", output_dir=folder / "run", max_steps=parts[1])
+    first = about(trainer)
+    torch.distributed.barrier()
+    again = ai.load_run(folder / "run")
+    again.fit("none", output_dir=folder / "run", max_steps=parts[2])
     return {"first": first, "whole": about(again)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -50,6 +51,11 @@ class Answers(NamedTuple):
     per_target: Tensor
     labels: Tensor
     logits: Tensor | None
+
+    def first(self, count: int) -> Answers:
+        """Those on the first examples."""
+        logits = self.logits if self.logits is None else self.logits[:count]
+        return Answers(self.predicted[:count], self.per_target[:count], self.labels[:count], logits)
 
 
 class Evaluator:
@@ -110,9 +116,11 @@ class Evaluator:
         first = min(self.batch_size, max(1, len(dataset)))
         places = _by_length(dataset) if first < len(dataset) else None
         asked = dataset if places is None else dataset.subset(places)
-        size = in_portions(lambda size: found.append(self._answers(asked, stop, size)), first, "in an evaluation")
-        if size < first:
-            self.batch_size = size
+        if self._processes.holds_shards:  # then all processes take the same batches, to the last one
+            found.append(self._answers(asked, lambda: False, first))
+        else:
+            size = in_portions(lambda size: found.append(self._answers(asked, stop, size)), first, "in an evaluation")
+            self.batch_size = size if size < first else self.batch_size
         if places is None:
             return found[0]
         back = places.argsort()
@@ -162,23 +170,33 @@ class Evaluator:
             Stopped: `stop` said so in the middle.
         """
         prepared = self.split(split)
+        if not shared:
+            self._processes.check_whole()
         return getattr(self._data, split), (self._answers_of_all if shared else self.answers)(prepared, stop)
 
     def _answers_of_all(self, dataset: Dataset, stop: Callable[[], bool]) -> Answers:
         """The answers on all examples, each process having asked about its share; where one of them stops, all do."""
         if self._processes.count == 1:
             return self.answers(dataset, stop)
-        places = self._processes.share(torch.arange(len(dataset)))
+        whole = torch.arange(len(dataset))
+        own = self._processes.share(whole)
+        more = math.ceil(len(whole) / self._processes.count) - len(own)  # so that each takes as many batches
         try:
-            mine: Answers | str = self.answers(dataset.subset(places), stop) if len(places) else "nothing"
+            with self._processes.together():
+                padded = self.answers(dataset.subset(torch.cat([own, whole[:more]])), stop)
+            mine: Answers | str = padded.first(len(own))
         except Stopped:
             mine = "stopped"
         every = self._processes.gathered(mine)
         if "stopped" in every:
             raise Stopped
-        predicted, losses, labels, logits = zip(*(one for one in every if one != "nothing"), strict=True)
-        whole = torch.cat(logits) if logits[0] is not None else None
-        return Answers(join(predicted, 0), join(losses, 0), join(labels, -100), whole)
+        predicted, losses, labels, logits = zip(*every, strict=True)
+        return Answers(
+            join(predicted, 0),
+            join(losses, 0),
+            join(labels, -100),
+            torch.cat(logits) if logits[0] is not None else None,
+        )
 
     def split(self, split: str) -> Dataset:
         """The prepared examples of "train", "validation" or "test"; raises DataError where there are none."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aitrain_nb.records import Batch
 
 
+IN_SHARDS = "where in the model isn't looked for while its weights are in shards"
 NOT_FOUND = "on a second look all layers and gradients were finite"
 
 
@@ -55,6 +56,8 @@ def first_bad(trainer: Any, batch: Batch, random: Any, buffers: dict[str, Tensor
         random: state of the run's random numbers when the step began.
         buffers: the model's buffers then.
     """
+    if trainer.processes.holds_shards:
+        return IN_SHARDS
     model = trainer.model
     found = next(_bad(model.named_parameters()), None)
     if found is not None:

@@ -90,7 +90,7 @@ class Inference(Phases):
         began = perf_counter()
         raw, answers = self._evaluator.ask(split, stop, shared=shared)
         metrics = self.task.metrics(answers.predicted, answers.labels)
-        shown = self._keeper.shown
+        shown = self.keeper.shown
         step, epoch = (shown.step, shown.epoch) if shown else (self.step, self.order.epochs_completed)
         evaluation = Evaluation(self._reference, step, epoch, split, raw, answers, metrics)
         evaluation.seconds = perf_counter() - began

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from aitrain_nb.engine import snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
 
@@ -76,6 +78,17 @@ class Keeper:
         if self.aside is not None:
             return self.aside
         return snapshots.own_weights(self._model), snapshots.own_buffers(self._model)
+
+    def change(self, changed: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> None:
+        """Keep the same weights in another form.
+
+        Args:
+            changed: takes the copies of all weights, by name.
+        """
+        if self.best is not None:
+            self.best = self.best._replace(weights=changed(self.best.weights))
+        if self.aside is not None:
+            self.aside = changed(self.aside[0]), self.aside[1]
 
     def show_last(self) -> None:
         """Put the weights that were set aside back, so that training goes on where it ended."""

@@ -90,7 +90,7 @@ def give_back() -> None:
 
 def held_by(trainer: Any) -> Iterator[Tensor]:
     """What a run holds between two steps: weights, buffers, gradients, the optimizer's numbers, copies of the weights."""
-    model, keeper = trainer.model, trainer._keeper
+    model, keeper = trainer.model, trainer.keeper
     yield from (*model.parameters(), *model.buffers())
     yield from (weight.grad for weight in model.parameters() if weight.grad is not None)
     for values in trainer.optimizer.state.values():

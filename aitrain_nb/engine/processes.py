@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from aitrain_nb.engine import sharding
 from aitrain_nb.engine.modes import evaluation_mode
-from aitrain_nb.errors import ConfigError, OutOfMemoryError, ProcessError
+from aitrain_nb.errors import ConfigError, OutOfMemoryError, PhaseError, ProcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from aitrain_nb.config import TrainConfig
+    from aitrain_nb.engine.snapshots import State
     from aitrain_nb.tasks import Task
 
 _ALONE = nullcontext()
@@ -34,21 +38,18 @@ _WAIT_DAYS = 7
 """How long the others wait for one that is paused; one that has died is noticed at once."""
 _LOST = ("connection", "peer", "gloo", "nccl", "socket", "store", "timed out")
 """Words of torch's errors where another process is gone."""
+_OF_MPI = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Variables in which mpirun says how many processes it started."""
 _REFUSED = {
     "ACCELERATE_USE_DEEPSPEED": (
         "DeepSpeed can't train through inspectable calls.",
         "Its engine takes forward, backward and update out of the loop's hands.",
-        "Choose multi-GPU (DDP) in `accelerate config`.",
+        "Choose multi-GPU (DDP), or FSDP 2 where memory is short, in `accelerate config`.",
     ),
     "ACCELERATE_USE_MEGATRON_LM": (
         "Megatron-LM can't train through inspectable calls.",
         "Its engine takes forward, backward and update out of the loop's hands.",
-        "Choose multi-GPU (DDP) in `accelerate config`.",
-    ),
-    "ACCELERATE_USE_FSDP": (
-        "FSDP isn't supported.",
-        "Checkpoints, best weights and records are read from whole weights, and FSDP leaves each process a piece of them.",
-        "Choose multi-GPU (DDP) in `accelerate config`; where memory is short: method='lora', or gradient checkpointing.",
+        "Choose multi-GPU (DDP), or FSDP 2 where memory is short, in `accelerate config`.",
     ),
 }  # fmt: skip
 
@@ -59,9 +60,12 @@ class OneProcess:
     Attributes:
         rank: 0-based number of this process.
         count: of the processes that train together.
+        holds_shards: whether each holds only a shard of the weights just now.
+        has_lost_shards: whether a run ended before they could be gathered; the newest checkpoint has them.
     """
 
     rank, count = 0, 1
+    holds_shards = has_lost_shards = False
 
     @property
     def is_first(self) -> bool:
@@ -103,6 +107,23 @@ class OneProcess:
 
     def check_memory(self, error: Exception) -> None:
         """Raise OutOfMemoryError where a step can't be taken again with fewer examples at once, since the others wait in it."""
+
+    def check_whole(self) -> None:
+        """Raise where this process has no whole weights to look at.
+
+        Raises:
+            PhaseError: they are in shards just now.
+            ProcessError: they were when another process was lost.
+        """
+
+    def sharing(self, trainer: Any) -> AbstractContextManager[None]:
+        """Inside, the processes share the memory of the trainer's weights, where that was asked for; all of them call it."""
+        del trainer
+        return _ALONE
+
+    def whole(self, state: State) -> State:
+        """The state with whole weights, for the first process; all of them call it."""
+        return state
 
 
 class ManyProcesses(OneProcess):
@@ -211,6 +232,76 @@ class ManyProcesses(OneProcess):
         return tensor
 
 
+class ShardedProcesses(ManyProcesses):
+    """Several processes, each with a shard of the model while `fit` trains (FSDP2), and its share of every batch.
+
+    Args:
+        kind: of the device of each, "cpu" or "cuda".
+
+    Raises:
+        ConfigError: accelerate isn't installed, or was told of FSDP what isn't supported.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self._settings = sharding.asked_settings()
+        self._mesh = torch.distributed.init_device_mesh(kind, (self.count,))
+        self._sharded: sharding.ShardedModel | None = None
+
+    def check_whole(self) -> None:
+        """Raise where this process has no whole weights to look at; raises PhaseError, ProcessError."""
+        if self.has_lost_shards:
+            raise ProcessError(
+                "The weights of this trainer are lost.", "Its last run ended before their shards could be gathered.",
+                "Go on from the newest checkpoint: accelerate launch -m aitrain_nb resume FOLDER.",
+            )  # fmt: skip
+        if self.holds_shards:
+            raise PhaseError(
+                "The weights are in shards while fit trains.", "Each process holds one; the others would have to help.",
+                "Ask when fit has ended; what the run evaluates by itself is in trainer.history.",
+            )  # fmt: skip
+
+    @contextmanager
+    def sharing(self, trainer: Any) -> Iterator[None]:
+        """Inside, the processes share the memory of the trainer's weights, where that was asked for; all of them call it."""
+        try:
+            self._sharded = self._sharded or sharding.ShardedModel(trainer.model, self._settings, self._mesh)
+            self._sharded.scatter(trainer)
+            self.holds_shards = True
+            yield
+            with self.together():
+                self._sharded.gather(trainer)
+        except BaseException:  # the others may be anywhere, or gone: nothing can be gathered
+            self.has_lost_shards = True
+            raise
+        self.holds_shards = False
+
+    def whole(self, state: State) -> State:
+        """The state with whole weights, for the first process; all of them call it."""
+        if not self.holds_shards:
+            return state
+        if self.has_lost_shards:
+            self.check_whole()
+        with self.together():
+            return sharding.whole_state(state, keep=self.is_first)
+
+    def outputs(self, task: Task, model: Any, inputs: dict[str, Tensor], *, is_last: bool) -> Tensor:
+        """The model's logits in training; the gradients of each micro-batch are those of all processes."""
+        del is_last
+        if not self.holds_shards:
+            raise PhaseError(
+                "With FSDP only fit takes steps.", "Weights are in shards while it does, and whole before and after.",
+                "Call fit(), or choose multi-GPU (DDP) in `accelerate config`.",
+            )  # fmt: skip
+        with self.together():
+            for buffer in model.buffers():  # running means are those of the first, as with DistributedDataParallel
+                torch.distributed.broadcast(buffer, 0)
+            model.set_reshard_after_forward(self._settings.reshards)
+            given = task.outputs(model, inputs)
+            model.set_reshard_after_forward(True)  # an evaluation has no way back that would drop them
+        return given
+
+
 def _leaves(outputs: Tensor) -> set[int]:
     """The ids of the tensors that these outputs were computed from and that get a gradient."""
     found, seen, waiting = set(), set(), [outputs.grad_fn]
@@ -229,17 +320,33 @@ _joined: list[ManyProcesses] = []
 """The processes that this one was started with, once it has met them."""
 
 
-def processes_here(kind: str) -> OneProcess:
+def _check_not_lonely() -> None:
+    """Raise ConfigError where mpirun started several processes, which would not know of each other: each would train alone."""
+    for variable in _OF_MPI:
+        if "WORLD_SIZE" not in os.environ and int(os.environ.get(variable, "1")) > 1:
+            raise ConfigError(
+                f"mpirun started {os.environ[variable]} processes that don't know of each other.",
+                f"It sets {variable}, and no WORLD_SIZE: each would train the whole run alone.",
+                "Start them so: accelerate launch -m aitrain_nb train run.yaml. Or with torchrun.",
+            )  # fmt: skip
+
+
+def processes_here(kind: str, config: TrainConfig) -> OneProcess:
     """The processes that this one was started to train with: by itself, unless a launcher says otherwise.
 
     Args:
         kind: of the device that is trained on, such as "cpu" or "cuda".
+        config: of the run.
 
     Raises:
-        ConfigError: they can't train together.
+        ConfigError: they can't train together, or not such a run.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        _check_not_lonely()
         return OneProcess()
+    is_sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    if is_sharded:
+        sharding.check_shardable(config)
     if not _joined:
-        _joined.append(ManyProcesses(kind))
-    return _joined[0]
+        _joined.append(ShardedProcesses(kind) if is_sharded else ManyProcesses(kind))
+    return copy(_joined[0])  # each run wraps a model of its own

@@ -26,6 +26,7 @@ class ModelSelection(Inference):
         Raises:
             ConfigError: it is a run from a folder without a checkpoint.
             ModelError: weights were unfrozen since the trainer was made.
+            ProcessError: processes held its weights in shards, and one was lost.
         """
         if self.is_loaded:
             why = (
@@ -37,6 +38,8 @@ class ModelSelection(Inference):
                 "This loaded run can't go on.", f"Its folder holds the weights that were kept and no checkpoint to use: {why}.",
                 "Train again with checkpoints: ai.prepare(trainer.config, save_every=None).fit(output_dir=...).",
             )  # fmt: skip
+        if self.processes.has_lost_shards:
+            self.processes.check_whole()
         self._check_trained_weights()
 
     @property
@@ -84,7 +87,7 @@ class ModelSelection(Inference):
         evaluation.training_loss = self.history.mean_loss(after_step=self.history.last_evaluated_step)
         score = evaluation.score(self.config.best_metric)
         with whole():  # what counts as evaluated was offered
-            evaluation.kept = self._keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
+            evaluation.kept = self.keeper.offer(score, evaluation.loss, self.step, evaluation.epoch)
             self.history.add_evaluation(self.step, {"train_loss": evaluation.training_loss} | evaluation.row())
         evaluation.overfitting = self.history.verdict.overfitting
         return evaluation
@@ -92,7 +95,7 @@ class ModelSelection(Inference):
     @property
     def kept_step(self) -> int:
         """The step whose weights the run keeps, as it stands; 0 before the first evaluation, and with `keep="last"`."""
-        return self._keeper.best.step if self._keeper.best is not None else 0
+        return self.keeper.best.step if self.keeper.best is not None else 0
 
     def is_due(self, every: int | None) -> bool:
         """Whether something that happens every so many steps, or at the end of each epoch, happens after this one; at the end it does."""
@@ -103,7 +106,7 @@ class ModelSelection(Inference):
     def _show_best(self, state: str, reason: str) -> Ending:
         """Put the best weights into the model; gives the ending of a run that ends in this state, for this reason."""
         last = self.history.last.get("eval_loss") if self.step else None
-        kept = self._keeper.show_best(self.step)
+        kept = self.keeper.show_best(self.step)
         if kept is None:
             return Ending(state, reason, self.step, self.order.epochs_completed, self.step, last)
         metric = self.config.best_metric

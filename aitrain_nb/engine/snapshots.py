@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
     from aitrain_nb.engine.order import Cursor
@@ -85,27 +87,32 @@ def load(state: State, model: nn.Module, optimizer: torch.optim.Optimizer, rando
     """Put weights, buffers, optimizer and random numbers back, bit for bit; gradients are dropped."""
     load_tensors(model, state.weights, state.buffers)
     optimizer.load_state_dict(_copied(state.optimizer))
-    _lay_out(optimizer)
+    lay_out(optimizer)
     optimizer.zero_grad(set_to_none=True)
     random.state = state.random
 
 
-def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+def lay_out(optimizer: torch.optim.Optimizer) -> None:
     """Lay the optimizer's tensors out in memory as their weights are: a fused step walks both in the order in which they lie there."""
     for weight, values in optimizer.state.items():
         for name, value in values.items():
             if isinstance(value, torch.Tensor) and value.shape == weight.shape and value.stride() != weight.stride():
-                values[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+                values[name] = torch.empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
+
+
+def mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """The same dicts and lists with each tensor changed."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: mapped(entry, change) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [mapped(entry, change) for entry in value]
+    return value
 
 
 def _copied(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    if isinstance(value, dict):
-        return {key: _copied(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_copied(entry) for entry in value]
-    return value
+    return mapped(value, lambda tensor: tensor.detach().clone())
 
 
 def _tensors(value: Any) -> list[Tensor]:

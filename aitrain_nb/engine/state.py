@@ -82,6 +82,7 @@ class TrainingState:
         records: of the step that is being taken by hand; None in `fit`.
         snapshots: states of earlier steps, for `undo`.
         inspector: answers the questions that records ask.
+        keeper: which weights the model holds: the best or the last.
     """
 
     _rates_again: Mapping[int, float] = MappingProxyType({})
@@ -99,7 +100,7 @@ class TrainingState:
         self.prepared = prepared
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
-        self.processes = processes_here(device.find_device(config.device).type)
+        self.processes = processes_here(device.find_device(config.device).type, config)
         resolved = device.resolve(config, model, steps_per_epoch, ragged=lengths is not None)
         self.order = DataOrder.of(resolved, examples, lengths)
         self.device = torch.device(resolved.device)
@@ -133,7 +134,7 @@ class TrainingState:
         self.records: StepRecords | None = None
         self.inspector = Inspector(weakref.proxy(self))
         self.snapshots = snapshots.Ring(self.config.snapshot_memory_bytes)
-        self._keeper = Keeper(self.model, enabled=self.config.keep == "best")
+        self.keeper = Keeper(self.model, enabled=self.config.keep == "best")
         self._reference: weakref.ref[Any] = weakref.ref(self)
         self._turn = Turn(self._reference)
         self._keeps_records = True  # fit keeps none
@@ -174,9 +175,14 @@ class TrainingState:
         with self.random:
             return self.task.augment(inputs, self.config)
 
+    def exchange_weights(self, other: dict[int, nn.Parameter]) -> None:
+        """Train other tensors in the place of the model's own ones: id of a weight -> the other one."""
+        self._trained = [other[id(weight)] for weight in self._trained]
+        self._later = tuple(other[id(weight)] for weight in self._later)
+
     def _step_start(self) -> _StepStart:
         buffers = snapshots.copy_buffers(self.model) if self._has_buffers else {}
-        return _StepStart(self.order.cursor, self.random.state, buffers, self.ending if self._keeper.shown else None)
+        return _StepStart(self.order.cursor, self.random.state, buffers, self.ending if self.keeper.shown else None)
 
     def _drop_unfinished_step(self) -> None:
         """Put back what a step that didn't reach its update has moved: place in the data, random numbers, buffers."""
@@ -185,7 +191,7 @@ class TrainingState:
             snapshots.load_tensors(self.model, {}, self._start.buffers)
             self.optimizer.zero_grad(set_to_none=True)
             if self._start.ending is not None:  # the model held the best weights of a run that had ended
-                self._keeper.show_best(self.step)
+                self.keeper.show_best(self.step)
                 self.ending = self._start.ending
         self._losses.clear()
         self.records = None
@@ -207,7 +213,7 @@ class TrainingState:
 
     def resume(self) -> None:
         """Put the last training weights back where the model holds the best ones; going on does it by itself."""
-        self._keeper.show_last()
+        self.keeper.show_last()
         self.ending = None
 
     @property
@@ -274,6 +280,7 @@ class TrainingState:
 
     def fingerprint(self) -> str:
         """A hash of all weights: 16 hexadecimal digits, equal only where every bit is equal."""
+        self.processes.check_whole()
         return fingerprint(self.model.named_parameters())
 
     def snapshot(self) -> snapshots.State:
@@ -290,18 +297,22 @@ class TrainingState:
         return self._snapshot()
 
     def _snapshot(self) -> snapshots.State:
-        state = snapshots.take(self.step, self.order.cursor, self.model, self.optimizer, self.random, self._keeper.best)
+        state = snapshots.take(self.step, self.order.cursor, self.model, self.optimizer, self.random, self.keeper.best)
         self.snapshots.add(state)
         return state
 
     def training_state(self) -> snapshots.State:
-        """What training goes on from, at the edge of the last whole step; nothing is copied, so it holds only until something moves."""
-        weights, buffers = self._keeper.last
+        """What training goes on from, at the edge of the last whole step; nothing is copied, so it holds only until something moves.
+
+        While processes hold shards of the weights, all of them have to call this, and the first one is given the whole.
+        """
+        weights, buffers = self.keeper.last
         cursor, random = self.order.cursor, self.random.state
         if self._start is not None and self._turn.batch is not None:  # a step is under way; it isn't part of it
             cursor, random, buffers = self._start.cursor, self._start.random, self._start.buffers or buffers
-        return snapshots.State(
-            self.step, cursor, weights, buffers, self.optimizer.state_dict(), random, self._keeper.best
+        optimizer = self.optimizer.state_dict()
+        return self.processes.whole(
+            snapshots.State(self.step, cursor, weights, buffers, optimizer, random, self.keeper.best)
         )
 
     def restore(self, state: snapshots.State) -> None:
@@ -312,7 +323,7 @@ class TrainingState:
         """
         self.resume()
         snapshots.load(state, self.model, self.optimizer, self.random)
-        self.step, self.order.cursor, self._keeper.best = state.step, state.cursor, state.kept
+        self.step, self.order.cursor, self.keeper.best = state.step, state.cursor, state.kept
         self.history.cut(state.step)
         self.records = None
         self._turn.between_steps()

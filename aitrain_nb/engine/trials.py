@@ -50,7 +50,7 @@ def trial(trainer: Any) -> Iterator[None]:
         trainer.resume()
         trainer.snapshots = snapshots.Ring(0)
         trainer._turn, trainer._losses, trainer._keeps_records = Turn(trainer._reference), [], False
-        trainer._keeper = Keeper(trainer.model, enabled=False)
+        trainer.keeper = Keeper(trainer.model, enabled=False)
         with torch.enable_grad():
             yield
     finally:
@@ -61,7 +61,7 @@ def trial(trainer: Any) -> Iterator[None]:
 def _memory_of(trainer: Any) -> Callable[[], None]:
     """A function that makes the trainer what it is now."""
     model, optimizer, own_random, order = trainer.model, trainer.optimizer, trainer.random, trainer.order
-    attributes, aside = dict(vars(trainer)), trainer._keeper.aside
+    attributes, aside = dict(vars(trainer)), trainer.keeper.aside
     state = snapshots.take(trainer.step, order.cursor, model, optimizer, own_random)
     gradients = [(weight, weight.grad) for weight in model.parameters()]
     modes = [(module, module.training) for module in model.modules()]
@@ -72,7 +72,7 @@ def _memory_of(trainer: Any) -> Callable[[], None]:
         for name in vars(trainer).keys() - attributes.keys():
             delattr(trainer, name)
         vars(trainer).update(attributes)
-        trainer._keeper.aside = aside
+        trainer.keeper.aside = aside
         snapshots.load(state, model, optimizer, own_random)
         order.cursor = state.cursor
         for weight, gradient in gradients:

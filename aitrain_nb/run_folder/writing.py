@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from aitrain_nb.engine.snapshots import State
     from aitrain_nb.records import Ending
     from aitrain_nb.trainer import Trainer
 
@@ -131,12 +132,12 @@ class RunWriter:
         every = trainer.config.save_every
         return every != 0 and trainer.step > 0 and not self.is_saved and trainer.is_due(every)
 
-    def save(self) -> Saved:
-        """Write a checkpoint of the state as it is, after the rows that lead to it; what fails is said and tried again at the next one."""
+    def save(self, state: State) -> Saved:
+        """Write a checkpoint of this state, after the rows that lead to it; what fails is said and tried again at the next one."""
         trainer, began = self._trainer, time.monotonic()
         trouble = ""
         try:
-            self._save()
+            self._save(state)
         except OSError as error:
             trouble = why_not_written(error)
         self._saved, self._has_failed = (trainer.step, trainer.kept_step), bool(trouble)
@@ -144,9 +145,9 @@ class RunWriter:
             trainer.step, trainer.order.epochs_completed, size_bytes(self._folder), time.monotonic() - began, trouble
         )
 
-    def _save(self) -> None:
+    def _save(self, state: State) -> None:
         self._write_rows(math.inf)
-        write_checkpoint(self._folder, self._trainer.training_state(), self._trainer.config.keep_checkpoints)
+        write_checkpoint(self._folder, state, self._trainer.config.keep_checkpoints)
 
     def end(self, ending: Ending) -> None:
         """Write all of the rest that can be written; raises DataError where something can't."""
@@ -164,13 +165,14 @@ class RunWriter:
         with saving.said(folder):
             folder.mkdir(parents=True, exist_ok=True)
         owes_checkpoint = trainer.config.save_every != 0 and trainer.step and (self._has_failed or not self.is_saved)
+        has_weights = not trainer.processes.has_lost_shards  # else the newest checkpoint is what there is
         saving.write_each(folder, (
             lambda: self._write_rows(math.inf),
-            lambda: self._save() if owes_checkpoint else None,
-            lambda: saving.write_result(trainer, folder, self._data),
+            lambda: self._save(trainer.training_state()) if owes_checkpoint and has_weights else None,
+            lambda: saving.write_result(trainer, folder, self._data) if has_weights else None,
             lambda: RunState.of(trainer, ending.state, self._began, ending).write(folder),
             lambda: write_environment(trainer, folder, self._data, self._began, time.time() - self._began, f"{ending}"),
-            lambda: write_card(trainer, folder, self._data, self._best),
+            lambda: write_card(trainer, folder, self._data, self._best) if has_weights else None,
         ))  # fmt: skip
 
     def _wait(self, *, paused: bool) -> None:
