@@ -235,7 +235,7 @@ class ConfigFields(BaseModel):
     )  # fmt: skip
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = knob(
         "auto", "Attention", "How a transformer computes its attention: step by step (eager), by torch's own fast way (sdpa), or by the "
-        "package flash-attn; auto: the fastest that the model and torch bring.", group="Speed and memory",
+        "package flash-attn; auto: sdpa where the model has it, on a processor eager if attention drops out.", group="Speed and memory",
     )  # fmt: skip
     gradient_checkpointing: bool = knob(
         False, "Gradient checkpointing", "Each block keeps only its input for the way back and is computed once more there: less memory, a "

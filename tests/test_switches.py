@@ -9,21 +9,22 @@ from torch import nn
 
 import aitrain_nb as ai
 from aitrain_nb.engine import compiling, device
+from aitrain_nb.engine.attention import attention_name
 from aitrain_nb.engine.checkpointing import Checkpointing
 from aitrain_nb.engine.order import lengths_of
 from aitrain_nb.engine.precision import Precision, has_bf16, loss_scale
 from tests.test_one_loop import drive_by_hand, drive_fit
 
 SWITCHES = {
-    "eager": {"attention": "eager"},
+    "sdpa": {"attention": "sdpa"},
     "checkpointing": {"gradient_checkpointing": True},
     "grouped": {"group_by_length": "on"},
     "not fused": {"fused_optimizer": "off"},
     "bf16": {"precision": "bf16"},
     "fp16": {"precision": "fp16"},
-    "fast dropout": {"fast_dropout": True, "attention": "eager"},
+    "fast dropout": {"fast_dropout": True},
 }
-TOLERANCE = {"eager": 1e-5, "checkpointing": 0.0, "not fused": 1e-5, "bf16": 2e-2, "fp16": 3e-3}
+TOLERANCE = {"sdpa": 1e-5, "checkpointing": 0.0, "not fused": 1e-5, "bf16": 2e-2, "fp16": 3e-3}
 """Largest difference of a loss of the first steps, nats. The first of bf16 differ by 2 ** -8 of a logit."""
 
 
@@ -292,7 +293,15 @@ def test_what_was_said_is_kept_and_written_down(tmp_path):
     for line in ("precision: fp16", "attention: eager", "group_by_length: 'on'", "fused_optimizer: 'off'"):
         assert line in text
     assert "fp16" in (tmp_path / "run" / "README.md").read_text()
-    assert prepared().config.attention == "sdpa"
+
+
+@pytest.mark.parametrize(("model", "expected"), [("small-encoder", "eager"), ("small-gpt", "sdpa")])
+def test_attention_that_drops_out_goes_step_by_step_on_a_processor(model, expected):
+    task = {"small-encoder": "text-classification", "small-gpt": "text-generation"}[model]
+    trainer = prepared(model=model, task=task, device="cpu", data="tickets" if model == "small-encoder" else "speeches")
+    assert trainer.config.attention == attention_name(trainer.model) == expected
+    assert prepared(attention="sdpa").config.attention == "sdpa"
+    assert device._attention("sdpa", "cuda", is_dropping=True) == "sdpa"
 
 
 @pytest.mark.parametrize("able", [{}, {"avx512_bf16": True}, {"amx_bf16": True}])

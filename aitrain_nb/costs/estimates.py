@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb import html, numerals, plots
-from aitrain_nb.costs import speed
+from aitrain_nb.costs import allocating, speed
 from aitrain_nb.costs.batch_sizes import ALMOST_ALL, free_memory
 from aitrain_nb.history import COLUMNS
 
@@ -30,7 +30,7 @@ _SPREAD = (0.7, 1.6)
 _LARGEST = 65_536
 _SECONDS = COLUMNS.index("seconds")
 _COUNTED = (
-    "Counted is what torch asks for at the fullest moment of a step. On a processor the C library may keep more: blocks of under 32 MiB "
+    "Tensors are what torch asks for at the fullest moment of a step. On a processor the C library keeps more: blocks of under 32 MiB "
     "that were given back and fit nothing later. MALLOC_MMAP_THRESHOLD_=131072 in the environment has it give them back at once."
 )
 
@@ -102,6 +102,33 @@ class Estimate:
         """All parts together."""
         return sum(self.parts.values())
 
+    def process_bytes(self) -> int | None:
+        """What the process takes for it where glibc allocates: the tensors, and what it keeps of those that went. Else None."""
+        if self.setup.device != "cpu" or not allocating.is_glibc():
+            return None
+        setup = self.setup
+        if self._kept_key not in setup.kept:
+            states = setup.optimizer_bytes / max(1, setup.gradients_bytes)
+            lasting = [int(states * weight.nbytes) // 2 for weight in setup.trained for _ in range(2)]
+            setup.kept[self._kept_key] = allocating.taken(setup.step, self.batch_size, lasting)
+        waiting = setup.gradients_bytes if setup.config.gradient_accumulation_steps > 1 else 0
+        return max(self.peak_bytes, setup.weights_bytes + setup.kept_bytes + waiting + setup.kept[self._kept_key])
+
+    @property
+    def _kept_key(self) -> tuple[str, bool, int]:
+        config = self.setup.config
+        return config.precision, config.gradient_checkpointing, config.batch_size
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is known, too, what the C library keeps, or there is nothing to know."""
+        return self._kept_key in self.setup.kept or self.setup.device != "cpu" or not allocating.is_glibc()
+
+    @property
+    def all_bytes(self) -> int:
+        """What is to be reckoned with: tensors, and what the C library keeps as far as that is known."""
+        return (self.process_bytes() if self.is_whole else None) or self.peak_bytes
+
     def peak_of(self, batch_size: int, *, gradient_checkpointing: bool = False) -> int | None:
         """Bytes at the fullest moment with this batch; None where the model has no gradient checkpointing."""
         step = self.setup.checkpointed if gradient_checkpointing else self.setup.step
@@ -145,7 +172,7 @@ class Estimate:
 
     def work_out(self) -> None:
         """Find out everything that it takes; raises ConfigError where the model can't be followed."""
-        _ = self.peak_bytes, self.seconds_per_step
+        _ = self.peak_bytes, self.seconds_per_step, self.process_bytes()
 
     @property
     def seconds(self) -> float | None:
@@ -177,7 +204,7 @@ class Estimate:
         rows: list[tuple[str, float, float]] = []
         measured = self.measured or Measured()
         if measured.steps and measured.peak_bytes:
-            rows.append(("memory", self.peak_bytes, measured.peak_bytes))
+            rows.append(("memory", self.process_bytes() or self.peak_bytes, measured.peak_bytes))
         if measured.steps and measured.seconds:
             rows.append(("time", self._foreseen_seconds_per_step * measured.steps, measured.seconds))
         told = [(*row, row[1] / row[2] - 1) for row in rows]
@@ -234,7 +261,9 @@ class Estimate:
 
     def facts(self) -> dict[str, str]:
         """Name -> value, as a person reads it."""
-        found = {"memory": f"about {numerals.memory(self.peak_bytes)}", "time": self.time_in_words}
+        found = {"tensors": f"about {numerals.memory(self.peak_bytes)}", "time": self.time_in_words}
+        if (whole := self.process_bytes()) is not None:
+            found["with what the C library keeps"] = f"about {numerals.memory(whole)}"
         if self.rule_of_thumb:
             found["the rule of thumb says"] = self.rule_of_thumb
         return found
@@ -243,10 +272,12 @@ class Estimate:
     def memory_in_words(self) -> str:
         """The memory of the run beside what is free now on its device."""
         free = free_memory(self.setup.device)
-        first = f"about {numerals.memory(self.peak_bytes)} above what this process takes now"
-        if self.fits(int(ALMOST_ALL * free)):
+        first = f"about {numerals.memory(self.all_bytes)} above what this process takes now"
+        if self.all_bytes > self.peak_bytes:
+            first += f", {numerals.memory(self.peak_bytes)} of it tensors"
+        if self.all_bytes <= ALMOST_ALL * free:
             return f"{first}; fits in the {numerals.memory(free)} that are free"
-        largest = self.largest_batch(int(ALMOST_ALL * free))
+        largest = self.largest_batch(int(ALMOST_ALL * free * self.peak_bytes / self.all_bytes))
         return f"{first}; too much for the {numerals.memory(free)} that are free: batches of {largest} fit"
 
     @property
@@ -275,7 +306,13 @@ class Estimate:
     def text(self) -> str:
         """What was found, in sentences."""
         first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({self.parts_in_words})."
-        return f"{first} Time: {self.time_in_words}."
+        whole = self.process_bytes()
+        kept = (
+            ""
+            if whole is None
+            else f" The process takes about {numerals.memory(whole)}, with what the C library keeps."
+        )
+        return f"{first}{kept} Time: {self.time_in_words}."
 
     def __repr__(self) -> str:
         lines = [f"Estimate: {self.text()}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _MOST, _AMONG_LONGEST = 1000, 64
 """Texts that are cut into tokens to find out how long all are, and how many of them are those with the most letters."""
+_LETTERS = 100_000
+"""Of texts that are cut into blocks, where one block is as long as the other."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +54,7 @@ class Setup:
         lengths: [n] of the training examples, as far as they were looked at; None where all are alike.
         validation: examples of an evaluation.
         followed: steps that were followed before, by what they depend on besides model and inputs.
+        kept: what the C library takes for such steps, bytes, as far as that was found out: by the same and the batch.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Setup:
     lengths: Tensor | None = None
     validation: int = 0
     followed: dict[tuple[str, bool], Step] = field(default_factory=dict)
+    kept: dict[tuple[str, bool, int], int] = field(default_factory=dict)
 
     @property
     def steps(self) -> int | None:
@@ -254,7 +259,7 @@ def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup
             f"The model {config.model!r} can't be made without its numbers.", str(error).split("\n", maxsplit=1)[0],
             "Make the trainer, and estimate that: ai.estimate(ai.prepare(config)).",
         ) from error  # fmt: skip
-    sample = task.prepare(_sample(splits.train), splits, processor, config)
+    sample = task.prepare(_sample(splits.train, task), splits, processor, config)
     config = switched(model, config, plan.steps_per_epoch, ragged=lengths_of(sample) is not None)
     validation = 0 if splits.validation is None else len(splits.validation)
     most = config.evaluation_examples or task.default_evaluation_examples or validation
@@ -263,15 +268,23 @@ def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup
     return _setup(str(config.model), task, config, model, sample, processor, options, run, min(most, validation))
 
 
-def _sample(train: Dataset) -> Dataset:
-    """Examples that say how long all are: the longest by their letters, and some spread evenly over the rest."""
+def _sample(train: Dataset, task: Task) -> Dataset:
+    """Examples that say how long all are: the longest by their letters, and some spread evenly over the rest.
+
+    What a model goes on with is cut into blocks of one length: the longest texts are enough of them.
+    """
     texts = train.columns.get("text")
-    if texts is None or len(train) <= _MOST:
+    if texts is None:
         return train
     by_letters = sorted(range(len(train)), key=lambda place: -len(texts[place]))
-    return train.subset(
-        torch.tensor(sorted({*by_letters[:_AMONG_LONGEST], *range(0, len(train), -(-len(train) // _MOST))}))
-    )
+    if task.read_as == "text-generation":
+        letters = itertools.accumulate(len(texts[place]) for place in by_letters)
+        enough = 1 + sum(1 for so_far in letters if so_far < _LETTERS)
+        return train.subset(torch.tensor(sorted(by_letters[:enough])))
+    if len(train) <= _MOST:
+        return train
+    spread = range(0, len(train), -(-len(train) // _MOST))
+    return train.subset(torch.tensor(sorted({*by_letters[:_AMONG_LONGEST], *spread})))
 
 
 def _setup(

@@ -50,6 +50,8 @@ class Step:
         flops: floating-point operations in matrix products, for each example.
         moved: bytes that all other operations read and write, for each example.
         operations: how many operations there are.
+        places: [k] how many events there are before each operation, views among them.
+        recorded: [k] whether autograd is told of it: in the forward pass, and where that is done once more.
         without_gradient: names of trained weights that get none.
     """
 
@@ -62,6 +64,8 @@ class Step:
     flops: float
     moved: float
     operations: int
+    places: np.ndarray
+    recorded: np.ndarray
     without_gradient: tuple[str, ...] = ()
 
     def peak(self, examples: int, before: int = 0) -> tuple[int, int]:
@@ -106,6 +110,8 @@ class Follower(TorchDispatchMode):
         self.flops = 0
         self.moved = 0
         self.operations = 0
+        self.places: list[int] = []
+        self.recorded: list[bool] = []
         self._alive: dict[int, tuple[int, weakref.ref[Any]]] = {}
 
     def known(self, tensors: Iterable[Tensor]) -> None:
@@ -151,6 +157,8 @@ class Follower(TorchDispatchMode):
         if func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.is_nonzero.default):
             return False  # whether a mask hides nothing, for one: it hides something
         out = func(*args, **(kwargs or {}))
+        self.places.append(len(self.events))
+        self.recorded.append(torch.is_grad_enabled())
         if func.is_view:
             return out
         tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, torch.Tensor)]
@@ -247,5 +255,5 @@ def _step(
     return Step(
         np.where(grows, 0, sizes), np.where(grows, sizes // examples, 0), is_kept, is_gradient,
         np.array(follower.events, dtype=np.int64), turn, follower.flops / examples, follower.moved / examples,
-        follower.operations, without,
+        follower.operations, np.array(follower.places), np.array(follower.recorded), without,
     )  # fmt: skip

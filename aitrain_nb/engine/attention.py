@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+_SHARES = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+"""What the models of transformers call the share of attention weights that is left out."""
+
 
 def attention_name(model: nn.Module) -> str | None:
     """How the transformer in a model computes attention, such as "sdpa"; None where there is none of transformers' own."""
     return next((str(config._attn_implementation) for config in _configs(model)), None)
+
+
+def drops_attention(model: nn.Module) -> bool:
+    """Whether a transformer in a model leaves attention weights out at random in training."""
+    return any(float(getattr(config, name, None) or 0) > 0 for config in _configs(model) for name in _SHARES)
 
 
 def set_attention(model: nn.Module, name: str) -> None:

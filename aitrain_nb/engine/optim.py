@@ -93,9 +93,9 @@ def rate_of(group: dict[str, Any], lr: float) -> float:
 def clip_gradients(weights: Sequence[torch.Tensor], max_norm: float) -> torch.Tensor:
     """Scale all gradients down together where their L2 norm is above `max_norm`; give the norm before, unread.
 
-    The same operations as `torch.nn.utils.clip_grad_norm_`, hence bit-equal to it, in half its time: that one sorts
-    the gradients by device and kind at each call. Where they lie on several devices, in several precisions or in shards, torch's own is
-    called.
+    The same operations as `torch.nn.utils.clip_grad_norm_`, hence bit-equal to it, in half its time: that one sorts the gradients by
+    device and kind at each call, and multiplies by 1 those that are small enough, of which a processor can tell without waiting. Where
+    they lie on several devices, in several precisions or in shards, torch's own is called.
 
     Args:
         weights: tensors whose `.grad` is set or None.
@@ -114,6 +114,8 @@ def clip_gradients(weights: Sequence[torch.Tensor], max_norm: float) -> torch.Te
         )
         return norm.full_tensor() if is_shard else norm
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if max_norm:
+    can_tell = first.device.type == "cpu" and first.dtype == torch.float32
+    is_small = can_tell and norm.item() + 1e-6 <= max_norm
+    if max_norm and not is_small:
         torch._foreach_mul_(gradients, torch.clamp(max_norm / (norm + 1e-6), max=1.0))
     return norm

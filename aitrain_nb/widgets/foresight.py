@@ -31,7 +31,7 @@ class Foresight:
             preview: of the run.
             in_turn: has something done on the kernel's main thread, after the cell that may be running there; says whether it will be.
         """
-        if preview.estimate is not None or not self._scout.can_foresee(config):
+        if (preview.estimate is not None and preview.estimate.is_whole) or not self._scout.can_foresee(config):
             return
         is_waiting, self._config = self._config is not None, config
         if not is_waiting and not in_turn(self._find_out):

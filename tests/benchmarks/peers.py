@@ -190,6 +190,7 @@ def with_fastai(work: Work) -> float:
 
 PEERS: dict[str, Callable[[Work], float]] = {
     OURS: ours,
+    "aitrain_nb, fast dropout": lambda work: ours(work, fast_dropout=True),
     "aitrain_nb, not grouped": lambda work: ours(work, group_by_length="off"),
     "HF Trainer, padded to 256": lambda work: with_transformers(work, padded=True),
     "HF Trainer": with_transformers,
@@ -224,14 +225,19 @@ def compare_fits(given: argparse.Namespace) -> None:
                 scores[name].append(peers[name](work))
             seconds[name].append(time.process_time() - began)
             print(f"round {number + 1}, {name}: {seconds[name][-1]:.1f} s, accuracy {scores[name][-1]:.3f}", flush=True)
-    first = seconds[next(iter(peers))]
-    print(f"\n{given.texts:,} texts, {torch.get_num_threads()} threads, medians of {given.rounds} rounds\n")
-    print(f"| MiniLM, one epoch | processor seconds | against {next(iter(peers))} | validation accuracy |")
+        table_of(given.texts, seconds, scores)
+
+
+def table_of(texts: int, seconds: dict[str, list[float]], scores: dict[str, list[float]]) -> None:
+    """What is known after the rounds so far."""
+    first = seconds[next(iter(seconds))]
+    print(f"\n{texts:,} texts, {torch.get_num_threads()} threads, medians of {len(first)} rounds\n")
+    print(f"| MiniLM, one epoch | processor seconds | against {next(iter(seconds))} | validation accuracy |")
     print("| --- | --- | --- | --- |")
-    for name in peers:
-        ratio = statistics.median(other / own for other, own in zip(seconds[name], first, strict=True))
+    for name, spent in seconds.items():
+        ratio = statistics.median(other / own for other, own in zip(spent, first, strict=True))
         print(
-            f"| {name} | {statistics.median(seconds[name]):.1f} | {ratio:.2f} | {statistics.median(scores[name]):.3f} "
+            f"| {name} | {statistics.median(spent):.1f} | {ratio:.2f} | {statistics.median(scores[name]):.3f} "
             f"({min(scores[name]):.3f} to {max(scores[name]):.3f}) |"
         )
 

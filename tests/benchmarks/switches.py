@@ -20,13 +20,13 @@ import aitrain_nb as ai
 TEXTS = {"data": "tickets", "model": "small-encoder", "max_length": 64}
 DIGITS = {"data": "digits", "model": "small-cnn"}
 SWITCHES = {
-    "eager attention": (TEXTS, {"attention": "eager"}),
+    "attention by torch": (TEXTS, {"attention": "sdpa"}),
     "gradient checkpointing": (TEXTS, {"gradient_checkpointing": True}),
     "grouped by length": (TEXTS, {"group_by_length": "on"}),
     "optimizer not fused": (TEXTS, {"fused_optimizer": "off"}),
     "bf16": (TEXTS, {"precision": "bf16"}),
     "fp16": (TEXTS, {"precision": "fp16"}),
-    "fast dropout": (TEXTS, {"fast_dropout": True, "attention": "eager"}),
+    "fast dropout": (TEXTS, {"fast_dropout": True}),
     "compiled": (DIGITS, {"compile": True}),
 }
 

@@ -39,11 +39,12 @@ def cross_entropy(logits: Tensor, labels: Tensor, options: LossOptions = PLAIN) 
     if logits.dtype.itemsize < 4:
         logits = logits.float()  # 16 bits are enough for a layer, not for a sum of logarithms
     weights = None if options.class_weights is None else options.class_weights.to(logits.dtype)
+    is_flat = labels.ndim == 1
     flat = torch.nn.functional.cross_entropy(
-        logits.flatten(0, -2), labels.flatten(), weights, reduction="none", ignore_index=-100,
-        label_smoothing=options.label_smoothing,
+        logits if is_flat else logits.flatten(0, -2), labels if is_flat else labels.flatten(), weights,
+        reduction="none", ignore_index=-100, label_smoothing=options.label_smoothing,
     )  # fmt: skip
-    return flat if labels.ndim == 1 else flat.view(labels.shape)
+    return flat if is_flat else flat.view(labels.shape)
 
 
 def target_probabilities(logits: Tensor, labels: Tensor, options: LossOptions = PLAIN) -> Tensor:
