@@ -86,7 +86,7 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Words."""
-        if not self._is_folded():
+        if not self._is_folded() and not self._is_in("style"):
             self._write(visible(data).replace("\\u000a", "\n") if self._is_in("pre") else " ".join(data.split(" ")))
 
     def _write(self, words: str) -> None:

@@ -63,9 +63,13 @@ def five(trainer):
     forward = trainer.forward(batch)
     loss = trainer.loss(forward)
     gradients = trainer.backward(loss)
-    found = [batch, forward, loss, gradients, trainer.update(gradients), trainer.evaluate()]
+    layer = next(name for name in forward.layers["name"] if name.endswith(("dense", "c_fc", "hidden", "output")))
+    answers = [gradients.blame(0), gradients.test_blame(0, 5), gradients.per_example(), forward.ablate(layer, 0)]
+    update = trainer.update(gradients)
+    answers += [update.try_rates([0.1]), update.forgotten(8)]
+    found = [batch, forward, loss, gradients, update, trainer.evaluate()]
     stepper = Stepper(trainer)
-    return [*found, stepper, trainer.history, found[-1].plot_worst(3), *(record.plot() for record in found)]
+    return [*found, *answers, stepper, trainer.history, found[-1].plot_worst(3), *(record.plot() for record in found)]
 
 
 def rows():

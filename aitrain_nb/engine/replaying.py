@@ -10,8 +10,11 @@ import torch
 
 from aitrain_nb.engine import snapshots
 from aitrain_nb.errors import PhaseError
+from aitrain_nb.records.base import Check, fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from aitrain_nb.records import StepRecords
@@ -119,6 +122,12 @@ class Replay:
             name: weight.detach().clone().requires_grad_(name in trained)
             for name, weight in self.weights_before(records).items()
         }
+
+    def _weights_untouched(self, records: StepRecords) -> Iterator[Check]:
+        if records.before is None or records.update is not None:
+            return
+        before, now = fingerprint(records.before.items()), self._trainer.fingerprint()
+        yield Check("no weight has changed", before == now, f"fingerprint {before} before, {now} now")
 
 
 def norm_of(tensors: dict[str, Tensor]) -> float:

@@ -16,6 +16,7 @@ from aitrain_nb.plots.runs import loss, run
 from aitrain_nb.plots.searches import range_test, sweep
 from aitrain_nb.plots.tensors import attention, dials, histograms
 from aitrain_nb.plots.transfers import transfer
+from aitrain_nb.plots.trials import rates_tried
 
 __all__ = [
     "BLUE",
@@ -40,6 +41,7 @@ __all__ = [
     "probabilities",
     "race",
     "range_test",
+    "rates_tried",
     "rounding",
     "run",
     "samples",

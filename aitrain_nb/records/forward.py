@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from aitrain_nb.figures import Picture
+    from aitrain_nb.records.answers import WhatIf
 
 
 _FEW = 8
@@ -127,6 +128,79 @@ class Forward(Record):
         weights, tokens = self.trainer.inspector.attention(self._records, self.number, example, layer)
         which = "the last layer" if layer == -1 else f"layer {layer}"
         return plots.attention(weights, tokens, f"Attention in {which}, example {example}")
+
+    def hidden_states(self, example: int = 0) -> dict[str, Tensor]:
+        """What each block of a transformer gives for one example: name of the block -> [T, D], in evaluation mode.
+
+        Raises:
+            DataError: there is no such example.
+            ModelError: the model is no stack of blocks.
+            PhaseError: the step is over.
+        """
+        found: dict[str, Tensor] = self.trainer.inspector.hidden_states(self._records, self.number, example)
+        return found
+
+    def ablate(self, layer: str, unit: int | None = None) -> WhatIf:
+        """What if one unit of a layer gave zeros, or the whole layer: the same micro-batch once more; the model stays what it is.
+
+        Args:
+            layer: its name, as in `layers`.
+            unit: a channel of a convolution, else a place of the last dimension; None switches off all of it.
+
+        Raises:
+            ModelError: there is no such layer or unit.
+            PhaseError: the step is over.
+        """
+        found: WhatIf = self.trainer.inspector.ablate(self._records, self.number, layer, unit)
+        return found
+
+    def with_input(self, given: Any, example: int = 0) -> WhatIf:
+        """What if an example were another one: your input in its place, both alone and in evaluation mode, with the weights of this step.
+
+        Args:
+            given: a raw example as `trainer.predict` takes it: a text, or a picture.
+            example: the one to compare with; its right answer is asked of both.
+
+        Raises:
+            DataError: there is no such example, or the input doesn't fit the model.
+            PhaseError: the step is over.
+        """
+        found: WhatIf = self.trainer.inspector.with_input(self._records, self.number, example, given)
+        return found
+
+    def feature_maps(self, layer: str, example: int = 0) -> Picture:
+        """What each channel of a convolution makes of one example, as pictures.
+
+        Raises:
+            DataError, ModelError: there is no such example or layer, or it gives no maps.
+            PhaseError: the step is over.
+        """
+        found = self.trainer.inspector.feature_maps(self._records, self.number, layer, example)
+        return plots.images(found[:, None], [f"channel {place}" for place in range(len(found))][:64])
+
+    def filters(self, layer: str) -> Picture:
+        """The filters of a convolution as pictures, as they were in this step: a first layer's are what it looks for.
+
+        Raises:
+            ModelError: there is no such layer, or it is no convolution.
+            PhaseError: the step is over.
+        """
+        inspector = self.trainer.inspector
+        found = inspector.filters(layer, inspector.weights_before(self._records))
+        shown = found if found.shape[1] in {1, 3} else found.mean(1, keepdim=True)
+        return plots.images(shown, [f"filter {place}" for place in range(len(found))][:64])
+
+    def patches(self, layer: str, unit: int, most: int = 8) -> Picture:
+        """The parts of validation pictures that one channel answers to most, with how strongly: what it looks for.
+
+        Raises:
+            ModelError: there is no such layer or channel, or it gives no maps.
+            DataError: the model takes no pictures.
+        """
+        found, strengths, places = self.trainer.inspector.patches(layer, unit, most)
+        return plots.images(
+            found, [f"picture {place}: {value:.2g}" for place, value in zip(places, strengths, strict=True)]
+        )
 
     def facts(self) -> dict[str, Fact]:
         """Shape, mean confidence, mean entropy."""

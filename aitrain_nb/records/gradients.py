@@ -6,17 +6,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
-from aitrain_nb.errors import ModelError, PhaseError, unknown_name
+from aitrain_nb.errors import ModelError, PhaseError
+from aitrain_nb.records.answers.blame import checked_way
 from aitrain_nb.records.base import Check, Fact, Record, agree, tolerance
+from aitrain_nb.records.weights import find_weights, place_in, why_none
 
 if TYPE_CHECKING:
     import weakref
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from torch import Tensor
 
     from aitrain_nb.figures import Picture
+    from aitrain_nb.records.answers import Agreement, Blame, BlameTest
     from aitrain_nb.records.noise import NoiseScale
 
 
@@ -101,10 +104,10 @@ class Gradients(Record):
     def weight(self, name: str, *index: int) -> str:
         """What the gradient of one weight says, in a sentence; raises ModelError for a name or place that isn't there."""
         records = self._records
-        parameter = _find(self._model, name)
-        place = _place(name, parameter, index)
+        parameter = find_weights(self._model, name)
+        place = place_in(name, parameter, index)
         if parameter.grad is None:
-            return f"{name}{list(place)} has no gradient: {_why_none(parameter)}."
+            return f"{name}{list(place)} has no gradient: {why_none(parameter)}."
         slope = float(parameter.grad[place]) / (self.coefficient if self.final else 1.0)
         value = float((records.before or {}).get(name, parameter)[place])
         way = "raise" if slope > 0 else "lower"
@@ -129,10 +132,10 @@ class Gradients(Record):
             of the two).
         """
         records = self._records
-        parameter = _find(self._model, name)
-        place = _place(name, parameter, index)
+        parameter = find_weights(self._model, name)
+        place = place_in(name, parameter, index)
         if parameter.grad is None:
-            raise ModelError(f"{name} has no gradient to test.", _why_none(parameter) + ".", "Choose a trained weight.")
+            raise ModelError(f"{name} has no gradient to test.", why_none(parameter) + ".", "Choose a trained weight.")
         gradient = float(parameter.grad[place]) / (self.coefficient if self.final else 1.0)
         measured = self.trainer.inspector.slope(records, name, place, eps)
         error = abs(measured - gradient) / max(abs(measured), abs(gradient), 1e-12)
@@ -154,6 +157,38 @@ class Gradients(Record):
             self.norm  # noqa: B018  raises
         found: NoiseScale = self.trainer.inspector.noise_scale(self._records)
         return found
+
+    def per_example(self) -> Agreement:
+        """The gradient of each example: how long it is, and whether it pulls the way the step goes; one backward an example.
+
+        Raises:
+            PhaseError: the step is over, more micro-batches follow, or the batch has one example.
+        """
+        if not self.final:
+            self.norm  # noqa: B018  raises
+        found: Agreement = self.trainer.inspector.agreement(self._records)
+        return found
+
+    def blame(self, i: int, by: str = "grad*weight") -> Blame:
+        """Which weights pushed the answer on one example to where it is; no weight moves.
+
+        Args:
+            i: the example's place in this micro-batch.
+            by: "grad*weight", "grad", or "ablation", which takes each tensor away and measures; see `Blame`.
+
+        Raises:
+            DataError: there is no such example, or it has no right answer.
+            ConfigError: no such way.
+            PhaseError: the step is over.
+        """
+        found: Blame = self.trainer.inspector.blame(self._records, self.number, i, checked_way(by))
+        return found
+
+    def test_blame(
+        self, i: int, rows: int | Sequence[Any] = 20, lr: float | None = None, by: str = "grad*weight"
+    ) -> BlameTest:
+        """Move only the weights that are blamed for one example, on copies, and say who got better and who worse; see `Blame.test`."""
+        return self.blame(i, by).test(rows, lr)
 
     @property
     def dloss_dlogits(self) -> Tensor:
@@ -219,7 +254,9 @@ class Gradients(Record):
             sentences.insert(
                 0, f"The gradient's norm over all weights is {self.norm:.3g} nats per weight unit, {what}."
             )
-        sentences.append("A gradient is local sensitivity, not intention: test it with nudge(). No weight has changed.")
+        sentences.append(
+            "A gradient is local sensitivity, not intention: test it with nudge() and test_blame(). No weight has changed."
+        )
         return " ".join(sentences)
 
     def code(self) -> str:
@@ -287,7 +324,7 @@ def _row(name: str, weight: Tensor, before: Tensor, back: float) -> dict[str, An
     if weight.grad is None:
         none = dict.fromkeys(("grad_norm", "mean_abs", "max_abs"), float("nan"))
         return row | none | {"weight_norm": weight_norm, "grad_per_weight": float("nan"), "zeros": float("nan"),
-                             "has_grad": False, "why_none": _why_none(weight)}  # fmt: skip
+                             "has_grad": False, "why_none": why_none(weight)}  # fmt: skip
     grad = weight.grad
     norm = float(grad.norm()) * back
     return row | {
@@ -295,27 +332,3 @@ def _row(name: str, weight: Tensor, before: Tensor, back: float) -> dict[str, An
         "weight_norm": weight_norm, "grad_per_weight": norm / weight_norm if weight_norm else float("nan"),
         "zeros": float((grad == 0).double().mean()), "has_grad": True, "why_none": "",
     }  # fmt: skip
-
-
-def _why_none(weight: Tensor) -> str:
-    return "frozen" if not weight.requires_grad else "not used in the loss of this batch"
-
-
-def _find(model: Any, name: str) -> Tensor:
-    parameters: dict[str, Tensor] = dict(model.named_parameters())
-    if name not in parameters:
-        raise ModelError(*unknown_name("weight tensor", name, parameters))
-    return parameters[name]
-
-
-def _place(name: str, parameter: Tensor, index: tuple[int, ...]) -> tuple[int, ...]:
-    inside = len(index) == parameter.ndim and all(
-        -size <= i < size for i, size in zip(index, parameter.shape, strict=True)
-    )
-    if not inside:
-        raise ModelError(
-            f"{name} has no weight at {list(index)}.",
-            f"Its shape is {list(parameter.shape)}.",
-            f"Give one number a dimension, such as ({name!r}, {', '.join('0' for _ in parameter.shape)}).",
-        )
-    return tuple(i % size for i, size in zip(index, parameter.shape, strict=True))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.errors import ConfigError, PhaseError, unknown_name
 from aitrain_nb.records.base import Check, Fact, Record
-from aitrain_nb.records.gradients import _find, _place
+from aitrain_nb.records.weights import find_weights, place_in
 
 if TYPE_CHECKING:
     import weakref
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from torch import Tensor
 
     from aitrain_nb.figures import Picture
+    from aitrain_nb.records.answers import Forgetting, RatesTried
 
 
 _FEW_WEIGHTS = 120
@@ -107,7 +109,9 @@ class Update(Record):
         return pd.DataFrame(self._measured())
 
     def weight(self, name: str, *index: int) -> dict[str, float]:
-        """One weight: before, gradient (after clipping), from_gradient, from_decay, delta, after.
+        """One weight: before, gradient (after clipping), from_gradient, from_decay, delta, after; of Adam and AdamW also m and v.
+
+        m and v are what the optimizer holds for it after the step: the running means of its gradient and of its square.
 
         Raises:
             ModelError: no such weight.
@@ -115,15 +119,68 @@ class Update(Record):
         """
         records = self._records
         self._measured()
-        parameter = _find(self._model, name)
-        place = _place(name, parameter, index)
+        parameter = find_weights(self._model, name)
+        place = place_in(name, parameter, index)
         assert self.before is not None
         before, after = float(self.before[name][place]), float(parameter.detach()[place])
         gradient = float(parameter.grad[place]) if parameter.grad is not None else 0.0
         decay = self.trainer.inspector.decay_part(records, name, self.lr)
         from_decay = float(decay[place]) if decay is not None else 0.0
+        state = self.trainer.optimizer.state.get(parameter, {})
+        means = {
+            short: float(state[name][place]) for short, name in (("m", "exp_avg"), ("v", "exp_avg_sq")) if name in state
+        }
         return {"before": before, "gradient": gradient, "from_gradient": after - before - from_decay, "from_decay": from_decay,
-                "delta": after - before, "after": after}  # fmt: skip
+                "delta": after - before, "after": after, **means}  # fmt: skip
+
+    def drop(self) -> dict[str, float]:
+        """How far this step lowered the loss of its own batch, nats: predicted (-gradient x change, to first order), actual, before, after.
+
+        The batch goes through the model again with the random numbers it had, with the weights before and after.
+
+        Raises:
+            PhaseError: the step is over, or its start wasn't kept.
+        """
+        self._measured()
+        found: dict[str, float] = self.trainer.inspector.drop(self._records)
+        return found
+
+    def try_rates(self, rates: Sequence[float] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)) -> RatesTried:
+        """The same gradient with other learning rates: what each would have made of this batch's loss. The weights stay what they are.
+
+        Args:
+            rates: the learning rates to try, each above 0.
+
+        Raises:
+            ConfigError: a rate is no number above 0.
+            PhaseError: the step is over, or its start wasn't kept.
+        """
+        self._measured()
+        wrong = [
+            rate
+            for rate in rates
+            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf
+        ]
+        if wrong or not len(rates):
+            raise ConfigError(
+                f"rates={rates!r} can't be tried.", "Each is a number above 0.", "update.try_rates([0.001, 0.01])"
+            )
+        found: RatesTried = self.trainer.inspector.try_rates(self._records, self.lr, rates)
+        return found
+
+    def forgotten(self, examples: int = 200) -> Forgetting:
+        """Which validation answers turned in this step: right before and wrong now, and the other way round. Always the same examples.
+
+        Args:
+            examples: how many of the validation side are asked, of as many classes as possible.
+
+        Raises:
+            DataError: there are no validation examples.
+            PhaseError: the step is over, or its start wasn't kept.
+        """
+        self._measured()
+        found: Forgetting = self.trainer.inspector.forgotten(self._records, examples)
+        return found
 
     def undo(self) -> None:
         """Put everything back to before this step, exactly: weights, optimizer, random numbers, place in the data, history."""
