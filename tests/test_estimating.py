@@ -11,6 +11,7 @@ from transformers import BertConfig, BertForSequenceClassification, GPT2Config, 
 import aitrain_nb as ai
 from aitrain_nb.costs import free_memory
 from aitrain_nb.costs.setups import padded_share
+from aitrain_nb.engine.memory import is_out_of_memory
 
 SMALL = {
     "hidden_size": 32,
@@ -255,6 +256,18 @@ def test_a_limit_of_the_process_is_what_is_free():
     if not Path("/proc/self/statm").exists():
         pytest.skip("only Linux says how much address space a process takes")
     subprocess.run([sys.executable, "-c", child], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_one"), [("could not create a primitive", True), ("could not create a primitive descriptor", False)]
+)
+def test_what_onednn_says_without_memory(words, is_one):
+    assert is_out_of_memory(RuntimeError(words)) is is_one
+
+
+def test_where_nothing_fits_it_is_said(monkeypatch):
+    monkeypatch.setattr("aitrain_nb.costs.estimates.free_memory", lambda _device: 1000)
+    assert ai.estimate(data="digits", model="mlp").memory_in_words.endswith("not even one example fits")
 
 
 def test_a_container_s_limit_is_what_is_free(tmp_path, monkeypatch):
