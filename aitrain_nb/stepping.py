@@ -131,7 +131,7 @@ class Walk:
 
     # questions and branches
 
-    def ask(self, question: str, **values: Any) -> Any:
+    def ask(self, question: str, /, **values: Any) -> Any:
         """Ask something of the step or the run; fields that aren't given hold what the page would offer.
 
         Args:

@@ -16,7 +16,7 @@ def stepper(make, monkeypatch):
     return made
 
 
-def ask(stepper, name, **values):
+def ask(stepper, name, /, **values):
     stepper._hear(None, {"type": "ask", "name": name, "values": values}, [])
 
 

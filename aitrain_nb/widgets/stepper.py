@@ -83,7 +83,7 @@ class Stepper(Placed):
 
     # questions and branches
 
-    def ask(self, question: str, **values: Any) -> Any:
+    def ask(self, question: str, /, **values: Any) -> Any:
         """Ask something of the step or the run, show the answer on the page and give it; see `Walk.ask`."""
         return self._move(lambda: self.walk.ask(question, **values))
 
