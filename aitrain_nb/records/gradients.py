@@ -141,7 +141,7 @@ class Gradients(Record):
         gradient = float(parameter.grad[place]) / coefficient
         measured = self.trainer.inspector.slope(records, name, place, eps)
         error = abs(measured - gradient) / max(abs(measured), abs(gradient), 1e-12)
-        around = Around.of("gradients around it", parameter.grad / coefficient, place)
+        around = Around.of("Gradients around it", parameter.grad / coefficient, place)
         return NudgeTest(
             f"{name}{list(place)}", self.weight(name, *place), tolerance(records.forwards[-1].logits, 1e-3), around,
             measured=measured, gradient=gradient, error=error,

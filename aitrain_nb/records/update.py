@@ -131,7 +131,7 @@ class Update(Record):
         means = {
             short: float(state[name][place]) for short, name in (("m", "exp_avg"), ("v", "exp_avg_sq")) if name in state
         }
-        around = Around.of("weights around it, after the step", parameter, place)
+        around = Around.of("Weights around it, after the step", parameter, place)
         return OneWeight(
             f"{name}{list(place)}", self.optimizer, self.lr, around, before=before, gradient=gradient,
             from_gradient=after - before - from_decay, from_decay=from_decay, delta=after - before, after=after, **means,

@@ -30,35 +30,40 @@ class Around(NamedTuple):
         rows: the numbers.
         at: row and column of the weight among them.
         first: row and column of the first of them in the tensor.
+        is_plane: whether there are rows at all; else it is a list of numbers.
     """
 
     what: str
     rows: list[list[float]]
     at: tuple[int, int]
     first: tuple[int, int]
+    is_plane: bool
 
     @classmethod
     def of(cls, what: str, tensor: Tensor, place: tuple[int, ...]) -> Around:
         """What lies around one place of a tensor [..., rows, columns]; of a list of numbers, those beside it."""
         plane = tensor.detach()
         if not plane.ndim:
-            return cls(what, [[float(plane)]], (0, 0), (0, 0))
+            return cls(what, [[float(plane)]], (0, 0), (0, 0), is_plane=False)
         if plane.ndim == 1:
             plane, place = plane[None], (0, *place)
         row, column = place[-2:]
         plane = plane[tuple(place[:-2])]
         top, left = max(0, row - _BESIDE), max(0, column - 2 * _BESIDE)
         cut = plane[top : row + _BESIDE + 1, left : column + 2 * _BESIDE + 1]
-        return cls(what, cut.float().tolist(), (row - top, column - left), (top, left))
+        return cls(what, cut.float().tolist(), (row - top, column - left), (top, left), tensor.ndim > 1)
 
     def to_html(self) -> html.Markup:
         """The numbers in a grid, the weight in a frame."""
         rows = [[float(f"{value:.2g}") for value in row] for row in self.rows]
         flat = [value for row in rows for value in row]
-        (top, left), last = self.first, (self.first[0] + len(rows) - 1, self.first[1] + len(rows[0]) - 1)
-        where = f"rows {top} to {last[0]}, columns {left} to {last[1]}"
-        table = html.grid(rows, min(flat), max(flat), f"{self.what}: {where}; the weight is framed", self.at)
-        return html.element("div", table, style="overflow-x:auto")
+        (top, left), (bottom, right) = self.first, (self.first[0] + len(rows) - 1, self.first[1] + len(rows[0]) - 1)
+        where = f"columns {left} to {right}" if self.is_plane else f"places {left} to {right}"
+        where = f"rows {top} to {bottom}, {where}" if self.is_plane else where
+        words = html.element("div", f"{self.what}: {where}. The weight is framed.", style="margin-top:6px")
+        return words + html.element(
+            "div", html.grid(rows, min(flat), max(flat), framed=self.at), style="overflow-x:auto"
+        )
 
 
 class NudgeTest(Answer, dict[str, float]):
