@@ -31,6 +31,7 @@ from aitrain_nb.shots.transferred import Moved, Transfer
 from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.swept import Sweep, Tried
+from aitrain_nb.weight_watching import WatchedWeights
 from aitrain_nb.widgets.panel import Panel
 from aitrain_nb.widgets.placed import Placed
 from aitrain_nb.widgets.stepper import Stepper
@@ -65,8 +66,11 @@ def five(trainer):
     gradients = trainer.backward(loss)
     layer = next(name for name in forward.layers["name"] if name.endswith(("dense", "c_fc", "hidden", "output")))
     answers = [gradients.blame(0), gradients.test_blame(0, 5), gradients.per_example(), forward.ablate(layer, 0)]
+    name, first = next(iter(trainer.model.named_parameters()))
+    watched = WatchedWeights(trainer, [f"{name}{[0] * first.ndim}"])
     update = trainer.update(gradients)
-    answers += [update.try_rates([0.1]), update.forgotten(8)]
+    watched(update)
+    answers += [watched, update.try_rates([0.1]), update.forgotten(8)]
     found = [batch, forward, loss, gradients, update, trainer.evaluate()]
     stepper = Stepper(trainer)
     return [*found, *answers, stepper, trainer.history, found[-1].plot_worst(3), *(record.plot() for record in found)]
