@@ -20,6 +20,7 @@ from aitrain_nb.history import History
 from aitrain_nb.reporting import reporters
 from aitrain_nb.run_folder.writing import RunWriter
 from aitrain_nb.watchers import stoppers
+from aitrain_nb.weight_watching import WatchedWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from aitrain_nb.tasks import Task
 
 FINISHED = "finished: raise epochs or max_steps to go on"
-_OPTIONS = ("display", "pace", "plots", "replay", "output_dir", "overwrite", "report_to")
+_OPTIONS = ("display", "pace", "plots", "replay", "output_dir", "overwrite", "report_to", "watch")
 _ELSEWHERE = {"tokenizer": "processor", "processing_class": "processor", "args": "config", "train_dataset": "data"}
 """Arguments of transformers' Trainer -> ours."""
 
@@ -56,6 +57,7 @@ class Trainer(Steering):
         watchers: callables that take each record of `run` and `fit`; one that raises `StopTraining` ends the run
             after the step.
         ending: how the last run ended and which weights the model holds since; None while it trains.
+        watched: the weights that `fit(watch=...)` followed, step by step.
         branch: its name and, of a fork, what it left, where, and what it changed.
         branches: all runs that belong together by `fork`, by name; this one is among them.
 
@@ -82,6 +84,7 @@ class Trainer(Steering):
             raise ConfigError(*unknown_name("argument of Trainer", name, ours, _ELSEWHERE.get(name)))
         super().__init__(model, task, data, config, processor)
         self.watchers: list[Callable[[Any], None]] = []
+        self.watched: WatchedWeights | None = None
         self.branch = time_travel.Branch()
         self.branches: dict[str, Trainer] = {self.branch.name: self}
 
@@ -190,6 +193,7 @@ class Trainer(Steering):
         output_dir: str | Path | None = None,
         overwrite: bool = False,
         report_to: Any = None,
+        watch: Sequence[str] = (),
         **changes: int,
     ) -> History:
         """Train to the end of the run, or go on with it; blocks until it is over. It drains `run` and shows it.
@@ -207,6 +211,7 @@ class Trainer(Steering):
                 ends as what `save_run` writes. To go on with a run in its folder, name it again. Nothing is written without it.
             overwrite: another run that lies there may be lost.
             report_to: "tensorboard", "wandb" or another tracker of accelerate, one of your own, or several; see `reporting`.
+            watch: weights to follow, such as "output.weight[3, 5]": `trainer.watched` shows them afterwards.
             changes: epochs or max_steps in all (not more), to go on with a finished run: after 5 epochs, epochs=8 adds 3. A
                 schedule that falls is stretched over the longer run from here on, so the rate rises again.
 
@@ -225,6 +230,7 @@ class Trainer(Steering):
         self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
         self._lengthen(changes, _OPTIONS)
         before, self._writer = self.watchers, writer
+        self.watched = WatchedWeights(self, watch) if watch else self.watched
         is_finished = self.is_finished
         self._running, self._keeps_records, self.records = True, False, None
         self.ending = self.ending if is_finished else None
@@ -232,7 +238,7 @@ class Trainer(Steering):
             self.processes.gathered(None)  # nothing is shown or written before all of them are ready
             for watcher in watching:
                 watcher.begin()
-            self.watchers = [*before, *watching]
+            self.watchers = [*before, *([self.watched] if watch and self.watched is not None else []), *watching]
             self._drain()
         finally:
             try:

@@ -33,6 +33,7 @@ from aitrain_nb.shots.transferred import Moved, Transfer
 from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.swept import Sweep, Tried
+from aitrain_nb.weight_watching import WatchedWeights
 from aitrain_nb.widgets.panel import Panel
 from aitrain_nb.widgets.placed import Placed
 from aitrain_nb.widgets.stepper import Stepper
@@ -67,10 +68,19 @@ def five(trainer):
     gradients = trainer.backward(loss)
     layer = next(name for name in forward.layers["name"] if name.endswith(("dense", "c_fc", "hidden", "output")))
     answers = [gradients.blame(0), gradients.test_blame(0, 5), gradients.per_example(), forward.ablate(layer, 0)]
+    name, first = next(iter(trainer.model.named_parameters()))
+    watched = WatchedWeights(trainer, [f"{name}{[0] * first.ndim}"])
     update = trainer.update(gradients)
+    watched(update)
     name, place = strongest(dict(trainer.model.named_parameters()))
     weight = (name, *place)
-    answers += [update.try_rates([0.1]), update.forgotten(8), gradients.nudge(*weight), update.weight(*weight)]
+    answers += [
+        watched,
+        update.try_rates([0.1]),
+        update.forgotten(8),
+        gradients.nudge(*weight),
+        update.weight(*weight),
+    ]
     found = [batch, forward, loss, gradients, update, trainer.evaluate()]
     stepper = Stepper(trainer)
     for question in OF_A_STEP:

@@ -253,7 +253,7 @@ def test_what_the_run_needs_comes_after_and_then_follows_at_once(monkeypatch):
     assert len(waiting) == 1, "it is found out once"
     waiting.pop()()
     small = form.shown["facts"]
-    assert "above what this process takes now; fits in" in small["memory"]
+    assert "above what this process takes now" in small["memory"]
     assert form.preview.estimate.parts == ai.estimate(form.config).parts
     set_field(form, "batch_size", 64)
     assert form.shown["facts"]["memory"] != small["memory"], (

@@ -101,6 +101,9 @@ DRAWN = {
         "Lowest at 0.001, loss 2.1.",
     ),
     "rates_tried": lambda: plots.rates_tried([1e-3, 1e-2, 0.1], [2.2, 1.9, 5.0], 2.3, 1e-3),
+    "watched": lambda: plots.watched(
+        {"w[0]": ([1, 2], [0.5, 0.25], [1.0, -1.0]), "b[1]": ([1, 2], [0.0, 0.75], [2.0, 1.0])}
+    ),
     "dials": lambda: plots.dials(OLD, NEW),
     "images": lambda: plots.images(np.arange(128.0).reshape(2, 1, 8, 8), ["3", "5"]),
     "surprise": lambda: plots.surprise([0.9, 0.1], [0.105, 2.303]),
@@ -122,6 +125,7 @@ EMPTY = {
     "no schedule": lambda: plots.schedule([]),
     "no range test": lambda: plots.range_test([], [], [], {}, description="0 steps."),
     "no rates tried": lambda: plots.rates_tried([], [], 2.3, 0.0),
+    "no weights watched": lambda: plots.watched({}),
     "no dials": lambda: plots.dials({}),
     "no pictures": lambda: plots.images(np.zeros((0, 1, 4, 4)), []),
     "no answers": lambda: plots.surprise([], []),
@@ -150,6 +154,7 @@ LABELS = {
     "sweep": [("learning_rate", "batch_size")],
     "range_test": [("learning rate", "loss (nats)")],
     "rates_tried": [("learning rate", "loss of this batch (nats)")],
+    "watched": [("", "weight"), ("step", "gradient\n(nats per unit)")],
     "dials": [("", "weight")],
     "images": [("", ""), ("", "")],
     "surprise": [("probability given to the right answer", "loss (nats)")],
@@ -373,6 +378,7 @@ DESCRIPTIONS = {
     "range_test": ["Lowest at 0.001"],
     "schedule": ["4 steps", "highest at step 3 with 1", "ends at 0.5"],
     "rates_tried": ["3 rates", "from a loss of 2.3", "1.9 at rate 0.01"],
+    "watched": ["2 weights over the steps", "w[0] ends at 0.25", "b[1] ends at 0.75"],
     "dials": ["3 weights in 2 groups", "from -2.5 to 1.5", "in weight, by 0.5"],
     "images": ["2 pictures of 8x8 pixels: 3; 5"],
     "surprise": ["2 answers", "from 0.1 to 0.9", "2.3 to 0.105 nats"],

@@ -52,9 +52,9 @@ def _threads(weights: int, batch_size: int) -> int:
 
 
 def _attention(found: str | None, device: str, *, is_dropping: bool) -> str:
-    """Where attention weights drop out, sdpa goes step by step on a processor, and transformers (eager) does it 1 to 6 % quicker.
+    """Where attention weights drop out, sdpa goes step by step on a processor, too, and `fast_dropout` reaches only what isn't inside it.
 
-    Measured in training with small-encoder and MiniLM at 16 to 256 tokens, one thread; memory and random numbers are the same.
+    Eager took 0.94 to 1.01 of sdpa's time in training with small-encoder and MiniLM (one thread, about the noise); memory was equal.
     """
     if found not in {"eager", "sdpa"}:
         return "auto"

@@ -60,12 +60,13 @@ class OneProcess:
     Attributes:
         rank: 0-based number of this process.
         count: of the processes that train together.
+        shares_weights: whether each holds only a shard of them while it trains.
         holds_shards: whether each holds only a shard of the weights just now.
         has_lost_shards: whether a run ended before they could be gathered; the newest checkpoint has them.
     """
 
     rank, count = 0, 1
-    holds_shards = has_lost_shards = False
+    holds_shards = has_lost_shards = shares_weights = False
 
     @property
     def is_first(self) -> bool:
@@ -241,6 +242,8 @@ class ShardedProcesses(ManyProcesses):
     Raises:
         ConfigError: accelerate isn't installed, or was told of FSDP what isn't supported.
     """
+
+    shares_weights = True
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)

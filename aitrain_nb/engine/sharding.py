@@ -16,6 +16,7 @@ import torch
 
 from aitrain_nb.engine.snapshots import State, lay_out, mapped
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.models.parts import block_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -216,13 +217,19 @@ def _carry(trainer: Any, pairs: Sequence[tuple[Any, Any]], change: Callable[[Any
 
 
 def _fully_shard(model: nn.Module, plugin: Any, mesh: DeviceMesh) -> None:
-    """Shard a model in place: the modules that accelerate's policy names by themselves, what is left as one."""
+    """Shard a model in place: the modules that accelerate's policy names by themselves, what is left as one.
+
+    Where the policy asks for the blocks and neither it nor the model names their class, they are the longest list of like layers.
+    """
     from accelerate.utils.fsdp_utils import fsdp2_prepare_auto_wrap_policy
     from torch.distributed.fsdp import fully_shard
+    from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 
     try:
         alone = fsdp2_prepare_auto_wrap_policy(plugin, model)
         within = [module for module in model.modules() if module is not model and alone is not None and alone(module)]
+        if not within and plugin.auto_wrap_policy is transformer_auto_wrap_policy:
+            within = [model.get_submodule(name) for name in block_names(model)]
         for module in (*reversed(within), model):
             fully_shard(module, mesh=mesh, reshard_after_forward=True)
     except (ValueError, NotImplementedError) as error:

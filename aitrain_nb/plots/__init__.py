@@ -16,7 +16,7 @@ from aitrain_nb.plots.runs import loss, run
 from aitrain_nb.plots.searches import range_test, sweep
 from aitrain_nb.plots.tensors import attention, dials, histograms
 from aitrain_nb.plots.transfers import transfer
-from aitrain_nb.plots.trials import rates_tried
+from aitrain_nb.plots.trials import rates_tried, watched
 
 __all__ = [
     "BLUE",
@@ -49,5 +49,6 @@ __all__ = [
     "surprise",
     "sweep",
     "transfer",
+    "watched",
     "worst",
 ]

@@ -1,4 +1,4 @@
-"""One step with several learning rates: where each would have led."""
+"""A step tried with several learning rates, and single weights followed through a run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from aitrain_nb import numerals
-from aitrain_nb.plots.base import BLUE, GREY, ORANGE, new_figure
+from aitrain_nb.lettering import plain
+from aitrain_nb.plots.base import BLUE, GREY, LINES, ORANGE, new_figure, style_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aitrain_nb.figures import Picture
 
@@ -41,4 +42,43 @@ def rates_tried(rates: Sequence[float], losses: Sequence[float], before: float, 
     if found:
         best = min(found, key=lambda one: one[1])
         figure.description += f" Lowest: {best[1]:.3g} at rate {numerals.rate(best[0])}."
+    return figure
+
+
+def watched(weights: Mapping[str, tuple[Sequence[int], Sequence[float], Sequence[float]]]) -> Picture:
+    """Single weights over the steps of a run, and the gradient of each below.
+
+    Args:
+        weights: name -> steps, values after each step, gradients in it (nats per unit).
+    """
+    from aitrain_nb.figures import Picture
+
+    figure = Picture(figsize=(7.6, 4.2), layout="constrained")
+    figure.is_drawing = True
+    above = figure.add_subplot(2, 1, 1)
+    below = figure.add_subplot(2, 1, 2, sharex=above)
+    for place, (name, (steps, values, gradients)) in enumerate(weights.items()):
+        colour, line, _ = LINES[place % len(LINES)]
+        marker = "o" if len(steps) == 1 else None
+        above.plot(
+            steps,
+            values,
+            color=colour,
+            linestyle=line,
+            linewidth=1.5,
+            marker=marker,
+            label=plain(name, 40, cut="start"),
+        )
+        below.plot(steps, gradients, color=colour, linestyle=line, linewidth=1.0, marker=marker)
+    above.set(title="Watched weights", ylabel="weight")
+    below.set(xlabel="step", ylabel="gradient\n(nats per unit)")
+    below.axhline(0, color=GREY, linewidth=0.7)
+    for axis in (above, below):
+        style_axes(axis)
+    if weights:
+        above.legend(frameon=False, fontsize=8)
+    ends = [f"{name} ends at {values[-1]:.3g}" for name, (_, values, _) in weights.items() if len(values)]
+    figure.description = f"{numerals.several(len(weights), 'weight')} over the steps" + (
+        f": {'; '.join(ends)}." if ends else ": no step yet."
+    )
     return figure
