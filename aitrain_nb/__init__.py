@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aitrain_nb.sources import read
     from aitrain_nb.tasks import Task, add_task
     from aitrain_nb.trainer import Trainer
-    from aitrain_nb.tuning import find_learning_rate, sweep
+    from aitrain_nb.tuning import compare_optimizers, find_learning_rate, sweep
     from aitrain_nb.widgets.form import ConfigForm
     from aitrain_nb.widgets.monitor import Monitor
     from aitrain_nb.widgets.playground import Playground
@@ -69,6 +69,7 @@ _HOMES = {
     "runs": "run_table",
     "compare": "comparing",
     "compare_methods": "shots",
+    "compare_optimizers": "tuning",
     "FewShot": "shots",
     "transfer": "shots",
     "PromptClassifier": "shots",
@@ -132,6 +133,7 @@ __all__ = [
     "check_before_training",
     "compare",
     "compare_methods",
+    "compare_optimizers",
     "diagnose",
     "estimate",
     "export",

@@ -29,14 +29,14 @@ def test_the_examples_run_and_print_what_the_readme_shows():
             assert re.search(pattern(line.replace("  ← Overfitting!", "")), out.getvalue()), line
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "tests/benchmarks/README.md"])
 def test_every_file_that_is_named_is_there(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     linked = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
     named = [name for name in re.findall(r"\b([a-z_]+\.py)\b", text) if name != "test_<module>.py"]
     folders = re.findall(r"^ +(\w+)/ ", text, re.MULTILINE)
     here = {path.name for path in [*ROOT.glob("*"), *(ROOT / "aitrain_nb").rglob("*"), *(ROOT / "tests").rglob("*")]}
-    assert all((ROOT / link).exists() for link in linked)
+    assert all(((ROOT / document).parent / link).exists() for link in linked)
     assert set(named) | set(folders) <= here
 
 

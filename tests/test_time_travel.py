@@ -146,6 +146,23 @@ def test_branches_side_by_side_say_where_they_part():
     assert "other examples where batch_size differ" in text
 
 
+def test_optimizers_are_compared_on_branches_of_the_same_run():
+    trainer = run("digits", max_steps=20, snapshot_every=0, evaluate_every=None)
+    trainer.fit("none", max_steps=4)
+    before = all_of(trainer)
+    found = ai.compare_optimizers(trainer, ["adamw", "sgd"], steps=12)
+    assert all_of(trainer) == before
+    assert [one.name for one in found.runs] == ["adamw", "sgd"]
+    rates = [one.history.last["lr"] for one in found.runs]
+    assert rates[1] > 3 * rates[0]  # SGD wants larger steps
+    assert [len(one.history) for one in found.runs] == [16, 16]
+    again = ai.compare_optimizers(trainer, {"sgd": 0.05}, steps=3)
+    assert [one.name for one in again.runs] == ["sgd (2)"]
+    for wrong in ((trainer, []), (trainer, ["sgdd"]), (trainer, ["sgd"], 0)):
+        with pytest.raises(ai.AitrainError):
+            ai.compare_optimizers(*wrong)
+
+
 def test_steps_that_do_not_come_again_are_told():
     trainer = run("digits", snapshot_every=20)
     trainer.fit("none", max_steps=22)

@@ -6,8 +6,9 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from aitrain_nb import html, numerals, plots, reading
+from aitrain_nb import html, numerals, plots
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.shots.told import Told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Measured(NamedTuple):
         return next((seconds for seconds, accuracy in self.curve if accuracy >= target), math.inf)
 
 
-class MethodsCompared:
+class MethodsCompared(Told):
     """Ways to learn from a few examples, side by side.
 
     Attributes:
@@ -136,19 +137,6 @@ class MethodsCompared:
         for one in self.measured:
             found.setdefault(one.method, {}).setdefault(one.shots, []).append(one.accuracy)
         return found
-
-    def text(self) -> str:
-        """What was found, in sentences and a table, for a terminal."""
-        return reading.as_text(self._page(self._paragraphs()))
-
-    def __repr__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return self._page(html.join([self.plot().to_html(), self._paragraphs()]))
-
-    def _paragraphs(self) -> html.Markup:
-        return html.join(html.element("p", sentence, style="margin:4px 0") for sentence in self._said())
 
     def _page(self, first: html.Markup) -> html.Markup:
         note = f"{self.name}, weights of {self.model}"

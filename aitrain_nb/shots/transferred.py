@@ -6,7 +6,8 @@ import math
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from aitrain_nb import html, numerals, plots, reading
+from aitrain_nb import html, numerals, plots
+from aitrain_nb.shots.told import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +41,7 @@ class Moved(NamedTuple):
     curve: tuple[tuple[int, float], ...] = ()
 
 
-class Transfer:
+class Transfer(Told):
     """What a trained network was worth on a new task.
 
     Attributes:
@@ -113,19 +114,6 @@ class Transfer:
     @property
     def _written(self) -> Callable[[float], str]:
         return numerals.share if self.score_name == "accuracy" else numerals.epoch_loss
-
-    def text(self) -> str:
-        """What was found, in sentences and a table, for a terminal."""
-        return reading.as_text(self._page(self._paragraphs()))
-
-    def __repr__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return self._page(html.join([self.plot().to_html(), self._paragraphs()]))
-
-    def _paragraphs(self) -> html.Markup:
-        return html.join(html.element("p", sentence, style="margin:4px 0") for sentence in self._said())
 
     def _page(self, first: html.Markup) -> html.Markup:
         many = "all examples" if self.shots is None else f"{numerals.several(self.shots, 'example')} a class"
