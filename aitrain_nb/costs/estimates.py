@@ -278,7 +278,8 @@ class Estimate:
         if self.all_bytes <= ALMOST_ALL * free:
             return f"{first}; fits in the {numerals.memory(free)} that are free"
         largest = self.largest_batch(int(ALMOST_ALL * free * self.peak_bytes / self.all_bytes))
-        return f"{first}; too much for the {numerals.memory(free)} that are free: {f'batches of {largest} fit' if largest else 'not even one example fits'}"
+        fitting = f"batches of {largest} fit" if largest else "not even one example fits"
+        return f"{first}; too much for the {numerals.memory(free)} that are free: {fitting}"
 
     @property
     def parts_in_words(self) -> str:
