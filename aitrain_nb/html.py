@@ -113,23 +113,50 @@ def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: 
     )
 
 
-def folded_table(headers: Sequence[object], rows: Sequence[Sequence[object]], first: int = 16) -> Markup:
-    """A table of the first rows; the others open behind a line that counts them."""
+def folded_table(
+    headers: Sequence[object], rows: Sequence[Sequence[object]], first: int = 16, most: int | None = None
+) -> Markup:
+    """A table of the first rows; the others open behind a line that counts them.
+
+    Args:
+        headers: of the columns.
+        rows: of cells.
+        first: so many are seen at once.
+        most: so many are in the page at all; None is all of them.
+    """
     if len(rows) <= first + 4:
         return table(headers, rows)
-    return table(headers, rows[:first]) + details(f"{len(rows) - first:,} more", table(headers, rows[first:]))
+    more = f"{len(rows) - first:,} more"
+    if most is not None and len(rows) > most:
+        more += f", of which the first {most - first:,} are here: all are in table()"
+    return table(headers, rows[:first]) + details(more, table(headers, rows[first:most]))
 
 
-def grid(values: Sequence[Sequence[float]], low: float, high: float, caption: str = "") -> Markup:
-    """Numbers in a grid, each on a ground as strong as the number: a picture that can be read digit by digit."""
+def grid(
+    values: Sequence[Sequence[float]], low: float, high: float, caption: str = "", framed: tuple[int, int] | None = None
+) -> Markup:
+    """Numbers in a grid, each on a ground as strong as the number: a picture that can be read digit by digit.
+
+    Args:
+        values: rows of numbers.
+        low: the number whose ground is clear.
+        high: the number whose ground is strongest.
+        caption: what they are.
+        framed: row and column of one that is to be found at once.
+    """
     span = (high - low) or 1.0
 
-    def cell(value: float) -> Markup:
+    def cell(value: float, *, is_framed: bool) -> Markup:
         strength = 0.6 * (value - low) / span
         style = f"background-color:rgba({BLUE},{strength:.2f});text-align:center;padding:1px 5px;min-width:1.6em"
+        if is_framed:
+            style += f";outline:2px solid rgb({ORANGE});outline-offset:-1px;font-weight:bold"
         return element("td", f"{value:g}", style=style)
 
-    body = join(Markup(f"<tr>{join(cell(value) for value in row)}</tr>") for row in values)
+    body = join(
+        Markup(f"<tr>{join(cell(value, is_framed=(i, j) == framed) for j, value in enumerate(row))}</tr>")
+        for i, row in enumerate(values)
+    )
     title = element("caption", caption, style=_CAPTION) if caption else Markup("")
     return Markup(
         f'<table style="border-collapse:collapse;margin:4px 0;font-size:90%">{title}<tbody>{body}</tbody></table>'

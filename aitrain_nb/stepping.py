@@ -5,19 +5,23 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from aitrain_nb import questions
 from aitrain_nb.displays import evaluation_line, row_line
 from aitrain_nb.engine.interrupts import deferred_interrupt
-from aitrain_nb.errors import ConfigError, PhaseError
+from aitrain_nb.errors import ConfigError, PhaseError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from aitrain_nb.records import Evaluation, Record, Update
     from aitrain_nb.trainer import Trainer
 
 PHASES = ("tokenize", "forward", "loss", "backward", "update")
 """The five phases of a step, in order: each is a method of the trainer."""
-_WHOLE_STEP = "*_, update = trainer.phases()"
+_WHOLE_STEP = "*_, forward, loss, gradients, update = trainer.phases()"
+_MOST_ASKED = 6
+"""So many answers are kept."""
 _EVALUATE = "evaluation = trainer.evaluate_and_keep()"
 
 
@@ -30,8 +34,10 @@ class Walk:
         trainer: whose run it is.
 
     Attributes:
+        trainer: the branch that is walked on.
         evaluation: the one that the newest call ended with, or None.
         calls: the code of the newest call, line by line.
+        asked: the newest questions with their answers, the last one last.
 
     Raises:
         ConfigError: it is no trainer, or one that can't train.
@@ -41,6 +47,7 @@ class Walk:
         walk = Walk(aitrain_nb.prepare(data="digits", model="mlp"))
         walk.next_phase()
         walk.next_step()
+        walk.ask("blame", by="grad")
         print(walk.code)
     """
 
@@ -54,6 +61,7 @@ class Walk:
         self.trainer = trainer
         self.evaluation: Evaluation | None = None
         self.calls: list[str] = []
+        self.asked: list[questions.Asked] = []
         self._began, self._taken = trainer.step, list[str]()
         self._stopping = False
 
@@ -120,6 +128,42 @@ class Walk:
     def stop(self) -> None:
         """Ask `to_epoch_end` to end after its step; any thread may call it."""
         self._stopping = True
+
+    # questions and branches
+
+    def ask(self, question: str, /, **values: Any) -> Any:
+        """Ask something of the step or the run; fields that aren't given hold what the page would offer.
+
+        Args:
+            question: its name: unit_off, gradient, blame, nudge_these, agreement, weight, forgotten, rates; fork, rewind, compare.
+            values: of its fields, such as example=3.
+
+        Returns:
+            The answer; of fork the branch.
+
+        Raises:
+            ConfigError: no such question or field, or a value that doesn't fit.
+            PhaseError: it can't be asked yet.
+            AitrainError: what the call that answers raises.
+        """
+        asked = questions.ask(self.trainer, question, values)
+        self._begin()
+        self._note(asked.code)
+        self.asked = [*self.asked, asked][-_MOST_ASKED:]
+        return asked.answer
+
+    def walk_on(self, branch: str) -> None:
+        """Go on with another branch of the run; see `Trainer.fork`. The one that is left stays where it is.
+
+        Raises:
+            ConfigError: there is no such branch.
+        """
+        if branch not in self.trainer.branches:
+            raise ConfigError(*unknown_name("branch", branch, self.trainer.branches))
+        self._begin()
+        if self.trainer is not self.trainer.branches[branch]:
+            self.trainer = self.trainer.branches[branch]
+            self._note(f"trainer = trainer.branches[{branch!r}]")
 
     def _begin(self) -> None:
         self.calls, self.evaluation, self._stopping = [], None, False
@@ -198,7 +242,8 @@ class Walk:
         if step == 0:
             return f"Before the first of {trainer.total_steps:,} steps"
         epoch, _ = trainer.plan.place_of(step)
-        return f"Step {step:,} of {trainer.total_steps:,}, epoch {epoch} of {trainer.plan.total_epochs}"
+        branch = f"{trainer.branch.name}: " if len(trainer.branches) > 1 else ""
+        return f"{branch}Step {step:,} of {trainer.total_steps:,}, epoch {epoch} of {trainer.plan.total_epochs}"
 
     @property
     def next(self) -> str:

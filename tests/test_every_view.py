@@ -20,10 +20,12 @@ from aitrain_nb.exporting import ExportCard
 from aitrain_nb.exporting.comparing import Compared as CompareExport
 from aitrain_nb.exporting.manifest import Manifest
 from aitrain_nb.exporting.quantizing import Rounding, Roundings
+from aitrain_nb.questions import OF_A_STEP
 from aitrain_nb.racing import Race, Raced
 from aitrain_nb.racing.results import Lap
 from aitrain_nb.records import Ending, Record
 from aitrain_nb.records.noise import NoiseScale
+from aitrain_nb.records.weights import strongest
 from aitrain_nb.run_folder.summary import RunSummary
 from aitrain_nb.run_table import Runs
 from aitrain_nb.shots.methods_compared import Measured, MethodsCompared
@@ -70,9 +72,23 @@ def five(trainer):
     watched = WatchedWeights(trainer, [f"{name}{[0] * first.ndim}"])
     update = trainer.update(gradients)
     watched(update)
-    answers += [watched, update.try_rates([0.1]), update.forgotten(8)]
+    name, place = strongest(dict(trainer.model.named_parameters()))
+    weight = (name, *place)
+    answers += [
+        watched,
+        update.try_rates([0.1]),
+        update.forgotten(8),
+        gradients.nudge(*weight),
+        update.weight(*weight),
+    ]
     found = [batch, forward, loss, gradients, update, trainer.evaluate()]
     stepper = Stepper(trainer)
+    for question in OF_A_STEP:
+        stepper.ask(question.name)
+    stepper.ask("fork", name=HOSTILE[1])
+    stepper.ask("compare")
+    for told in (*stepper.asking["answers"], *stepper.boxes):
+        check_inert(told["html"])
     return [*found, *answers, stepper, trainer.history, found[-1].plot_worst(3), *(record.plot() for record in found)]
 
 

@@ -72,7 +72,7 @@ def test_the_code_of_a_click_is_the_call(walk):
     walk.next_step()
     assert walk.calls[-1] == "update = trainer.update(gradients)"
     walk.next_step()
-    assert walk.calls == ["*_, update = trainer.phases()"]
+    assert walk.calls == ["*_, forward, loss, gradients, update = trainer.phases()"]
     walk.back()
     assert walk.calls == ["trainer.undo()"]
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.errors import ModelError, PhaseError
 from aitrain_nb.records.answers.blame import checked_way
+from aitrain_nb.records.answers.one_weight import Around, NudgeTest
 from aitrain_nb.records.base import Check, Fact, Record, agree, tolerance
-from aitrain_nb.records.weights import find_weights, place_in, why_none
+from aitrain_nb.records.weights import find_weights, place_in, strongest, why_none
 
 if TYPE_CHECKING:
     import weakref
@@ -121,25 +122,30 @@ class Gradients(Record):
             f"{abs(slope) * 0.01:.2g} nats, so descent moves it {advice}."
         )
 
-    def nudge(self, name: str, *index: int, eps: float = 1e-6) -> dict[str, float]:
+    def nudge(self, name: str, *index: int, eps: float = 1e-6) -> NudgeTest:
         """Test one gradient by moving its weight and measuring the loss again.
 
         The same batch goes through a copy in double precision with the weight at +eps and -eps; nothing of the
         trainer changes.
 
         Returns:
-            measured (slope from the two losses), gradient (from backward), error (difference relative to the larger
-            of the two).
+            A dict of measured (slope from the two losses), gradient (from backward), error (difference relative to the
+            larger of the two), which a notebook shows with its sentence and the gradients around it.
         """
         records = self._records
         parameter = find_weights(self._model, name)
         place = place_in(name, parameter, index)
         if parameter.grad is None:
             raise ModelError(f"{name} has no gradient to test.", why_none(parameter) + ".", "Choose a trained weight.")
-        gradient = float(parameter.grad[place]) / (self.coefficient if self.final else 1.0)
+        coefficient = self.coefficient if self.final else 1.0
+        gradient = float(parameter.grad[place]) / coefficient
         measured = self.trainer.inspector.slope(records, name, place, eps)
         error = abs(measured - gradient) / max(abs(measured), abs(gradient), 1e-12)
-        return {"measured": measured, "gradient": gradient, "error": error}
+        around = Around.of("Gradients around it", parameter.grad / coefficient, place)
+        return NudgeTest(
+            f"{name}{list(place)}", self.weight(name, *place), tolerance(records.forwards[-1].logits, 1e-3), around,
+            measured=measured, gradient=gradient, error=error,
+        )  # fmt: skip
 
     def predict_drop(self, lr: float) -> float:
         """How far the loss would fall if every weight moved by -lr x gradient: lr x norm², nats, for small lr."""
@@ -230,11 +236,11 @@ class Gradients(Record):
 
     def brief(self) -> str:
         """The norm, and the tensor whose gradient is strongest."""
-        strongest = self._strongest()
-        if strongest is None:
+        most = self._strongest()
+        if most is None:
             return "no weight has a gradient"
         norm = f"norm {numerals.significant(self.norm)}; " if self.final else "not complete yet; "
-        return f"{norm}strongest: {strongest['name']} {numerals.significant(strongest['grad_norm'])}"
+        return f"{norm}strongest: {most['name']} {numerals.significant(most['grad_norm'])}"
 
     def _strongest(self) -> dict[str, Any] | None:
         """The row of the tensor with the largest gradient norm."""
@@ -242,12 +248,12 @@ class Gradients(Record):
 
     def text(self) -> str:
         """The gradients in sentences."""
-        strongest = self._strongest()
-        if strongest is None:
+        most = self._strongest()
+        if most is None:
             return "No weight has a gradient."
         count = sum(row["has_grad"] for row in self._rows)
         sentences = [
-            f"{count} tensors have a gradient; the strongest is {strongest['name']} with norm {strongest['grad_norm']:.3g}."
+            f"{count} tensors have a gradient; the strongest is {most['name']} with norm {most['grad_norm']:.3g}."
         ]
         if self.final:
             what = f"scaled down to {self.norm_clipped:.3g}" if self.clipped else "not clipped"
@@ -300,22 +306,12 @@ class Gradients(Record):
             result = self.nudge(name, *place)
         except RuntimeError as error:  # a module that fixes its own precision can't be computed in double
             return Check(title, True, f"not tested: the model can't compute in double precision ({error})")
-        numbers = f"{name}{list(place)}: measured {result['measured']:.6g}, gradient {result['gradient']:.6g}, error {result['error']:.1e}"
-        logits = self._records.forwards[-1].logits
-        return Check(title, result["error"] < tolerance(logits, 1e-3), numbers)
+        numbers = f"{result.weight}: measured {result['measured']:.6g}, gradient {result['gradient']:.6g}, error {result['error']:.1e}"
+        return Check(title, result.is_right, numbers)
 
     def _strongest_weight(self) -> tuple[str, tuple[int, ...]]:
         """The weight with the largest gradient of all."""
-        import torch
-
-        found = [
-            (float(w.grad.abs().max()), name, w.grad)
-            for name, w in self._model.named_parameters()
-            if w.grad is not None
-        ]
-        _, name, gradient = max(found, key=lambda entry: entry[0])
-        place = torch.unravel_index(gradient.abs().argmax(), gradient.shape)
-        return name, tuple(int(i) for i in place)
+        return strongest(dict(self._model.named_parameters()))
 
 
 def _row(name: str, weight: Tensor, before: Tensor, back: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.errors import ConfigError, PhaseError, unknown_name
+from aitrain_nb.records.answers.one_weight import Around, OneWeight
 from aitrain_nb.records.base import Check, Fact, Record
 from aitrain_nb.records.weights import find_weights, place_in
 
@@ -108,8 +109,8 @@ class Update(Record):
 
         return pd.DataFrame(self._measured())
 
-    def weight(self, name: str, *index: int) -> dict[str, float]:
-        """One weight: before, gradient (after clipping), from_gradient, from_decay, delta, after; of Adam and AdamW also m and v.
+    def weight(self, name: str, *index: int) -> OneWeight:
+        """One weight, a dict: before, gradient (after clipping), from_gradient, from_decay, delta, after; of Adam and AdamW also m and v.
 
         m and v are what the optimizer holds for it after the step: the running means of its gradient and of its square.
 
@@ -130,8 +131,11 @@ class Update(Record):
         means = {
             short: float(state[name][place]) for short, name in (("m", "exp_avg"), ("v", "exp_avg_sq")) if name in state
         }
-        return {"before": before, "gradient": gradient, "from_gradient": after - before - from_decay, "from_decay": from_decay,
-                "delta": after - before, "after": after, **means}  # fmt: skip
+        around = Around.of("Weights around it, after the step", parameter, place)
+        return OneWeight(
+            f"{name}{list(place)}", self.optimizer, self.lr, around, before=before, gradient=gradient,
+            from_gradient=after - before - from_decay, from_decay=from_decay, delta=after - before, after=after, **means,
+        )  # fmt: skip
 
     def drop(self) -> dict[str, float]:
         """How far this step lowered the loss of its own batch, nats: predicted (-gradient x change, to first order), actual, before, after.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aitrain_nb.errors import ModelError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 
@@ -35,3 +37,17 @@ def place_in(name: str, parameter: Tensor, index: tuple[int, ...]) -> tuple[int,
             f"Give one number a dimension, such as ({name!r}, {', '.join('0' for _ in parameter.shape)}).",
         )
     return tuple(i % size for i, size in zip(index, parameter.shape, strict=True))
+
+
+def strongest(weights: Mapping[str, Tensor]) -> tuple[str, tuple[int, ...]]:
+    """Name and place of the single weight with the largest gradient; raises ModelError where none has one."""
+    import torch
+
+    found = [(float(weight.grad.abs().max()), name) for name, weight in weights.items() if weight.grad is not None]
+    if not found:
+        reasons = ", ".join(f"{name}: {why_none(weight)}" for name, weight in list(weights.items())[:3])
+        raise ModelError("No weight has a gradient.", f"{reasons}.", "Call backward first, or choose a trained weight.")
+    name = max(found, key=lambda entry: entry[0])[1]
+    gradient = weights[name].grad
+    assert gradient is not None
+    return name, tuple(int(i) for i in torch.unravel_index(gradient.abs().argmax(), gradient.shape))

@@ -14,6 +14,7 @@ from aitrain_nb.widgets.budget import Budget
 from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.phase_views import PhaseViews
 from aitrain_nb.widgets.placed import Placed
+from aitrain_nb.widgets.question_views import QuestionViews
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +48,15 @@ class Stepper(Placed):
         print(stepper.code)
     """
 
-    _esm = source("placed.js", "boxes.js", "stepper.js")
-    _css = source("boxes.css", "stepper.css")
+    _esm = source("placed.js", "boxes.js", "questions.js", "branches.js", "stepper.js")
+    _css = source("boxes.css", "questions.css", "stepper.css")
     boxes: Any = traitlets.List().tag(sync=True)
     told = traitlets.Dict().tag(sync=True)
+    asking: Any = traitlets.Dict().tag(sync=True)
 
     def __init__(self, trainer: Trainer) -> None:
         self.walk = Walk(trainer)
-        self._views = PhaseViews()
+        self._views, self._questions = PhaseViews(), QuestionViews()
         self._clicks = 0
         self._budget = Budget(0.0)
         super().__init__()
@@ -78,6 +80,21 @@ class Stepper(Placed):
     def back(self) -> None:
         """To the beginning of the step under way; between two steps, to before the last one; see `Walk.back`."""
         self._move(self.walk.back)
+
+    # questions and branches
+
+    def ask(self, question: str, /, **values: Any) -> Any:
+        """Ask something of the step or the run, show the answer on the page and give it; see `Walk.ask`."""
+        return self._move(lambda: self.walk.ask(question, **values))
+
+    def walk_on(self, branch: str) -> None:
+        """Go on with another branch of the run; see `Walk.walk_on`."""
+        self._move(lambda: self.walk.walk_on(branch))
+
+    def train_branch(self, branch: str) -> Update | None:
+        """Walk on another branch, to the end of its epoch."""
+        self.walk_on(branch)
+        return self.to_epoch_end()
 
     # what can be asked of it
 
@@ -103,7 +120,10 @@ class Stepper(Placed):
         where = html.element("div", html.element("b", walk.place), f" · {walk.next}")
         lines = [html.element("div", html.element("code", line)) for line in walk.lines]
         code = html.details("The whole walk as a cell", html.element("pre", walk.code))
-        return html.element("div", where, *self._views.twins(walk.records), *lines, code, style="max-width:900px")
+        answers = self._questions.twins(walk.trainer, walk.asked)
+        return html.element(
+            "div", where, *self._views.twins(walk.records), *lines, *answers, code, style="max-width:900px"
+        )
 
     # clicks
 
@@ -112,13 +132,30 @@ class Stepper(Placed):
         kind = message["type"]
         if kind == "stop":
             self.walk.stop()
-        elif kind in _MOVES and not self.in_turn(lambda: self._click(kind)):
-            self._tell(f"This kernel runs nothing between its cells. Run this in one: stepper.{kind}()")
+        elif (found := self._act(message)) is not None:
+            code, act = found
+            if not self.in_turn(lambda: self._click(act)):
+                self._tell(f"This kernel runs nothing between its cells. Run this in one: stepper.{code}")
 
-    def _click(self, move: str) -> None:
+    def _act(self, message: dict[str, Any]) -> tuple[str, Callable[[], Any]] | None:
+        """What a message asks for, as code and as what does it; None where it isn't understood."""
+        kind, name = message["type"], message.get("name")
+        if kind in _MOVES:
+            return f"{kind}()", getattr(self, kind)
+        if not isinstance(name, str):
+            return None
+        if kind == "ask" and isinstance(values := message.get("values"), dict):
+            return f"ask({name!r})", lambda: self.ask(name, **values)
+        if kind == "walk_on":
+            return f"walk_on({name!r})", lambda: self.walk_on(name)
+        if kind == "train_branch":
+            return f"train_branch({name!r})", lambda: self.train_branch(name)
+        return None
+
+    def _click(self, act: Callable[[], Any]) -> None:
         self.send({"type": "begun"})
         try:
-            getattr(self, move)()
+            act()
         except KeyboardInterrupt:
             self._tell("Interrupted: the step under way was left where it was.")
         except AitrainError as error:
@@ -145,7 +182,8 @@ class Stepper(Placed):
         """Send the page what it shows."""
         walk = self.walk
         if not busy:
-            self.boxes = self._views.boxes(walk.records, self.walk.trainer.next_phase)
+            self.boxes = self._views.boxes(walk.records, walk.trainer.next_phase)
+            self.asking = self._questions.page(walk.trainer, walk.asked)
         can = [] if walk.is_at_end else ["next_phase", "next_step", "to_epoch_end"]
         self.told = {
             "place": walk.place, "next": walk.next, "lines": walk.lines, "click": "\n".join(folded(walk.calls)), "code": walk.code,

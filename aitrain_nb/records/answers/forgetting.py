@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aitrain_nb import html, numerals, plots
+from aitrain_nb.lettering import shortened
 from aitrain_nb.records.answers.base import Answer
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from aitrain_nb.figures import Picture
+
+_MOST, _LONGEST = 80, 90
+"""Answers that a page holds, and letters of a text in them."""
 
 
 class Forgetting(Answer):
@@ -75,4 +79,8 @@ class Forgetting(Answer):
         if not len(self.rows):
             return picture
         heads = [str(name) for name in self.rows.columns]
-        return picture + html.folded_table(heads, [list(row) for row in self.rows.itertuples(index=False)], 6)
+        rows = [
+            [shortened(cell, _LONGEST) if isinstance(cell, str) else cell for cell in row]
+            for row in self.rows.itertuples(index=False)
+        ]
+        return picture + html.folded_table(heads, rows, 6, _MOST)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from aitrain_nb.figures import Picture
 
-_FEW = 8
+_FEW, _MOST = 8, 80
+"""Answers that are seen at once, and that a page holds."""
 
 
 class Told(NamedTuple):
@@ -103,4 +104,4 @@ class WhatIf(Answer):
             ]
             for row in most
         ]
-        return html.folded_table(["example", "true", "before", "after", "right answer"], cells, _FEW)
+        return html.folded_table(["example", "true", "before", "after", "right answer"], cells, _FEW, _MOST)

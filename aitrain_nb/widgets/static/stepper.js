@@ -15,6 +15,7 @@ const STEPPER = `
   <div class="aitrain-click"><span>as code</span><pre tabindex="0" aria-label="This click as code"></pre></div>
   <div class="aitrain-walk"></div>
   <div class="aitrain-lines"></div>
+  <div class="aitrain-asking"></div>
   <details><summary>The whole walk as a cell</summary>
     <button type="button" data-does="copy">Copy</button><pre tabindex="0" aria-label="The whole walk as a cell"></pre></details>`;
 
@@ -24,31 +25,45 @@ function showStepper({ model, el }) {
   const find = (selector) => el.querySelector(selector);
   const boxes = makeBoxes();
   find(".aitrain-walk").append(boxes.element);
+  const questions = makeQuestions("Ask this step", "what is asked leaves no trace in the run", (name, values) => ask("ask", { name, values }, questions.place));
+  const moves = makeQuestions("Branches", "another future from the same step", (name, values) => ask("ask", { name, values }, moves.place));
+  const branches = makeBranches((does, name) => ask(does, { name }, moves.place));
+  moves.place.before(branches.element);
+  find(".aitrain-asking").append(questions.element, moves.element);
+  const home = document.createElement("div"); // where words on the buttons above stand
+  find(".aitrain-hint").before(home);
+  home.append(find(".aitrain-hint"));
   const [click, walk] = el.querySelectorAll("pre");
   let asked = ""; // what was clicked and is not yet done
   let waiting = null;
   let hint = "";
 
-  function ask(wish) {
+  /** @param place where in the page a word on it is said */
+  function ask(wish, more = {}, place = home) {
     if (wish === "stop") return model.send({ type: "stop" });
     if (asked) return;
     asked = wish;
+    place.append(find(".aitrain-hint"));
     waiting = setTimeout(() => say("A cell is running: this click acts when it has ended."), BUSY_AFTER);
-    model.send({ type: wish });
+    model.send({ type: wish, ...more });
     able();
   }
-  function answered() {
+  function rest() {
     clearTimeout(waiting);
+    clearInterval(waiting);
+  }
+  function answered() {
+    rest();
     if (!model.get("told").busy) asked = "";
     say("");
     draw();
   }
-  function say(words) {
+  function say(words, isNews = true) {
     hint = words;
     const shown = hint || model.get("told").problem;
     find(".aitrain-hint").hidden = !shown;
     find(".aitrain-hint").textContent = shown;
-    if (shown) announce(shown);
+    if (shown && isNews) announce(shown);
   }
   /** A button that waits keeps the focus, so it isn't disabled but says so. */
   function able() {
@@ -61,6 +76,7 @@ function showStepper({ model, el }) {
       }
       else button.setAttribute("aria-disabled", String(Boolean(asked) || busy || !can.includes(does)));
     }
+    for (const group of [questions, moves]) group.able(!asked && !busy);
     el.dataset.busy = String(Boolean(asked) || busy);
   }
   function draw() {
@@ -72,9 +88,18 @@ function showStepper({ model, el }) {
     );
     click.textContent = told.click || "nothing yet: press a button";
     walk.textContent = told.code;
-    if (!told.busy) boxes.show(model.get("boxes"));
+    if (!told.busy) {
+      boxes.show(model.get("boxes"));
+      showAsking(model.get("asking"));
+    }
     able();
     el.dataset.clicks = told.clicks;
+  }
+  function showAsking({ questions: ofStep, moves: ofRun, answers, branches: tree }) {
+    const isOf = (group) => (answer) => group.some((one) => one.name === answer.question);
+    questions.show(ofStep, answers.filter(isOf(ofStep)));
+    moves.show(ofRun, answers.filter(isOf(ofRun)));
+    branches.show(tree);
   }
   for (const button of el.querySelectorAll(".aitrain-controls button"))
     button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && ask(button.dataset.does));
@@ -83,16 +108,20 @@ function showStepper({ model, el }) {
     const done = await navigator.clipboard.writeText(walk.textContent).then(() => true, () => false);
     find("[data-does=copy]").textContent = done ? "Copied" : "Selected: press Ctrl-C";
   });
-  /** It is being done: no cell is in its way. */
+  /** It is being done: no cell is in its way. What takes long says so. */
   function begun(message) {
-    if (message.type === "begun") clearTimeout(waiting);
+    if (message.type !== "begun") return;
+    rest();
+    if (asked !== "ask") return;
+    let seconds = 0;
+    waiting = setInterval(() => say(`Working on it: ${++seconds} s`, seconds === 1), 1000);
   }
   model.on("msg:custom", begun);
   model.on("change:told", answered);
   draw();
   say("");
   return () => {
-    clearTimeout(waiting);
+    rest();
     model.off("msg:custom", begun);
     model.off("change:told", answered);
   };

@@ -1,0 +1,84 @@
+"""A step asked, and a run branched off, in a real JupyterLab: by mouse and by keyboard, light and dark, wide and narrow."""
+
+from notebook_in_browser import violations
+
+SHOWN = "import aitrain_nb as ai\ntrainer = ai.prepare(data='digits', model='small-cnn', epochs=2)\nstepper = ai.Stepper(trainer)\nstepper"
+WHERE = "print(trainer.step, sorted(trainer.branches), stepper.walk.trainer.branch.name, stepper.walk.trainer.step)"
+
+
+def test_blame_is_asked_and_tested_and_a_branch_is_trained(open_book):
+    book = open_book([SHOWN, WHERE], height=2300, width=1100)
+    book.run(0)
+    stepper = book.cell(0).locator(".aitrain-stepper")
+    stepper.wait_for(timeout=60_000)
+
+    def clicked(element):
+        before = int(stepper.get_attribute("data-clicks"))
+        element.click()
+        book.until(lambda: int(stepper.get_attribute("data-clicks")) > before, 60)
+        book.until(lambda: stepper.get_attribute("data-busy") == "false", 60)
+
+    chip = lambda name: stepper.locator(f"[data-question={name}]")  # noqa: E731
+    assert chip("blame").get_attribute("aria-disabled") == "true"
+    assert "after backward" in chip("blame").inner_text()
+    book.shot("questions_before")
+    clicked(stepper.locator("[data-does=next_step]"))
+    assert chip("blame").get_attribute("aria-disabled") == "false"
+    chip("blame").click()
+    book.shot("questions_form")
+    assert not violations(book.page, ".aitrain-stepper")
+    clicked(stepper.locator(".aitrain-question:visible .aitrain-ask"))
+    assert "gradients.blame(" in stepper.locator(".aitrain-answer pre").first.inner_text()
+    book.shot("questions_blame")
+    clicked(stepper.locator("[data-follows=nudge_these]"))
+    assert "others in the batch" in stepper.locator(".aitrain-answer").first.inner_text()
+    book.shot("questions_nudged")
+    assert not violations(book.page, ".aitrain-stepper")
+
+    chip("fork").focus()
+    book.page.keyboard.press("Enter")  # from here on by keyboard
+    for _ in range(3):  # past the two other moves
+        book.page.keyboard.press("Tab")
+    assert book.focused(stepper) == "Name"
+    book.page.keyboard.type("faster <b>")
+    before = int(stepper.get_attribute("data-clicks"))
+    book.page.keyboard.press("Enter")
+    book.until(lambda: int(stepper.get_attribute("data-clicks")) > before, 60)
+    rows = stepper.locator(".aitrain-branches > li")
+    book.until(lambda: rows.count() == 2)
+    assert "faster <b>" in rows.nth(1).inner_text()
+    clicked(rows.nth(1).locator("[data-does=train_branch]"))
+    assert "here" in rows.nth(1).inner_text()
+    chip("compare").click()
+    clicked(stepper.locator(".aitrain-question:visible .aitrain-ask").last)
+    book.shot("questions_branches")
+    assert not violations(book.page, ".aitrain-stepper")
+    assert book.do(1).split()[0] == "1"
+    saved = book.saved()
+    for words in ("gradients.blame(", "The branches of this run", "Which weights caused this mistake?"):
+        assert words in saved
+    assert not book.page.problems
+
+
+def test_the_questions_in_a_narrow_dark_page(open_book):
+    book = open_book(
+        [f"{SHOWN.rpartition(chr(10))[0]}\nstepper.next_step()\nstepper"], theme="dark", width=560, height=2400
+    )
+    book.do(0)
+    stepper = book.cell(0).locator(".aitrain-stepper")
+    stepper.wait_for(timeout=60_000)
+    for name in ("gradient", "weight", "forgotten", "fork"):
+        stepper.locator(f"[data-question={name}]").click()
+        before = int(stepper.get_attribute("data-clicks"))
+        stepper.locator(".aitrain-question:visible .aitrain-ask").last.click()
+        book.until(lambda: int(stepper.get_attribute("data-clicks")) > before, 60)  # noqa: B023
+        book.shot(f"questions_dark_{name}")
+    assert not violations(book.page, ".aitrain-stepper")
+    assert stepper.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    stepper.locator("[data-question=rates]").click()
+    field = stepper.locator("[data-field=rates]")
+    field.fill("fast")
+    field.press("Enter")
+    book.until(lambda: "numbers with commas" in stepper.locator(".aitrain-hint").inner_text())
+    book.shot("questions_dark_refused")
+    assert not book.page.problems
