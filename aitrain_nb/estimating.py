@@ -10,8 +10,9 @@ from aitrain_nb import numerals
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.costs.architectures import of_architecture
 from aitrain_nb.costs.batch_sizes import BatchSizes, timed
-from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate, Measured
+from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate
 from aitrain_nb.costs.free_memory import ALMOST_ALL, free_memory
+from aitrain_nb.costs.measured import Measured
 from aitrain_nb.costs.setups import of_trainer
 from aitrain_nb.errors import AitrainError, ConfigError
 from aitrain_nb.previewing import Scout

@@ -37,10 +37,11 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
         trainer.fit()
     """
     if config is not None and not isinstance(config, TrainConfig):
+        is_name = isinstance(config, str)
         raise ConfigError(
-            f"prepare takes a TrainConfig or fields, not {config!r}.",
+            f"prepare takes a TrainConfig or fields, not {repr(config) if is_name else with_article(type(config).__name__)}.",
             "A name alone doesn't say whether it is data, a model or a task.",
-            f"prepare(data={config!r}), or TrainConfig.from_yaml(...) for a file.",
+            f"prepare(data={repr(config) if is_name else '...'}), or TrainConfig.from_yaml(...) for a file.",
         )
     config, source = describe(config, fields)
     config = resolve(config, source)

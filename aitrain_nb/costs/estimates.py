@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.costs import allocating, speed
 from aitrain_nb.costs.free_memory import ALMOST_ALL, free_memory
-from aitrain_nb.history import COLUMNS
+from aitrain_nb.costs.measured import Measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,40 +23,17 @@ GIB = 2**30
 SIZES = (8 * GIB, 16 * GIB, 24 * GIB)
 """Memory of usual devices, bytes."""
 PARTS = ("weights", "gradients", "optimizer", "activations", "rest")
-RULE_OF_THUMB = {"BertConfig": "4-8 GB (BERT)", "GPT2Config": "8-16 GB (GPT-2)"}
+RULE_OF_THUMB = {"BertConfig": "4-8 GB (BERT), with small batches", "GPT2Config": "8-16 GB (GPT-2), with small batches"}
 """Config of transformers -> what is often said of training such a model."""
 _SPREAD = (0.7, 1.6)
 """Between which multiples of the estimated time a run is expected before a step of it has been taken."""
 _LARGEST = 65_536
-_SECONDS = COLUMNS.index("seconds")
+_LEAST = {"memory": 32 * 2**20, "time": 2.0}
+"""Bytes and seconds below which what torch makes once, and the loop itself, weigh as much as the model."""
 _COUNTED = (
     "Tensors are what torch asks for at the fullest moment of a step. On a processor the C library keeps more: blocks of under 32 MiB "
     "that were given back and fit nothing later. MALLOC_MMAP_THRESHOLD_=131072 in the environment has it give them back at once."
 )
-
-
-class Measured(NamedTuple):
-    """What a run needed.
-
-    Attributes:
-        peak_bytes: the most memory above what the process held before, or None where it can't be measured.
-        seconds_per_step: mean of the steps taken but the first, which also makes room for everything; or None.
-        steps: taken.
-        seconds: of all steps taken.
-    """
-
-    peak_bytes: int | None = None
-    seconds_per_step: float | None = None
-    steps: int = 0
-    seconds: float = 0.0
-
-    @classmethod
-    def of(cls, trainer: Trainer) -> Measured:
-        """What the run of a trainer has needed so far."""
-        seconds = [row[_SECONDS] for row in trainer.history.tail(0)]
-        counted = seconds[1:] or seconds
-        mean = sum(counted) / len(counted) if counted else None
-        return cls(trainer.memory.peak_bytes, mean, len(seconds), sum(seconds))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -215,14 +192,10 @@ class Estimate:
         written = {"memory": numerals.memory, "time": numerals.duration}
         steps = "" if self.measured is None else f" of {numerals.several(self.measured.steps, 'step')}"
         return [
-            [
-                what + (steps if what == "time" else ""),
-                written[what](estimated),
-                written[what](measured),
-                f"{100 * error:+.1f} %",
-            ]
+            [what + (steps if what == "time" else ""), written[what](estimated), written[what](measured),
+             f"{100 * error:+.1f} %" if measured >= _LEAST[what] else "too little to tell an error"]
             for what, estimated, measured, error in self.comparison().itertuples(index=False)
-        ]
+        ]  # fmt: skip
 
     @property
     def compared_in_words(self) -> str:
@@ -297,6 +270,8 @@ class Estimate:
         """The time of the run, or of a step where its length isn't known."""
         if self.seconds is None:
             return f"about {numerals.duration(self.seconds_per_step)} a step"
+        if self.seconds < 1:
+            return "about a second or less"
         low, high = self.seconds_range or (0.0, 0.0)
         return f"about {numerals.duration(self.seconds)} ({numerals.duration(low)} to {numerals.duration(high)})"
 
@@ -319,9 +294,9 @@ class Estimate:
     def __repr__(self) -> str:
         lines = [f"Estimate: {self.text()}"]
         for limit, fits, batch, checkpointed in self.fitting():
-            more = "" if checkpointed is None else f", {checkpointed:,} with gradient checkpointing"
+            more = "" if checkpointed is None else f", {_batch(checkpointed)} with gradient checkpointing"
             lines.append(
-                f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {batch:,}{more}"
+                f"  {numerals.memory(limit)}: {'fits' if fits else 'too small'}; largest batch {_batch(batch)}{more}"
             )
         lines += [f"  {self.compared_in_words}"] if self.compared() else []
         if self.rule_of_thumb:
@@ -335,8 +310,8 @@ class Estimate:
             for part, size in self.parts.items()
         ]
         fitting = [
-            [numerals.memory(limit), "yes" if fits else "no", numerals.count(batch),
-             "not with this model" if checkpointed is None else numerals.count(checkpointed)]
+            [numerals.memory(limit), "yes" if fits else "no", _batch(batch),
+             "not with this model" if checkpointed is None else _batch(checkpointed)]
             for limit, fits, batch, checkpointed in self.fitting()
         ]  # fmt: skip
         return html.section(
@@ -347,3 +322,7 @@ class Estimate:
             html.table(["", "estimated", "measured", "error"], self.compared()) if self.compared() else "",
             html.element("p", _COUNTED, style="opacity:0.8"),
         )  # fmt: skip
+
+
+def _batch(number: int) -> str:
+    return numerals.count(number) + (" or more" if number >= _LARGEST else "")

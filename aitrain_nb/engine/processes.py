@@ -18,6 +18,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from aitrain_nb.engine import sharding
+from aitrain_nb.engine.graph import leaves_of
 from aitrain_nb.engine.modes import evaluation_mode
 from aitrain_nb.errors import ConfigError, OutOfMemoryError, PhaseError, ProcessError
 
@@ -194,7 +195,7 @@ class ManyProcesses(OneProcess):
     def _join(self, task: Task, model: nn.Module, inputs: dict[str, Tensor]) -> DistributedDataParallel:
         device = next(model.parameters()).device
         with evaluation_mode(model), torch.enable_grad():
-            used = _leaves(task.outputs(model, inputs))
+            used = leaves_of(task.outputs(model, inputs))
         has_unused = any(id(weight) not in used for weight in model.parameters() if weight.requires_grad)
         with self.together():
             return DistributedDataParallel(
@@ -303,20 +304,6 @@ class ShardedProcesses(ManyProcesses):
             given = task.outputs(model, inputs)
             model.set_reshard_after_forward(True)  # an evaluation has no way back that would drop them
         return given
-
-
-def _leaves(outputs: Tensor) -> set[int]:
-    """The ids of the tensors that these outputs were computed from and that get a gradient."""
-    found, seen, waiting = set(), set(), [outputs.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            found.add(id(node.variable))
-        waiting += [function for function, _ in node.next_functions]
-    return found
 
 
 _joined: list[ManyProcesses] = []

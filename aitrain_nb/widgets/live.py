@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from aitrain_nb import html
-from aitrain_nb.costs.estimates import Measured
+from aitrain_nb.costs.measured import Measured
 from aitrain_nb.displays import is_notebook, row_line
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.records import Batch
