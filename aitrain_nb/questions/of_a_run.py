@@ -80,6 +80,7 @@ OF_A_RUN = (
     Question(
         "rewind", "Go to a step", "Back to where it stood, exactly; what came after it is dropped.", "", _earlier, _rewind, "Go there",
         _show_place,
+        lacks=lambda trainer: "" if trainer.step else "after a step",
     ),
     Question(
         "compare", "Compare the branches", "All of them on one axis, and the step where they part.", "", _none, _compare, "Compare",
