@@ -59,7 +59,9 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
-            f"There is no config file {path.name!r}.", f"Looked in {path.parent}.", "Check the path."
+            f"There is no config file {path.name!r}.",
+            "Looked in the folder of this process." if path.parent == Path() else f"Looked in {path.parent}.",
+            "Check the path.",
         ) from error
     except (OSError, ValueError) as error:  # not there to be read, not UTF-8, or no path at all
         raise ConfigError(

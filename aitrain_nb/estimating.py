@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import numerals
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.costs.architectures import of_architecture
-from aitrain_nb.costs.batch_sizes import ALMOST_ALL, BatchSizes, free_memory, timed
+from aitrain_nb.costs.batch_sizes import BatchSizes, timed
 from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate, Measured
+from aitrain_nb.costs.free_memory import ALMOST_ALL, free_memory
 from aitrain_nb.costs.setups import of_trainer
 from aitrain_nb.errors import AitrainError, ConfigError
 from aitrain_nb.previewing import Scout
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STILL_WORTH = 0.9
-"""Trying ends where a batch takes less than this share of the most examples a second so far."""
+"""A batch that takes less than this share of the most examples a second so far is slower, and not by chance."""
+_SLOWER_IN_TURN = 2
+"""Trying ends after so many slower batches in turn: one alone may have met another program on the machine."""
 
 
-def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, **fields: Any) -> Estimate:
+def estimate(what: Any = None, /, *, memory_bytes: float | Sequence[float] = SIZES, **fields: Any) -> Estimate:
     """How much memory a run needs, part by part, how long it takes, and which batches fit. Nothing is allocated or trained for it.
 
     A step of the real model is followed tensor by tensor, with shapes and no numbers; so it is exact about what torch is asked for. Not
@@ -35,14 +39,14 @@ def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, 
         fields: fields of the config to set or change, such as batch_size=64, as `prepare` takes them.
 
     Raises:
-        ConfigError: the config isn't valid, or no model can be made of it.
+        ConfigError: the config or an amount of memory isn't valid, or no model can be made of it.
         DataError: the data can't be used.
 
     Example:
         >>> estimate(data="digits", model="mlp").parts["weights"]
         19240
     """
-    limits = (memory_bytes,) if isinstance(memory_bytes, int) else tuple(memory_bytes)
+    limits = _limits(memory_bytes)
     if isinstance(what, Trainer):
         return Estimate(of_trainer(what, fields), limits, measured=Measured.of(what))
     if what is None or isinstance(what, TrainConfig):
@@ -58,7 +62,7 @@ def estimate(what: Any = None, /, *, memory_bytes: int | Sequence[int] = SIZES, 
 
 
 def find_batch_size(
-    what: Any = None, /, *, memory_bytes: int | None = None, steps: int = 4, **fields: Any
+    what: Any = None, /, *, memory_bytes: float | None = None, steps: int = 4, **fields: Any
 ) -> BatchSizes:
     """The largest batch that fits into memory, and the largest that still makes a run quicker: doubled from 1 and tried with real steps.
 
@@ -68,16 +72,28 @@ def find_batch_size(
     Args:
         what: a trainer, or a config as `prepare` takes it. Trials leave a trainer as it was.
         memory_bytes: how much there is; by default what is free now on the device.
-        steps: that are timed with each size, the first one apart.
+        steps: that are timed with each size at least, the first one apart.
         fields: of the config, where it is one.
 
     Raises:
-        ConfigError: not even one example fits, or it is neither a trainer nor a config.
+        ConfigError: not even one example fits, it is neither a trainer nor a config, or a number is none.
         PhaseError: a step is under way.
     """
+    if type(steps) is not int or steps < 1:
+        raise ConfigError(
+            f"{steps!r} steps can't be timed.",
+            "It is a whole number of at least 1.",
+            "find_batch_size(trainer, steps=4)",
+        )
+    if not (what is None or isinstance(what, (Trainer, TrainConfig))):
+        raise ConfigError(
+            f"find_batch_size takes a trainer or a TrainConfig, not a {type(what).__name__}.", "It takes real steps on real data.",
+            "find_batch_size(trainer), or find_batch_size(data=..., model=...).",
+        )  # fmt: skip
+    given = None if memory_bytes is None else _limits(memory_bytes)[0]
     trainer = what if isinstance(what, Trainer) else prepare(what, **fields)
     estimated = estimate(trainer)
-    room = int(ALMOST_ALL * free_memory(trainer.device.type)) if memory_bytes is None else memory_bytes
+    room = int(ALMOST_ALL * free_memory(trainer.device.type)) if given is None else given
     held = estimated.setup.weights_bytes  # the trainer's weights are there already
     largest = estimated.largest_batch(room + held) or 0
     if not largest:
@@ -89,15 +105,28 @@ def find_batch_size(
     most = min(largest, trainer.order.examples)
     sizes = [2**power for power in range(most.bit_length())]
     rates: dict[int, float] = {}
+    slower, ran_out = 0, None
     for size in [*sizes, *([most] if most not in sizes else [])]:
         rate = timed(trainer, size, steps)
         if rate is None:
-            largest = max(rates, default=0)
+            largest, ran_out = max(rates, default=0), size
             break
+        slower = slower + 1 if rate < _STILL_WORTH * max(rates.values(), default=0) else 0
         rates[size] = rate
-        if len(rates) > 2 and rate < _STILL_WORTH * max(value for other, value in rates.items() if other != size):
+        if slower == _SLOWER_IN_TURN:
             break
-    return BatchSizes(rates, largest, room)
+    return BatchSizes(rates, largest, room, ran_out)
+
+
+def _limits(memory_bytes: Any) -> tuple[int, ...]:
+    """Amounts of memory in bytes; raises ConfigError where they are none."""
+    given = (memory_bytes,) if isinstance(memory_bytes, (int, float, str)) else tuple(memory_bytes)
+    if not given or any(isinstance(one, (bool, str)) or not 0 < one < math.inf for one in given):
+        raise ConfigError(
+            f"memory_bytes can't be {memory_bytes!r}.", "It is a number of bytes above 0, or several of them.",
+            "memory_bytes=8 * 2**30 is 8 GiB."
+        )  # fmt: skip
+    return tuple(map(int, given))
 
 
 def foresee(trainer: Trainer) -> None:

@@ -1,5 +1,7 @@
 """What a run will need: its parts to the byte against real tensors, the whole against what lives, and nothing allocated for it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,9 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, GPT2Config, ViTConfig
 
 import aitrain_nb as ai
+from aitrain_nb.costs import free_memory
 from aitrain_nb.costs.setups import padded_share
+from aitrain_nb.engine.memory import is_out_of_memory
 
 SMALL = {
     "hidden_size": 32,
@@ -204,6 +208,76 @@ def test_the_batch_finder_tries_nothing_that_does_not_fit():
     assert max(found.rates) <= 16
     with pytest.raises(ai.ConfigError, match="Not even one example fits"):
         ai.find_batch_size(trainer, memory_bytes=1000)
+
+
+def test_one_slow_batch_does_not_end_the_search(monkeypatch):
+    rates = {1: 100.0, 2: 200.0, 4: 50.0, 8: 800.0, 16: 500.0, 32: 500.0, 64: 9000.0}
+    monkeypatch.setattr("aitrain_nb.estimating.timed", lambda _trainer, size, _steps: rates[size])
+    found = ai.find_batch_size(ai.prepare(data="digits", model="mlp"))
+    assert found.rates == {size: rate for size, rate in rates.items() if size <= 32}
+    assert found.recommended == 8
+    assert "tried up to 32" in found.text()
+
+
+def test_the_batch_finder_says_where_memory_ran_out(monkeypatch):
+    monkeypatch.setattr(
+        "aitrain_nb.estimating.timed", lambda _trainer, size, _steps: None if size == 4 else float(size)
+    )
+    found = ai.find_batch_size(ai.prepare(data="digits", model="mlp"))
+    assert (found.largest, found.ran_out) == (2, 4)
+    assert "Memory ran out with 4" in found.text()
+    assert "larger ones" not in found.text()
+
+
+@pytest.mark.parametrize("given", ["8 GB", 0, -1, True, float("nan"), [], ["8 GB"]])
+def test_an_amount_of_memory_is_a_number_of_bytes(given):
+    with pytest.raises(ai.ConfigError, match="memory_bytes"):
+        ai.estimate(data="digits", memory_bytes=given)
+    with pytest.raises(ai.ConfigError, match="memory_bytes"):
+        ai.find_batch_size(data="digits", memory_bytes=given)
+    assert ai.estimate(data="digits", memory_bytes=8e9).limits == (8_000_000_000,)
+
+
+def test_the_batch_finder_wants_a_run_and_steps():
+    with pytest.raises(ai.ConfigError, match="not a BertConfig"):
+        ai.find_batch_size(BertConfig())
+    with pytest.raises(ai.ConfigError, match="0 steps"):
+        ai.find_batch_size(data="digits", steps=0)
+
+
+def test_a_limit_of_the_process_is_what_is_free():
+    child = (
+        "import resource, torch\n"
+        "from aitrain_nb.costs.free_memory import free_memory\n"
+        "taken = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (taken + 2**26, resource.RLIM_INFINITY))\n"
+        "assert 0 < free_memory('cpu') <= 2**26, free_memory('cpu')\n"
+    )
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("only Linux says how much address space a process takes")
+    subprocess.run([sys.executable, "-c", child], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_one"), [("could not create a primitive", True), ("could not create a primitive descriptor", False)]
+)
+def test_what_onednn_says_without_memory(words, is_one):
+    assert is_out_of_memory(RuntimeError(words)) is is_one
+
+
+def test_where_nothing_fits_it_is_said(monkeypatch):
+    monkeypatch.setattr("aitrain_nb.costs.estimates.free_memory", lambda _device: 1000)
+    assert ai.estimate(data="digits", model="mlp").memory_in_words.endswith("not even one example fits")
+
+
+def test_a_container_s_limit_is_what_is_free(tmp_path, monkeypatch):
+    limit, taken = tmp_path / "memory.max", tmp_path / "memory.current"
+    limit.write_text("3000\n", encoding="ascii")
+    taken.write_text("1000\n", encoding="ascii")
+    monkeypatch.setattr(free_memory, "_CGROUPS", ((str(limit), str(taken)),))
+    assert free_memory.free_memory("cpu") == 2000
+    limit.write_text("max\n", encoding="ascii")
+    assert free_memory.free_memory("cpu") > 2000
 
 
 def test_a_run_is_measured_beside_its_estimate():

@@ -8,7 +8,7 @@ from torch import nn
 
 import aitrain_nb as ai
 from aitrain_nb.errors import ConfigError, PhaseError
-from aitrain_nb.racing import Raced
+from aitrain_nb.racing import Race, Raced
 from aitrain_nb.racing.results import Lap
 from aitrain_nb.racing.rivals import rival, usual_rivals
 from aitrain_nb.racing.watching import look_into_step
@@ -149,3 +149,30 @@ def test_not_in_the_middle_of_a_step():
     trainer.tokenize()
     with pytest.raises(PhaseError, match="between two steps"):
         ai.race(trainer, [{"threads": 1}])
+
+
+@pytest.mark.parametrize("given", [5, {"precision": "bf16"}.keys(), [[]]])
+def test_what_cannot_be_raced_is_said(texts, given):
+    with pytest.raises(ConfigError, match="can't be raced"):
+        ai.race(texts, given)
+
+
+def test_only_a_trainer_races():
+    with pytest.raises(ConfigError, match="not a TrainConfig"):
+        ai.race(ai.TrainConfig(data="digits"))
+
+
+def test_a_race_whose_run_could_not_run_says_why():
+    found = Race(
+        [Raced({}, trouble="Memory ran out."), Raced({"attention": "sdpa"}, trouble="Memory ran out.")], "a run", 2
+    )
+    assert "as it is could not run: Memory ran out." in found.text()
+    assert "attention=sdpa could not run" in found._repr_html_()
+
+
+def test_memory_that_runs_out_is_a_rival_s_trouble(texts, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("aitrain_nb.racing.running.look_into_step", fail)
+    assert [one.trouble for one in ai.race(texts, [], steps=1).raced] == ["Memory ran out."]

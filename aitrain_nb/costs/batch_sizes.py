@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from aitrain_nb.figures import Picture
 
 _WORTH = 1.05
-ALMOST_ALL = 0.9
-"""Share of the free memory that a run may take."""
+_LEAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,11 +30,13 @@ class BatchSizes:
         rates: batch size -> examples a second, those that were tried.
         largest: the largest batch that fits.
         memory_bytes: into how much memory.
+        ran_out: the batch with which memory ran out though it was to fit, or None.
     """
 
     rates: dict[int, float]
     largest: int
     memory_bytes: int
+    ran_out: int | None = None
 
     @property
     def recommended(self) -> int:
@@ -63,9 +63,15 @@ class BatchSizes:
         if not self.recommended:
             return "No batch could be tried."
         rate = numerals.significant(self.rates[self.recommended])
+        biggest = max(self.rates)
+        said = f"Batches of {numerals.count(self.recommended)} take {rate} examples a second"
+        if biggest > self.recommended:
+            said += f"; larger ones, tried up to {numerals.count(biggest)}, add less than 5 %"
+        largest = numerals.several(self.largest, "example")
+        if self.ran_out is not None:
+            return f"{said}. Memory ran out with {numerals.count(self.ran_out)}; the largest tried that fits has {largest}."
         return (
-            f"Batches of {numerals.count(self.recommended)} take {rate} examples a second; larger ones add less than 5 %. "
-            f"The largest that fits into {numerals.memory(self.memory_bytes)} has {numerals.several(self.largest, 'example')}."
+            f"{said}. By the estimate, the largest that fits into {numerals.memory(self.memory_bytes)} has {largest}."
         )
 
     def __repr__(self) -> str:
@@ -85,6 +91,8 @@ class BatchSizes:
 def timed(trainer: Any, size: int, steps: int) -> float | None:
     """Examples a second in steps of this batch size, the quickest of them; None where memory ran out.
 
+    Short steps are taken for `_LEAST_SECONDS`, however many that are: else another program on the machine could fall on all of them.
+
     The trainer is left as it was, bit for bit.
     """
     shortest = float("inf")
@@ -94,7 +102,8 @@ def timed(trainer: Any, size: int, steps: int) -> float | None:
             trainer.order = DataOrder.of(trainer.config, trainer.order.examples, lengths_of(trainer.prepared["train"]))
             trainer._feed = trainer._feed.in_order(trainer.order)
             trainer.plan = trainer.plan._replace(schedule="constant", warmup_steps=0, head_steps=0)
-            for number in range(steps + 1):
+            started, number = perf_counter(), 0
+            while number <= steps or perf_counter() - started < _LEAST_SECONDS:
                 began = perf_counter()
                 for _ in trainer.phases():
                     pass
@@ -102,6 +111,7 @@ def timed(trainer: Any, size: int, steps: int) -> float | None:
                     torch.cuda.synchronize()
                 if number:  # the first one also makes room
                     shortest = min(shortest, perf_counter() - began)
+                number += 1
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -109,14 +119,3 @@ def timed(trainer: Any, size: int, steps: int) -> float | None:
         return size / shortest
     release()
     return None
-
-
-def free_memory(device: str) -> int:
-    """Bytes that are free on a device now."""
-    if device == "cuda":
-        return int(torch.cuda.mem_get_info()[0])
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
-        return 8 * 2**30  # the system doesn't say; a small machine

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.costs import allocating, speed
-from aitrain_nb.costs.batch_sizes import ALMOST_ALL, free_memory
+from aitrain_nb.costs.free_memory import ALMOST_ALL, free_memory
 from aitrain_nb.history import COLUMNS
 
 if TYPE_CHECKING:
@@ -278,7 +278,8 @@ class Estimate:
         if self.all_bytes <= ALMOST_ALL * free:
             return f"{first}; fits in the {numerals.memory(free)} that are free"
         largest = self.largest_batch(int(ALMOST_ALL * free * self.peak_bytes / self.all_bytes))
-        return f"{first}; too much for the {numerals.memory(free)} that are free: batches of {largest} fit"
+        fitting = f"batches of {largest} fit" if largest else "not even one example fits"
+        return f"{first}; too much for the {numerals.memory(free)} that are free: {fitting}"
 
     @property
     def parts_in_words(self) -> str:
@@ -305,7 +306,8 @@ class Estimate:
 
     def text(self) -> str:
         """What was found, in sentences."""
-        first = f"{self.setup.what}, batches of {self.batch_size}: about {numerals.memory(self.peak_bytes)} ({self.parts_in_words})."
+        peak = f"about {numerals.memory(self.peak_bytes)} at the fullest moment of a step"
+        first = f"{self.setup.what}, batches of {self.batch_size}: {peak} ({self.parts_in_words})."
         whole = self.process_bytes()
         kept = (
             ""

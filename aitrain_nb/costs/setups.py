@@ -301,7 +301,8 @@ def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:
     """The setup of a trainer's run as it stands; nothing of the trainer changes."""
     prepared, config = trainer.prepared, trainer.config.replace(**fields)
     return _setup(
-        type(trainer.model).__name__, trainer.task, config, trainer.model, prepared["train"], trainer.processor, trainer.loss_options,
+        config.model or type(trainer.model).__name__, trainer.task, config, trainer.model, prepared["train"], trainer.processor,
+        trainer.loss_options,
         RunLength(trainer.total_steps, trainer.steps_per_epoch), len(prepared["validation"]) if "validation" in prepared else 0,
     )  # fmt: skip
 

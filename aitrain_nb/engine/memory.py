@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 """What torch says on devices, and on processors under Linux and Windows, where it has no error of its own for it."""
 
+_OF_ONEDNN = "could not create a primitive"
+"""All that oneDNN says where it gets no memory; what a processor can't do it calls a "primitive descriptor"."""
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)
+    if not isinstance(error, RuntimeError):
+        return False
+    return str(error) == _OF_ONEDNN or any(word in str(error) for word in _WORDS)
 
 
 def smaller(size: int, error: BaseException, where: str) -> int:

@@ -177,7 +177,7 @@ class Race:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return self._page(self.plot().to_html())
+        return self._page(*([self.plot().to_html()] if self.ran else []))
 
     def _page(self, *pictures: html.Markup) -> html.Markup:
         table = html.table(_HEADS, [self._row(one) for one in self.raced])
@@ -190,7 +190,7 @@ class Race:
     @staticmethod
     def _row(one: Raced) -> list[str]:
         if not one.laps:
-            return [one.name, "could not run", "", "", "", one.trouble, "", ""]
+            return [one.name, "could not run", "", "", "", "", "", ""]
         low, high = one.spread
         difference = "other examples" if one.loss_difference is None else f"{one.loss_difference:+.1e}"
         return [
@@ -201,7 +201,10 @@ class Race:
 
     def _sentences(self) -> list[str]:
         """What is worth knowing of it."""
-        base, *others = self.ran
+        base, others = self.raced[0], self.ran[1:]
+        stuck = [f"{one.name} could not run: {one.trouble}" for one in self.raced if not one.laps]
+        if not base.laps:
+            return stuck
         low, high = base.spread
         found = [f"The run against a copy of itself took {low:.2f} to {high:.2f} times its own time: as much is noise."]
         quicker = [one for one in others if one.spread[1] < min(1.0, low)]
@@ -221,7 +224,7 @@ class Race:
             found.append(
                 f"The gradient points elsewhere with {', '.join(turned)}: judge the trained model, not a step."
             )
-        return found
+        return found + stuck
 
 
 def _cosine(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -15,9 +15,6 @@ from aitrain_nb.engine.order import Cursor, lengths_of
 from aitrain_nb.engine.precision import has_bf16
 from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.trainer import Trainer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SWITCHES = (
     "precision", "attention", "gradient_checkpointing", "group_by_length", "fused_optimizer", "compile", "fast_dropout", "threads",
@@ -65,9 +62,9 @@ def usual_rivals(trainer: Trainer) -> list[dict[str, Any]]:
     return found
 
 
-def checked(trainer: Trainer, rivals: Sequence[Any]) -> list[dict[str, Any]]:
+def checked(trainer: Trainer, rivals: Any) -> list[dict[str, Any]]:
     """What a person wants raced, as fields of the config; raises ConfigError where something isn't a switch."""
-    if isinstance(rivals, (str, dict)):
+    if not isinstance(rivals, (list, tuple)):
         rivals = [rivals]
     found = []
     for one in rivals:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb.displays import progress
+from aitrain_nb.engine.memory import is_out_of_memory
 from aitrain_nb.errors import AitrainError, ConfigError, PhaseError
 from aitrain_nb.racing.results import Lap, Race, Raced, end_loss
 from aitrain_nb.racing.rivals import checked, rival, usual_rivals
 from aitrain_nb.racing.watching import Look, look_into_step
 from aitrain_nb.records import Batch
+from aitrain_nb.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from aitrain_nb.trainer import Trainer
 
 _WARM_UP = 1
 _MOST_SECONDS = 120.0
@@ -50,6 +50,12 @@ def race(trainer: Trainer, rivals: Sequence[dict[str, Any] | str] | None = None,
         raise ConfigError(
             f"{steps!r} steps can't be timed.", "It is a whole number of at least 1.", "ai.race(trainer, steps=8)"
         )
+    if not isinstance(trainer, Trainer):
+        raise ConfigError(
+            f"race takes a trainer, not a {type(trainer).__name__}.",
+            "It takes real steps of a run.",
+            "ai.race(ai.prepare(data=..., model=...))",
+        )
     if trainer.is_in_step:
         raise PhaseError(
             "A race begins between two steps.",
@@ -72,7 +78,9 @@ def _raced(trainer: Trainer, fields: dict[str, Any], steps: int) -> Raced:
         laps = _laps(other, base, steps)
     except AitrainError as error:
         return Raced(fields, trouble=f"{error.what} {error.why}".strip())
-    except (RuntimeError, ValueError) as error:  # out of memory, a kernel that there is not
+    except (RuntimeError, ValueError, MemoryError) as error:  # out of memory, a kernel that there is not
+        if is_out_of_memory(error):
+            return Raced(fields, trouble="Memory ran out.")
         return Raced(fields, trouble=f"{type(error).__name__}: {str(error).splitlines()[0]}")
     mine, its = looks
     is_same = torch.equal(mine.examples, its.examples)

@@ -72,12 +72,12 @@ def test_a_range_test_waits_its_turn_and_is_stopped(open_book):
     form.locator("[data-does=test]").press("Enter")
     testing = form.locator(".aitrain-testing")
     book.until(lambda: "form.find_learning_rate()" in testing.inner_text())
-    book.wait_for(2)
-    book.until(lambda: "step " in testing.inner_text() and "left" in testing.inner_text(), 30)
+    book.until(lambda: "step " in testing.inner_text() and "left" in testing.inner_text(), 60)
     book.shot("form_testing", form)
     assert not violations(book.page, ".aitrain-form")
     testing.locator("[data-does=stop_test]").click()
     book.until(lambda: testing.get_attribute("data-word") == "stopped")
     assert book.focused(form) == "test"
+    book.wait_for(2)
     assert 0 < int(book.do(1).split()[-1]) < 100
     assert not book.page.problems

@@ -115,7 +115,7 @@ def test_what_a_run_needs_comes_a_moment_later_and_follows_the_batch(open_book):
     book.until(lambda: fact(form, "memory") != before, 5)
     form.get_by_text("Speed and memory", exact=True).click()
     attention = form.locator('[data-field="attention"] option[value=auto]')
-    assert attention.text_content() == "auto: sdpa"
+    assert attention.text_content() == "auto: eager"
     book.shot("form_needs_dark_narrow")
     assert not violations(book.page, ".aitrain-form")
     book.until(lambda: "that are free" in book.saved())
