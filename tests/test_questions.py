@@ -45,6 +45,10 @@ def test_every_question_has_an_answer_whose_code_is_the_call(make, question):
     walk = Walk(make(epochs=1, batch_size=200))
     walk.next_step()
     before = walk.trainer.fingerprint()
+    if question == "compare":
+        with pytest.raises(ai.PhaseError, match="after branching off"):
+            walk.ask("compare")
+        walk.ask("fork")
     answer = walk.ask(question)
     again = Walk(make(epochs=1, batch_size=200))
     space = {"trainer": again.trainer, "ai": ai}

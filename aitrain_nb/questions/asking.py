@@ -64,8 +64,8 @@ def read(trainer: Trainer, question: Question, values: Mapping[str, Any]) -> dic
     """
     if why := question.why_not(trainer):
         raise PhaseError(
-            f"{question.label!r} can't be answered yet.", f"It is asked {why}, of a step taken by hand.",
-            "Go on with the phases of this step, or ask another question.",
+            f"{question.label!r} can't be answered yet.", f"It is asked {why}.",
+            "Do that first, by hand: records are kept of steps that are walked.",
         )  # fmt: skip
     fields = {field.name: field for field in question.fields(trainer)}
     for name in values:

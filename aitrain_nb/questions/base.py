@@ -145,6 +145,7 @@ class Question:
         button: the words on its button.
         show: the answer as HTML.
         follow_ups: takes the values and the answer.
+        lacks: says after what else it can be asked; "" where that is done.
     """
 
     name: str
@@ -156,8 +157,9 @@ class Question:
     button: str = "Ask"
     show: Callable[[Any], html.Markup] = _shown
     follow_ups: Callable[[Mapping[str, Any], Any], list[FollowUp]] = lambda _values, _answer: []
+    lacks: Callable[[Trainer], str] = lambda _trainer: ""
 
     def why_not(self, trainer: Trainer) -> str:
         """Why it can't be asked now, in a few words; "" where it can."""
         newest = trainer.records.newest if trainer.records is not None else {}
-        return f"after {self.after}" if self.after and self.after not in newest else ""
+        return f"after {self.after}" if self.after and self.after not in newest else self.lacks(trainer)

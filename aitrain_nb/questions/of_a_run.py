@@ -72,6 +72,14 @@ def _earlier(trainer: Trainer) -> list[Field]:
     return [Field("step", "Step", "whole", max(0, trainer.step - 1))]
 
 
+def _lacks_a_step(trainer: Trainer) -> str:
+    return "" if trainer.step else "after a step"
+
+
+def _lacks_a_branch(trainer: Trainer) -> str:
+    return "" if len(trainer.branches) > 1 else "after branching off"
+
+
 OF_A_RUN = (
     Question(
         "fork", "Branch off", "A copy of the run goes on from a step with other settings; both futures can be compared.", "", _fork_fields,
@@ -79,10 +87,11 @@ OF_A_RUN = (
     ),
     Question(
         "rewind", "Go to a step", "Back to where it stood, exactly; what came after it is dropped.", "", _earlier, _rewind, "Go there",
-        _show_place,
+        _show_place, lacks=_lacks_a_step,
     ),
     Question(
         "compare", "Compare the branches", "All of them on one axis, and the step where they part.", "", _none, _compare, "Compare",
+        lacks=_lacks_a_branch,
     ),
 )  # fmt: skip
 """What can be done with a run and its branches."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST = 40
 """Examples, the worst of a batch first, that a page offers."""
+_USUAL = "grad*weight"
 _FACTORS = (0.1, 0.3, 1, 3, 10, 30)
 
 
@@ -49,13 +50,16 @@ def _by(_trainer: Trainer) -> Field:
         "grad": "gradient alone",
         "ablation": "taking each tensor away (slower)",
     }
-    return Field("by", "Found by", "text", "grad*weight", tuple((way, words[way]) for way in WAYS))
+    return Field("by", "Found by", "text", _USUAL, tuple((way, words[way]) for way in WAYS))
 
 
 def _tensor(trainer: Trainer) -> Field:
     weights = dict(trainer.model.named_parameters())
     trained = {name: weight for name, weight in weights.items() if weight.grad is not None}
-    first = strongest(trained)[0] if trained else next(iter(weights))
+    planes = {
+        name: weight for name, weight in trained.items() if weight.ndim > 1
+    }  # with others above and beside it to see
+    first = strongest(planes or trained)[0] if trained else next(iter(weights))
     choices = tuple((name, f"{name} ({' x '.join(map(str, weight.shape))})") for name, weight in weights.items())
     return Field("tensor", "Tensor of weights", "text", first, choices)
 
@@ -89,11 +93,15 @@ def _one_weight(trainer: Trainer, phase: str, method: str, tensor: str, place: t
 
 
 def _blame(trainer: Trainer, example: int, by: str) -> Call:
-    return _of(trainer, "backward", "blame", example, by=by)
+    return _of(trainer, "backward", "blame", example, **_unless_usual(by))
 
 
 def _nudge_these(trainer: Trainer, example: int, by: str, weights: int) -> Call:
-    return _of(trainer, "backward", "test_blame", example, rows=weights, by=by)
+    return _of(trainer, "backward", "test_blame", example, rows=weights, **_unless_usual(by))
+
+
+def _unless_usual(by: str) -> dict[str, str]:
+    return {} if by == _USUAL else {"by": by}
 
 
 def _to_nudge(values: Mapping[str, Any], answer: Any) -> list[FollowUp]:
