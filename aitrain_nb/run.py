@@ -37,11 +37,10 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
         trainer.fit()
     """
     if config is not None and not isinstance(config, TrainConfig):
-        is_name = isinstance(config, str)
         raise ConfigError(
-            f"prepare takes a TrainConfig or fields, not {repr(config) if is_name else with_article(type(config).__name__)}.",
+            f"prepare takes a TrainConfig or fields, not {_named(config)}.",
             "A name alone doesn't say whether it is data, a model or a task.",
-            f"prepare(data={repr(config) if is_name else '...'}), or TrainConfig.from_yaml(...) for a file.",
+            f"prepare(data={_named(config)}), or TrainConfig.from_yaml(...) for a file.",
         )
     config, source = describe(config, fields)
     config = resolve(config, source)
@@ -50,6 +49,11 @@ def prepare(config: TrainConfig | None = None, /, **fields: Any) -> Trainer:
     data = load_data(config, source)
     processor = task.load_processor(config, data)
     return Trainer(task.load_model(config, data, processor), task, data, config, processor)
+
+
+def _named(thing: Any) -> str:
+    """A name as it was given, or what kind of thing it is."""
+    return repr(thing) if isinstance(thing, str) else with_article(type(thing).__name__)
 
 
 def describe(config: TrainConfig | None, fields: dict[str, Any]) -> tuple[TrainConfig, Any]:

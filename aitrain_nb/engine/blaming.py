@@ -108,17 +108,18 @@ class Answered(NamedTuple):
                 "The gradient of this example is zero there.",
                 "Leave rows=20: the ones with the most blame.",
             )
-        rate = self._rate(masks, slope) if lr is None else _checked_rate(lr)
+        before = self._before()
+        rate = self._rate(masks, slope, before) if lr is None else _checked_rate(lr)
         everything = {name: torch.ones_like(one, dtype=torch.bool) for name, one in self.gradients.items()}
         moved = [(what, masks), ("as many at random", self._by_chance(chosen)), ("all weights", everything)]
-        rows = [self._move(name, mask, rate) for name, mask in moved]
-        return BlameTest(blame, rate, rate * slope, self._others(), rows)
+        rows = [self._move(name, mask, rate, before) for name, mask in moved]
+        return BlameTest(blame, rate, rate * slope, len(before[0]) - 1, rows)
 
-    def _rate(self, masks: dict[str, Tensor], slope: float) -> float:
+    def _rate(self, masks: dict[str, Tensor], slope: float, before: tuple[Tensor, Tensor]) -> float:
         """So far that the loss would fall by a fifth to first order; half as far, and again, until half of that is really gained."""
         rate = _SHARE * self.loss / slope
         for _ in range(_HALVINGS):
-            if self.loss - self._move("", masks, rate).loss >= 0.5 * rate * slope:
+            if self.loss - self._move("", masks, rate, before).loss >= 0.5 * rate * slope:
                 break
             rate /= 2
         return rate
@@ -156,17 +157,14 @@ class Answered(NamedTuple):
             for name, part in zip(sizes, parts, strict=True)
         }
 
-    def _others(self) -> int:
-        return len(self._before()[0]) - 1
-
     @torch.no_grad()
     def _before(self) -> tuple[Tensor, Tensor]:
         return self.ask({})
 
     @torch.no_grad()
-    def _move(self, what: str, masks: dict[str, Tensor], rate: float) -> Moved:
+    def _move(self, what: str, masks: dict[str, Tensor], rate: float, before: tuple[Tensor, Tensor]) -> Moved:
         """The answers of all examples after these weights have moved by -rate x gradient."""
-        old, was_right = self._before()
+        old, was_right = before
         moved = {
             name: self.weights[name] - rate * self.gradients[name] * mask
             for name, mask in masks.items()
