@@ -26,7 +26,8 @@ FIRST = "main"
 """Name of the run that others branch off."""
 _OF_THE_MODEL = (
     "task", "data", "model", "method", "tokenizer", "text_column", "pair_column", "label_column", "image_size",
-    "vocabulary_size", "max_length", "validation_fraction", "test_fraction", "lora_rank", "lora_alpha", "lora_dropout",
+    "vocabulary_size", "max_length", "normalization", "validation_fraction", "test_fraction", "evaluation_examples", "lora_rank",
+    "lora_alpha", "lora_dropout",
 )  # fmt: skip
 """Fields that decide what is trained, and on what; branches have them in common."""
 _OF_THE_ORDER = ("batch_size", "gradient_accumulation_steps", "seed", "group_by_length")
@@ -245,7 +246,9 @@ def _copy(trainer: Trainer, state: State, was: History, changes: dict[str, Any])
     """Another trainer that stands at this state and goes on by this config."""
     config = trainer.config.replace(**changes)
     trainer.task.check_config(config)
-    found = type(trainer)(copy.deepcopy(trainer.model), trainer.task, trainer.data, config, trainer.processor)
+    found = type(trainer)(
+        copy.deepcopy(trainer.model), trainer.task, trainer.data, config, trainer.processor, prepared=trainer.prepared
+    )
     notes = _fitted(found, trainer.config, state)
     about, found.history = found.history.about, was.upto(state.step)
     found.history.about = about

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from aitrain_nb.config import TrainConfig
-    from aitrain_nb.data import Splits
+    from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.displays import Display
     from aitrain_nb.figures import Picture
     from aitrain_nb.records import Ending, Record, Saved
@@ -52,6 +52,7 @@ class Trainer(Steering):
         config: the run; its `task`, `data` and `model` names are not used here, since you hand over the things
             themselves.
         processor: the tokenizer that belongs to a text model.
+        prepared: the examples of these data as inputs of this model, where another trainer has them already; None makes them.
 
     Attributes:
         watchers: callables that take each record of `run` and `fit`; one that raises `StopTraining` ends the run
@@ -77,12 +78,12 @@ class Trainer(Steering):
 
     def __init__(
         self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None,
-        **unknown: Any,
+        *, prepared: dict[str, Dataset] | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         for name in unknown:
             ours = ["model", "task", "data", "config", "processor"]
             raise ConfigError(*unknown_name("argument of Trainer", name, ours, _ELSEWHERE.get(name)))
-        super().__init__(model, task, data, config, processor)
+        super().__init__(model, task, data, config, processor, prepared)
         self.watchers: list[Callable[[Any], None]] = []
         self.watched: WatchedWeights | None = None
         self.branch = time_travel.Branch()

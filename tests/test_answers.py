@@ -131,6 +131,29 @@ def test_accumulated_examples_agree_too():
     assert found.error < 1e-6
 
 
+def test_examples_that_change_each_other_go_back_together():
+    layers = [
+        torch.nn.Flatten(),
+        torch.nn.Linear(64, 12),
+        torch.nn.BatchNorm1d(12),
+        torch.nn.Dropout(0.3),
+        torch.nn.Linear(12, 10),
+    ]
+    config = ai.TrainConfig(batch_size=8, threads=1, evaluate_every=0)
+    trainer = ai.Trainer(
+        torch.nn.Sequential(*layers), "image-classification", ai.prepare(data="digits", model="mlp").data, config
+    )
+    gradients = trainer.backward(trainer.loss(trainer.forward(trainer.tokenize())))
+    assert gradients.per_example().error < 1e-6
+    assert gradients.blame(2, "ablation").loss == pytest.approx(gradients.blame(2).loss)
+
+
+@pytest.mark.parametrize("fields", [{"fast_dropout": True}, {"attention": "sdpa"}])
+def test_dropout_that_is_drawn_elsewhere_is_met_too(fields):
+    _, _, _, gradients = step(KINDS["texts"], before=1, **fields)
+    assert gradients.per_example().error < 1e-6
+
+
 def test_a_wrong_batch_gradient_is_seen(monkeypatch):
     trainer, _, _, gradients = step(CNN)
     right = type(trainer.inspector).fresh_gradients

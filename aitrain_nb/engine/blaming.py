@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from aitrain_nb.engine.dropout import DropoutMasks, can_stand_alone
 from aitrain_nb.errors import ConfigError, DataError, ModelError, unknown_name
 from aitrain_nb.randomness import generator
 from aitrain_nb.records.answers.blame import Blame, BlameTest, Moved, Weight
@@ -37,6 +38,7 @@ class Answered(NamedTuple):
         weights: those that are trained, by name, as the step began.
         gradients: of the example's loss, by name; those that it doesn't use are missing.
         ask: weights -> loss of each example [B], and whether it is answered right [B].
+        ask_alone: weights -> loss of this example, nats; without the others, where they don't change it.
     """
 
     place: int
@@ -46,6 +48,7 @@ class Answered(NamedTuple):
     weights: dict[str, Tensor]
     gradients: dict[str, Tensor]
     ask: Callable[[dict[str, Tensor]], tuple[Tensor, Tensor]]
+    ask_alone: Callable[[dict[str, Tensor]], float]
 
     @classmethod
     def of(cls, replay: Replay, records: StepRecords, number: int, example: int) -> Answered:
@@ -77,13 +80,27 @@ class Answered(NamedTuple):
         names = trainer.class_names
         true = "a text" if targets.many else names[int(targets.labels[place])]
         kept = {name: weight.detach() for name, weight in trained.items()}
+        masks = DropoutMasks()
+        with torch.no_grad(), masks:
+            replay.replay(records, number, before)
+
+        def alone(weights: dict[str, Tensor]) -> float:
+            inputs = {name: value[place : place + 1] for name, value in part.inputs.items()}
+            with masks.of(place):
+                logits = replay.replay(records, number, before | weights, inputs=inputs)
+            return float(Targets(inputs["labels"]).per_example(trainer.task.loss(logits, inputs))[0])
+
+        def in_batch(weights: dict[str, Tensor]) -> float:
+            return float(ask(weights)[0][place])
+
+        ask_alone = alone if can_stand_alone(trainer.model) else in_batch
         loss = loss.detach()
-        return cls(place, true, float(loss), float((-loss).exp()), kept, gradients, ask)
+        return cls(place, true, float(loss), float((-loss).exp()), kept, gradients, ask, ask_alone)
 
     @torch.no_grad()
     def without(self, name: str) -> float:
         """The example's loss with all weights of one tensor at zero, nats."""
-        return float(self.ask({name: torch.zeros_like(self.weights[name])})[0][self.place])
+        return self.ask_alone({name: torch.zeros_like(self.weights[name])})
 
     def most(self, blames: dict[str, Tensor], number: int = _MOST) -> list[Weight]:
         """The single weights with the most blame, without sign, the first most."""

@@ -6,13 +6,15 @@ is left out is a whole number of 256ths (or 65,536ths), and what stays is scaled
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor, nn
 
@@ -79,6 +81,50 @@ def _dropout(
     if not training or inplace or not 0 < p < 1 or input.device.type != "cpu" or not input.is_floating_point():
         return func(input, p=p, training=training, inplace=inplace)
     return input * mask_like(input, p)
+
+
+class DropoutMasks(TorchFunctionMode):
+    """A `with` block that keeps the masks of dropout, in the order in which they are drawn; then one example can have its own again.
+
+    torch draws as many numbers for a mask as for the values themselves, so that what is kept is what would have been.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._masks: list[Tensor] = []
+        self._example: int | None = None
+        self._next = 0
+
+    @contextmanager
+    def of(self, example: int) -> Iterator[None]:
+        """Inside, a batch of one gets this example's part of each mask, in their order."""
+        self._example, self._next = example, 0
+        with self:
+            yield
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        del types
+        named = kwargs or {}
+        return self._drop(func, *args, **named) if func is torch.nn.functional.dropout else func(*args, **named)
+
+    def _drop(
+        self, func: Callable[..., Any], input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False  # noqa: A002
+    ) -> Any:  # fmt: skip
+        if not training or p == 0:
+            return func(input, p=p, training=training, inplace=inplace)
+        if self._example is None:
+            self._masks.append(func(torch.ones_like(input), p=p, training=True))
+            return input * self._masks[-1]
+        mask = self._masks[self._next]
+        self._next += 1
+        return input * mask[self._example : self._example + 1]
+
+
+def can_stand_alone(model: nn.Module) -> bool:
+    """Whether an example gets in a batch what it would get alone with the same masks: no module takes the mean of a batch."""
+    return not any(isinstance(module, _BatchNorm) for module in model.modules())
 
 
 def drops_out(model: nn.Module) -> bool:

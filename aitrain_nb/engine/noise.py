@@ -71,35 +71,32 @@ def noise_scale(losses: Iterable[Tensor], weights: Sequence[Tensor], examples: i
 
 
 def agreement(
-    losses: Iterable[Tensor], weights: Sequence[Tensor], batch: Sequence[Tensor | None], examples: int, counted: int
+    gradients: Iterable[Sequence[Tensor | None]],
+    losses: Tensor,
+    weights: Sequence[Tensor],
+    batch: Sequence[Tensor | None],
 ) -> Agreement:
     """How long the gradient of each example is, and whether they pull the same way.
 
     Args:
-        losses: of each micro-batch in turn, per target [B] or [B, T], nats, not reduced.
+        gradients: of each example in turn, one a weight; their mean is the gradient of the step.
+        losses: of the examples [B], nats.
         weights: those that are trained.
         batch: the gradient of the whole step, one a weight.
-        examples: in the whole step.
-        counted: targets in the whole step.
 
     Raises:
         PhaseError: the step has one example.
     """
+    examples = len(losses)
     if examples < 2:
         raise PhaseError(
             "One example has nobody to agree with.", "The gradients of a batch's examples are compared.", "Set batch_size=8 or more."
         )  # fmt: skip
     of_batch = _flat(batch, weights).double()
     fits = examples * len(of_batch) * 4 <= MOST_BYTES
-    kept, of_targets, rows = [], [], []
+    kept, rows = [], []
     mean = torch.zeros_like(of_batch)
-
-    def passed() -> Iterator[Tensor]:
-        for per_target in losses:
-            of_targets.append(per_target.detach())
-            yield per_target
-
-    for found in gradients_of_examples(passed(), weights, examples, counted):
+    for found in gradients:
         row = _flat(found, weights)
         mean += row / examples
         kept.append((float(row.double().norm()), float(row.double() @ of_batch)))
@@ -113,17 +110,7 @@ def agreement(
         between = (units @ units.T).float().cpu()
     cosines = along / (norms * length).clamp(min=1e-30)
     error = float((mean - of_batch).norm()) / length
-    return Agreement(
-        norms.float(), cosines.float(), torch.cat([_of_examples(one) for one in of_targets]).cpu(), between, error
-    )
-
-
-def _of_examples(per_target: Tensor) -> Tensor:
-    """Mean loss of each example [B]; a target that isn't counted has loss 0."""
-    if per_target.ndim == 1:
-        return per_target
-    flat = per_target.flatten(1)
-    return flat.sum(1) / (flat != 0).sum(1).clamp(min=1)
+    return Agreement(norms.float(), cosines.float(), losses, between, error)
 
 
 def _flat(gradients: Sequence[Tensor | None], weights: Sequence[Tensor]) -> Tensor:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from aitrain_nb.config import TrainConfig
-    from aitrain_nb.data import Splits
+    from aitrain_nb.data import Dataset, Splits
     from aitrain_nb.records import Ending, StepRecords
 
 
@@ -89,14 +89,17 @@ class TrainingState:
     """Rates of steps that are taken again: 1-based step -> the rate it had."""
 
     def __init__(
-        self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None
-    ) -> None:
+        self, model: nn.Module, task: Task | str, data: Splits, config: TrainConfig | None = None, processor: Any = None,
+        prepared: dict[str, Dataset] | None = None,
+    ) -> None:  # fmt: skip
         config = checked_arguments(model, data, config)
         self.task = find_task(task) if isinstance(task, str) else task
         self.processor = processor
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
-        prepared, self.data = prepare_sides(self.task, data, processor, config)
+        prepared, self.data = (
+            prepare_sides(self.task, data, processor, config) if prepared is None else (prepared, data)
+        )
         self.prepared = prepared
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch

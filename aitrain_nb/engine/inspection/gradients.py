@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from aitrain_nb.engine.blaming import Answered
-from aitrain_nb.engine.noise import agreement, noise_scale
+from aitrain_nb.engine.dropout import DropoutMasks, can_stand_alone
+from aitrain_nb.engine.noise import agreement, gradients_of_examples, noise_scale
 from aitrain_nb.engine.replaying import Replay, norm_of
 from aitrain_nb.records.answers import Blame
+from aitrain_nb.records.answers.agreement import EXACT
 from aitrain_nb.records.base import Check, agree, tolerance
 
 if TYPE_CHECKING:
@@ -86,14 +88,40 @@ class OfGradients(Replay):
         return noise_scale(self._losses(records, weights), _trained(weights), _examples(records), records.batch.counted)
 
     def agreement(self, records: StepRecords) -> Agreement:
-        """The gradients of the step's examples, one by one; see `Gradients.per_example`."""
-        weights = self.asking(records)
+        """The gradients of the step's examples, one by one; see `Gradients.per_example`.
+
+        Each example goes through the model alone, with its share of the dropout. Where their mean isn't the batch's gradient then, since
+        the examples of a batch change each other, the whole batch goes back once an example.
+        """
+        weights, counted, examples = self.asking(records), records.batch.counted, _examples(records)
         names = [name for name, weight in weights.items() if weight.requires_grad]
-        batch = self.fresh_gradients(records, len(records.batch.parts))
-        losses = self._losses(records, weights)
-        return agreement(
-            losses, _trained(weights), [batch.get(name) for name in names], _examples(records), records.batch.counted
-        )
+        fresh = self.fresh_gradients(records, len(records.batch.parts))
+        batch = [fresh.get(name) for name in names]
+        with torch.no_grad():
+            losses = torch.cat([_of_examples(one) for one in self._losses(records, weights)]).cpu()
+        if can_stand_alone(self._trainer.model):
+            alone = self._alone(records, weights, examples / max(1, counted))
+            found = agreement(alone, losses, _trained(weights), batch)
+            if found.error <= EXACT:
+                return found
+        together = gradients_of_examples(self._losses(records, weights), _trained(weights), examples, counted)
+        return agreement(together, losses, _trained(weights), batch)
+
+    def _alone(
+        self, records: StepRecords, weights: dict[str, Tensor], share: float
+    ) -> Iterator[tuple[Tensor | None, ...]]:
+        """The gradient of each example in turn, by itself in the model."""
+        trainer, trained = self._trainer, _trained(weights)
+        for part in records.batch.parts:
+            masks = DropoutMasks()
+            with torch.no_grad(), masks:
+                self.replay(records, part.number, weights)
+            for place in range(len(part.inputs["labels"])):
+                inputs = {name: value[place : place + 1] for name, value in part.inputs.items()}
+                with masks.of(place):
+                    logits = self.replay(records, part.number, weights, inputs=inputs)
+                loss = trainer.task.loss(logits, inputs, trainer.loss_options).sum() * share
+                yield torch.autograd.grad(loss, trained, allow_unused=True)
 
     def _losses(self, records: StepRecords, weights: dict[str, Tensor]) -> Iterator[Tensor]:
         """Loss of each target, as it is minimised, one micro-batch after the other."""
@@ -124,6 +152,14 @@ class OfGradients(Replay):
             ]
             single = found.most(blames)
         return Blame(found.place, by, found.loss, found.p_true, found.true, rows, single, found.test)
+
+
+def _of_examples(per_target: Tensor) -> Tensor:
+    """Mean loss of each example [B]; a target that isn't counted has loss 0."""
+    if per_target.ndim == 1:
+        return per_target
+    flat = per_target.flatten(1)
+    return flat.sum(1) / (flat != 0).sum(1).clamp(min=1)
 
 
 def _trained(weights: dict[str, Tensor]) -> list[Tensor]:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from aitrain_nb.figures import Picture
 
-_EXACT = 1e-6
+EXACT = 1e-6
+"""How far the mean of the examples' gradients may lie from the batch's, relative to it."""
 _FEW = 16
 
 
@@ -61,7 +62,7 @@ class Agreement(Answer):
 
         found = Check(
             "mean of the examples' gradients = the batch's",
-            self.error <= _EXACT,
+            self.error <= EXACT,
             f"difference {self.error:.1e} of its norm",
         )
         return pd.DataFrame([found], columns=["check", "passed", "numbers"])
