@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from aitrain_nb.costs.architectures import of_architecture
 from aitrain_nb.costs.batch_sizes import BatchSizes, timed
 from aitrain_nb.costs.estimates import RULE_OF_THUMB, SIZES, Estimate
 from aitrain_nb.costs.free_memory import ALMOST_ALL, free_memory
+from aitrain_nb.costs.limits import limits_of
 from aitrain_nb.costs.measured import Measured
 from aitrain_nb.costs.setups import of_trainer
 from aitrain_nb.errors import AitrainError, ConfigError
@@ -47,7 +47,7 @@ def estimate(what: Any = None, /, *, memory_bytes: float | Sequence[float] = SIZ
         >>> estimate(data="digits", model="mlp").parts["weights"]
         19240
     """
-    limits = _limits(memory_bytes)
+    limits = limits_of(memory_bytes)
     if isinstance(what, Trainer):
         return Estimate(of_trainer(what, fields), limits, measured=Measured.of(what))
     if what is None or isinstance(what, TrainConfig):
@@ -91,7 +91,7 @@ def find_batch_size(
             f"find_batch_size takes a trainer or a TrainConfig, not a {type(what).__name__}.", "It takes real steps on real data.",
             "find_batch_size(trainer), or find_batch_size(data=..., model=...).",
         )  # fmt: skip
-    given = None if memory_bytes is None else _limits(memory_bytes)[0]
+    given = None if memory_bytes is None else limits_of(memory_bytes)[0]
     trainer = what if isinstance(what, Trainer) else prepare(what, **fields)
     estimated = estimate(trainer)
     room = int(ALMOST_ALL * free_memory(trainer.device.type)) if given is None else given
@@ -117,17 +117,6 @@ def find_batch_size(
         if slower == _SLOWER_IN_TURN:
             break
     return BatchSizes(rates, largest, room, ran_out)
-
-
-def _limits(memory_bytes: Any) -> tuple[int, ...]:
-    """Amounts of memory in bytes; raises ConfigError where they are none."""
-    given = (memory_bytes,) if isinstance(memory_bytes, (int, float, str)) else tuple(memory_bytes)
-    if not given or any(isinstance(one, (bool, str)) or not 0 < one < math.inf for one in given):
-        raise ConfigError(
-            f"memory_bytes can't be {memory_bytes!r}.", "It is a number of bytes above 0, or several of them.",
-            "memory_bytes=8 * 2**30 is 8 GiB."
-        )  # fmt: skip
-    return tuple(map(int, given))
 
 
 def foresee(trainer: Trainer) -> None:

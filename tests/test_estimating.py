@@ -316,3 +316,11 @@ def test_the_command_line_estimates(tmp_path):
     told = CliRunner().invoke(app, ["estimate", str(file), "--set", "batch_size=64"])
     assert told.exit_code == 0
     assert "batches of 64" in told.output
+
+
+@pytest.mark.parametrize("wrong", ["8 GB", 0, -1, True, float("inf")])
+def test_memory_that_is_no_number_of_bytes_is_said(wrong):
+    found = ai.estimate(data="digits", model="mlp")
+    for ask in (found.fits, found.largest_batch):
+        with pytest.raises(ai.ConfigError, match="number of bytes"):
+            ask(wrong)

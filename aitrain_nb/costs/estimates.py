@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aitrain_nb import html, numerals, plots
 from aitrain_nb.costs import allocating, speed
 from aitrain_nb.costs.free_memory import ALMOST_ALL, free_memory
+from aitrain_nb.costs.limits import limits_of
 from aitrain_nb.costs.measured import Measured
 
 if TYPE_CHECKING:
@@ -112,13 +113,14 @@ class Estimate:
         return None if step is None else sum(self._parts(step, batch_size).values())
 
     def fits(self, memory_bytes: int) -> bool:
-        """Whether the run fits into this much memory."""
-        return self.peak_bytes <= memory_bytes
+        """Whether the run fits into this much memory; raises ConfigError where that is no number of bytes."""
+        return self.peak_bytes <= limits_of(memory_bytes)[0]
 
     def largest_batch(self, memory_bytes: int, *, gradient_checkpointing: bool = False) -> int | None:
         """The largest batch that fits, 0 where not even one example does; None where the model has no gradient checkpointing."""
         if (self.setup.checkpointed if gradient_checkpointing else self.setup.step) is None:
             return None
+        memory_bytes = limits_of(memory_bytes)[0]
         low, high = 0, _LARGEST
         while low < high:
             middle = (low + high + 1) // 2
