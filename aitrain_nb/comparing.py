@@ -226,8 +226,8 @@ class Comparison:
         for row in self.first_differences().to_dict("records"):
             name, step, steps = row["name"], row["step"], row["steps"]
             if steps and math.isnan(step):
-                equal = f"all {steps:,} losses are" if steps > 1 else "the one loss that both have is"
-                said.append(f"{name} takes the very steps of {first}: {equal} equal to the last bit.")
+                equal = f"all {steps:,} losses that both have are" if steps > 1 else "the one loss that both have is"
+                said.append(f"{name} and {first} took the same steps so far: {equal} equal to the last bit.")
             elif steps and step > 1:
                 losses = [numerals.significant(row[column]) for column in ("loss", "loss_of_first")]
                 said.append(

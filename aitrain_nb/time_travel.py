@@ -17,7 +17,6 @@ from aitrain_nb.errors import ConfigError, PhaseError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aitrain_nb.config import TrainConfig
     from aitrain_nb.engine.snapshots import State
     from aitrain_nb.history import History
     from aitrain_nb.trainer import Trainer
@@ -27,7 +26,7 @@ FIRST = "main"
 _OF_THE_MODEL = (
     "task", "data", "model", "method", "tokenizer", "text_column", "pair_column", "label_column", "image_size",
     "vocabulary_size", "max_length", "normalization", "validation_fraction", "test_fraction", "evaluation_examples", "lora_rank",
-    "lora_alpha", "lora_dropout",
+    "lora_alpha", "lora_dropout", "freeze", "frozen_layers",
 )  # fmt: skip
 """Fields that decide what is trained, and on what; branches have them in common."""
 _OF_THE_ORDER = ("batch_size", "gradient_accumulation_steps", "seed", "group_by_length")
@@ -129,9 +128,9 @@ def fork(trainer: Trainer, name: str = "", at: int | None = None, **changes: Any
         ai.compare(trainer, faster)
     """
     _check_changes(trainer, changes)
-    name = _new_name(trainer, name, changes)
     at = trainer.step if at is None else at
     _check_reached(trainer, at)
+    name = _new_name(trainer, name, changes)
     was = trainer.history.upto(at)
     if at == trainer.step:
         branch = _copy(trainer, trainer.training_state(), was, changes)
@@ -139,6 +138,11 @@ def fork(trainer: Trainer, name: str = "", at: int | None = None, **changes: Any
         there = _copy(trainer, _nearest(trainer, at), was, {})
         _take_again(there, at, was)
         branch = _copy(there, there.training_state(), was, changes) if changes else there
+    if branch.total_steps < at:
+        raise ConfigError(
+            f"A branch of {branch.total_steps:,} steps is shorter than what was already trained.", f"It begins at step {at:,}.",
+            f"Set max_steps to more than {at:,}, or leave it out.",
+        )  # fmt: skip
     branch.branch = Branch(name, trainer.branch.name, at, changes)
     branch.branches = trainer.branches
     trainer.branches[name] = branch
@@ -164,11 +168,16 @@ def _check_reached(trainer: Trainer, step: Any) -> None:
 def _nearest(trainer: Trainer, step: int) -> State:
     """The newest state that is kept and not later than `step`."""
     found = trainer.snapshots.nearest(step)
+    if found is None and step < trainer.branch.step:
+        raise PhaseError(
+            f"This branch has no step {step:,}.", f"It left {trainer.branch.parent} at step {trainer.branch.step:,}.",
+            f"Ask the run it left: trainer.branches[{trainer.branch.parent!r}].",
+        )  # fmt: skip
     if found is None:
         raise PhaseError(
             f"There is no snapshot to go back to step {step:,} from.",
-            "Steps by hand keep one while they fit into snapshot_memory_bytes; fit does so with snapshot_every.",
-            "Set snapshot_every=10, or raise snapshot_memory_bytes.",
+            "Steps by hand keep one while they fit into snapshot_memory_bytes; fit does so with snapshot_every, from its own steps on.",
+            "Train with snapshot_every=10, or raise snapshot_memory_bytes.",
         )
     return found
 
@@ -249,7 +258,7 @@ def _copy(trainer: Trainer, state: State, was: History, changes: dict[str, Any])
     found = type(trainer)(
         copy.deepcopy(trainer.model), trainer.task, trainer.data, config, trainer.processor, prepared=trainer.prepared
     )
-    notes = _fitted(found, trainer.config, state)
+    notes = _fitted(found, trainer, state)
     about, found.history = found.history.about, was.upto(state.step)
     found.history.about = about
     if "learning_rate" in changes:  # a rate that was set while the run went on gives way
@@ -258,9 +267,9 @@ def _copy(trainer: Trainer, state: State, was: History, changes: dict[str, Any])
     return found
 
 
-def _fitted(branch: Trainer, before: TrainConfig, state: State) -> list[str]:
-    """Put the branch at this state, as far as its own settings let it; gives a sentence on what they don't."""
-    config, notes = branch.config, []
+def _fitted(branch: Trainer, trainer: Trainer, state: State) -> list[str]:
+    """Put the branch at this state of a trainer, as far as its own settings let it; gives a sentence on what they don't."""
+    before, config, notes = trainer.config, branch.config, []
     optimizer, cursor = state.optimizer, state.cursor
     fresh = branch.optimizer.state_dict()
     if config.optimizer != before.optimizer:
@@ -270,7 +279,13 @@ def _fitted(branch: Trainer, before: TrainConfig, state: State) -> list[str]:
         )
     else:  # what it has gathered, with the options that the config asks for now
         carry_scale(optimizer["param_groups"][0], fresh["param_groups"][0])
-        optimizer = {"state": optimizer["state"], "param_groups": fresh["param_groups"]}
+        places = {name: place for place, name in enumerate(_order(branch))}
+        gathered = {
+            places[name]: optimizer["state"][place]
+            for place, name in enumerate(_order(trainer))
+            if place in optimizer["state"]
+        }
+        optimizer = {"state": gathered, "param_groups": fresh["param_groups"]}
     if fields := [name for name in _OF_THE_ORDER if getattr(config, name) != getattr(before, name)]:
         size = config.batch_size
         cursor = cursor._replace(position=cursor.position // size * size)
@@ -279,3 +294,9 @@ def _fitted(branch: Trainer, before: TrainConfig, state: State) -> list[str]:
         )
     branch.restore(replace(state, cursor=cursor, optimizer=optimizer))
     return notes
+
+
+def _order(trainer: Trainer) -> list[str]:
+    """Names of the weights in the order in which their optimizer numbers them."""
+    names = {id(weight): name for name, weight in trainer.model.named_parameters()}
+    return [names[id(weight)] for group in trainer.optimizer.param_groups for weight in group["params"]]

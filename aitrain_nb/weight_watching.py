@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class WatchedWeights:
     """
 
     def __init__(self, trainer: Any, names: Sequence[str]) -> None:
-        names = [names] if isinstance(names, str) else list(names)
+        names = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
         if not 1 <= len(names) <= _MOST:
             raise ConfigError(f"{len(names)} weights can't be watched.", f"It takes 1 to {_MOST}.", _EXAMPLE)
         if trainer.processes.shares_weights:
@@ -83,7 +84,8 @@ class WatchedWeights:
         for name, (weight, place) in self._weights.items():
             state, group = optimizer.state.get(weight, {}), self._groups[name]
             before, gradient = self._before[name], 0.0 if weight.grad is None else float(weight.grad[place])
-            decays = self._trainer.config.optimizer == "adamw" and weight.grad is not None and record.weights_changed
+            apart = self._trainer.inspector.decays_apart(group)
+            decays = apart and weight.grad is not None and record.weights_changed
             from_decay = -group.get("lr", 0.0) * group.get("weight_decay", 0.0) * before if decays else 0.0
             self.rows.append({
                 "step": record.step, "weight": name, "before": before, "gradient": gradient,

@@ -129,6 +129,18 @@ def test_a_branch_goes_its_own_way_and_leaves_the_run_alone():
     assert "batch_size differ" in " ".join(sgd.notes)
 
 
+def test_a_branch_with_other_groups_of_weights_keeps_what_each_weight_gathered():
+    trainer = run("digits", max_steps=12)
+    trainer.fit("none", max_steps=6)
+    branch = trainer.fork("layers", layer_decay=0.5)
+    gathered = {name: trainer.optimizer.state[weight]["exp_avg"] for name, weight in trainer.model.named_parameters()}
+    for name, weight in branch.model.named_parameters():
+        assert torch.equal(branch.optimizer.state[weight]["exp_avg"], gathered[name]), name
+    branch.fit("none", max_steps=8)
+    with pytest.raises(ai.AitrainError, match="left main at step 6"):
+        branch.rewind(2)
+
+
 def test_branches_side_by_side_say_where_they_part():
     trainer = run("digits", max_steps=20, snapshot_every=5)
     trainer.fit("none")
@@ -142,7 +154,7 @@ def test_branches_side_by_side_say_where_they_part():
     assert rows["step"].isna().tolist() == [False, True]
     text = both.text()
     assert "hot leaves main at step 9" in text
-    assert "all 20 losses are equal to the last bit" in text
+    assert "all 20 losses that both have are equal to the last bit" in text
     assert "other examples where batch_size differ" in text
 
 
@@ -185,6 +197,8 @@ def test_steps_that_do_not_come_again_are_told():
         (lambda trainer: trainer.fork(model="mlp"), "can't have another model"),
         (lambda trainer: trainer.fork(learnin_rate=1), "learning_rate"),
         (lambda trainer: trainer.fork(at=50), "has not been at step 50"),
+        (lambda trainer: trainer.fork(max_steps=2), "shorter than what was already trained"),
+        (lambda trainer: trainer.fork(freeze="output.bias"), "can't have another freeze"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_moves(ask, words):

@@ -53,6 +53,7 @@ def test_watching_changes_nothing_and_a_step_taken_again_is_kept_once():
         (["outpt.weight[0, 0]"], "output.weight"),
         (["output.weight[0, 99]"], "no weight at"),
         ([7], "names no weight"),
+        (3, "names no weight"),
         (["[3]"], "names no weight"),
         ("output.bias[99]", "no weight at"),
         ([f"output.bias[{place % 10}]" for place in range(25)], "1 to 24"),

@@ -148,18 +148,21 @@ class Answered(NamedTuple):
             single = blame.weights[:rows] or self.most({name: one**2 for name, one in self.gradients.items()}, rows)
             for one in single:
                 masks[one.name][one.at] = True
-            return masks, f"the {len(single)} most to blame"
+            few = "" if rows <= len(single) else f", of the {rows:,} asked for: so many are listed"
+            return masks, f"the {len(single)} most to blame{few}"
         if isinstance(rows, (int, str)) or not rows:
             raise ConfigError(f"rows={rows!r} names no weights.", "It is how many, or a list of them.", "rows=20")
         for one in rows:
-            name, *index = [one] if isinstance(one, str) else one
+            name, *index = list[Any](one) if isinstance(one, (tuple, list)) and one else [one]
             if name not in masks:
                 raise ModelError(*unknown_name("weight tensor", str(name), list(masks)))
             try:
                 masks[name][tuple(index)] = True
             except (IndexError, TypeError) as error:
                 raise ModelError(
-                    f"{name} has no weight at {index}.", str(error), f"Its shape is {list(masks[name].shape)}."
+                    f"{name} has no weight at {index}.",
+                    f"Its shape is {list(masks[name].shape)}.",
+                    "Give one whole number a dimension.",
                 ) from error
         return masks, ", ".join(str(one) if isinstance(one, str) else f"{one[0]}{list(one[1:])}" for one in rows[:3])
 

@@ -119,3 +119,8 @@ def clip_gradients(weights: Sequence[torch.Tensor], max_norm: float) -> torch.Te
     if max_norm and not is_small:
         torch._foreach_mul_(gradients, torch.clamp(max_norm / (norm + 1e-6), max=1.0))
     return norm
+
+
+def decays_apart(kind: str, group: dict[str, Any]) -> bool:
+    """Whether weight decay adds its own part to the change of a weight: in AdamW, and in SGD without momentum."""
+    return kind == "adamw" or (kind == "sgd" and not group.get("momentum"))

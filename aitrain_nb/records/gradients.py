@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals, plots
-from aitrain_nb.errors import ModelError, PhaseError
+from aitrain_nb.errors import ConfigError, ModelError, PhaseError
 from aitrain_nb.records.answers.blame import checked_way
 from aitrain_nb.records.answers.one_weight import Around, NudgeTest
 from aitrain_nb.records.base import Check, Fact, Record, agree, tolerance
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from aitrain_nb.figures import Picture
     from aitrain_nb.records.answers import Agreement, Blame, BlameTest
     from aitrain_nb.records.noise import NoiseScale
+
+
+_FAR = 0.01
+"""A weight that is moved further than this measures the curve, no longer its slope."""
 
 
 class Gradients(Record):
@@ -132,6 +136,10 @@ class Gradients(Record):
             A dict of measured (slope from the two losses), gradient (from backward), error (difference relative to the
             larger of the two), which a notebook shows with its sentence and the gradients around it.
         """
+        if isinstance(eps, bool) or not isinstance(eps, (int, float)) or not 0 < eps <= _FAR:
+            raise ConfigError(
+                f"eps={eps!r} is no nudge.", f"It is a number above 0, at most {_FAR}.", "Leave it out: 1e-6."
+            )
         records = self._records
         parameter = find_weights(self._model, name)
         place = place_in(name, parameter, index)

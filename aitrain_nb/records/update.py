@@ -149,7 +149,7 @@ class Update(Record):
         found: dict[str, float] = self.trainer.inspector.drop(self._records)
         return found
 
-    def try_rates(self, rates: Sequence[float] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)) -> RatesTried:
+    def try_rates(self, rates: float | Sequence[float] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)) -> RatesTried:
         """The same gradient with other learning rates: what each would have made of this batch's loss. The weights stay what they are.
 
         Args:
@@ -160,12 +160,11 @@ class Update(Record):
             PhaseError: the step is over, or its start wasn't kept.
         """
         self._measured()
+        rates = [rates] if isinstance(rates, (int, float)) else list(rates)
         wrong = [
-            rate
-            for rate in rates
-            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf
+            one for one in rates if isinstance(one, bool) or not isinstance(one, (int, float)) or not 0 < one < math.inf
         ]
-        if wrong or not len(rates):
+        if wrong or not rates:
             raise ConfigError(
                 f"rates={rates!r} can't be tried.", "Each is a number above 0.", "update.try_rates([0.001, 0.01])"
             )
@@ -182,6 +181,8 @@ class Update(Record):
             DataError: there are no validation examples.
             PhaseError: the step is over, or its start wasn't kept.
         """
+        if isinstance(examples, bool) or not isinstance(examples, int) or examples < 1:
+            raise ConfigError(f"{examples!r} examples can't be asked.", "At least one is.", "update.forgotten(200)")
         self._measured()
         found: Forgetting = self.trainer.inspector.forgotten(self._records, examples)
         return found

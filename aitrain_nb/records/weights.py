@@ -28,7 +28,7 @@ def find_weights(model: Any, name: str) -> Tensor:
 def place_in(name: str, parameter: Tensor, index: tuple[int, ...]) -> tuple[int, ...]:
     """The place of one weight in its tensor, counted from the start; raises ModelError where there is none."""
     inside = len(index) == parameter.ndim and all(
-        -size <= i < size for i, size in zip(index, parameter.shape, strict=True)
+        isinstance(i, int) and -size <= i < size for i, size in zip(index, parameter.shape, strict=True)
     )
     if not inside:
         raise ModelError(

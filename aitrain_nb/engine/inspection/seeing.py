@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from aitrain_nb.records import StepRecords
 
 
+MOST_PATCHES = 64
+
+
 class Seeing(Replay):
     """Answers what a forward pass would be with one thing changed, and what its layers hold."""
 
@@ -55,9 +58,7 @@ class Seeing(Replay):
         inputs = records.batch.parts[number].inputs
         place = self._example(inputs, example)
         alone, _ = trainer.task.example_alone(inputs, place, trainer.processor)
-        own = trainer._evaluator.prepared_own(
-            [given] if isinstance(given, (str, tuple)) else torch.as_tensor(given)[None]
-        )
+        own = trainer._evaluator.prepared_own([given] if isinstance(given, (str, tuple)) else _as_batch(given))
         other = {
             name: value.to(trainer.device)
             for name, value in trainer.task.collate(own.columns, trainer.processor).items()
@@ -154,6 +155,8 @@ class Seeing(Replay):
             ModelError: the layer gives no feature maps, or has no such unit.
             DataError: the model takes no pictures.
         """
+        if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_PATCHES:
+            raise DataError(f"{most!r} patches can't be shown.", f"It is a number from 1 to {MOST_PATCHES}.", "most=8")
         trainer, module = self._trainer, self._layer(layer)
         data = trainer.prepared.get("validation", trainer.prepared["train"])
         if "pixel_values" not in data.columns:
@@ -240,6 +243,16 @@ def capture_graph(module: torch.nn.Module) -> Iterator[list[Tensor]]:
         yield seen
     finally:
         handle.remove()
+
+
+def _as_batch(given: Any) -> Any:
+    """A batch of one picture; raises DataError where it is none."""
+    try:
+        return torch.as_tensor(given)[None]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{type(given).__name__} is no example.", str(error), "Give a text or a picture, as trainer.predict takes it."
+        ) from error  # fmt: skip
 
 
 def _box(reach: Tensor) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ import torch
 
 from aitrain_nb.engine import formulas, snapshots
 from aitrain_nb.engine.interrupts import whole
-from aitrain_nb.engine.optim import rate_of
+from aitrain_nb.engine.optim import decays_apart, rate_of
 from aitrain_nb.engine.replaying import Replay, norm_of
 from aitrain_nb.errors import PhaseError
 from aitrain_nb.records.answers import Forgetting, RatesTried
@@ -30,11 +30,15 @@ class OfUpdate(Replay):
     """Answers the questions that an `Update` asks."""
 
     def decay_part(self, records: StepRecords, name: str, lr: float) -> Tensor | None:
-        """What weight decay alone moved a tensor by (decoupled decay of AdamW), or None where it isn't separate."""
+        """What weight decay alone moved a tensor by, or None where it is mixed into the gradient: in Adam, and in SGD with momentum."""
         group = self._group(name)
-        if self._trainer.config.optimizer != "adamw" or group is None:
+        if group is None or not decays_apart(self._trainer.config.optimizer, group):
             return None
         return -rate_of(group, lr) * group["weight_decay"] * self.weights_before(records)[name]
+
+    def decays_apart(self, group: dict[str, Any]) -> bool:
+        """Whether weight decay adds its own part to the change of the weights in this group of the optimizer."""
+        return decays_apart(self._trainer.config.optimizer, group)
 
     def _group(self, name: str) -> dict[str, Any] | None:
         parameter = dict(self._trainer.model.named_parameters())[name]

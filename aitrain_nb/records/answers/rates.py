@@ -72,13 +72,13 @@ class RatesTried(Answer):
 
     def text(self) -> str:
         """Which rate would have lowered this batch's loss most, and where it would have risen."""
-        best = self.best
-        lowest = f"Rate {numerals.rate(best.lr)} would lower it most, to {numerals.step_loss(best.loss)}"
-        said = [
-            f"Before the step this batch's loss was {numerals.step_loss(self.loss)} nats.",
-            f"{lowest}; the step had {numerals.rate(self.used)}.",
-        ]
-        if worse := [row.lr for row in self.rows if not row.loss <= self.loss]:
+        best, before = self.best, numerals.step_loss(self.loss)
+        said = [f"Before the step this batch's loss was {before} nats; the step had rate {numerals.rate(self.used)}."]
+        if best.loss < self.loss:
+            said.append(f"Rate {numerals.rate(best.lr)} would lower it most, to {numerals.step_loss(best.loss)}.")
+        else:
+            said.append("None of these rates would lower it.")
+        if worse := [row.lr for row in self.rows if row.lr > best.lr and not row.loss <= self.loss]:
             said.append(f"From {numerals.rate(min(worse))} on it rises: the step leaps over the valley.")
         said.append("The best rate for one batch is too high for all: the next batch pulls elsewhere.")
         return " ".join(said)
