@@ -49,11 +49,13 @@ class Compared(NamedTuple):
         name: by which it is told apart.
         history: its rows.
         config: None where it isn't known.
+        family: the same number for all that branched off one another; 0 elsewhere.
     """
 
     name: str
     history: History
     config: TrainConfig | None
+    family: int = 0
 
 
 def compare(*runs: Trainer | History | str | Path, **named: Trainer | History | str | Path) -> Comparison:
@@ -94,7 +96,7 @@ def _read(run: Any) -> Compared:
     if hasattr(run, "history") and hasattr(run, "phases"):
         belongs = len(run.branches) > 1
         name = run.branch.name if belongs else f"{run.history.about.model} on {run.history.about.data}"
-        return Compared(name, run.history, run.config)
+        return Compared(name, run.history, run.config, id(run.branches))
     raise DataError(f"{type(run).__name__} is no run.", "It takes trainers, histories and folders of runs.", _EXAMPLE)
 
 
@@ -223,17 +225,20 @@ class Comparison:
     def _told_differences(self) -> list[str]:
         """From which step on runs that began alike go their own ways, and where their steps get other examples."""
         first, said = self.runs[0].name, []
+        families = {one.family for one in self.runs}
+        is_family = len(families) == 1 and families != {0}
         for row in self.first_differences().to_dict("records"):
             name, step, steps = row["name"], row["step"], row["steps"]
             if steps and math.isnan(step):
                 equal = f"all {steps:,} losses that both have are" if steps > 1 else "the one loss that both have is"
                 said.append(f"{name} and {first} took the same steps so far: {equal} equal to the last bit.")
-            elif steps and step > 1:
+            elif steps and (step > 1 or is_family):
                 losses = [numerals.significant(row[column]) for column in ("loss", "loss_of_first")]
                 said.append(
-                    f"{name} leaves {first} at step {step:,.0f}: loss {losses[0]} instead of {losses[1]}; before it every loss is the same."
+                    f"{name} leaves {first} at step {step:,.0f}: loss {losses[0]} instead of {losses[1]}"
+                    + ("; before it every loss is the same." if step > 1 else ".")
                 )
-        if said and (fields := [name for name in _DECIDE_STEPS if name in self.differences().index]):
+        if (said or is_family) and (fields := [name for name in _DECIDE_STEPS if name in self.differences().index]):
             said.append(f"Their steps get other examples where {', '.join(fields)} differ.")
         return said
 

@@ -175,6 +175,16 @@ def test_optimizers_are_compared_on_branches_of_the_same_run():
             ai.compare_optimizers(*wrong)
 
 
+def test_branches_with_another_order_of_the_data_say_so_from_their_first_step():
+    trainer = run("digits", max_steps=3, snapshot_every=1)
+    trainer.fit("none")
+    other = trainer.fork("seed", at=0, seed=9)
+    other.fit("none")
+    text = ai.compare(trainer, other).text()
+    assert "seed leaves main at step 1" in text
+    assert "other examples where seed differ" in text
+
+
 def test_steps_that_do_not_come_again_are_told():
     trainer = run("digits", snapshot_every=20)
     trainer.fit("none", max_steps=22)

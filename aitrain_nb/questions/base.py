@@ -54,10 +54,10 @@ class Field(NamedTuple):
             if self.empty or self.value is None:
                 return None
             raise self._wrong(given)
-        if self.kind == "text" or not isinstance(given, str):
+        if self.kind not in _READ:
             return given.strip() if isinstance(given, str) else given
         try:
-            return _READ[self.kind](given)
+            return _READ[self.kind](", ".join(map(str, given)) if isinstance(given, (tuple, list)) else str(given))
         except ValueError:
             raise self._wrong(given) from None
 
