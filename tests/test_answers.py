@@ -96,7 +96,7 @@ def test_the_test_of_a_blame_moves_only_what_is_blamed_and_tells_who_pays(taken)
 
 
 def test_chosen_weights_and_whole_tensors_can_be_moved():
-    _, _, _, gradients = step(CNN)
+    _trainer, _, _, gradients = step(CNN)
     blame = gradients.blame(0, "grad")
     one = blame.test([("output.bias", 3)], lr=0.1)
     assert one.rows[0].weights == 1
@@ -125,7 +125,7 @@ def test_the_mean_of_the_examples_gradients_is_the_gradient_of_the_batch(taken):
 
 
 def test_accumulated_examples_agree_too():
-    _, _, _, gradients = step(CNN, gradient_accumulation_steps=3)
+    _trainer, _, _, gradients = step(CNN, gradient_accumulation_steps=3)
     found = gradients.per_example()
     assert len(found.norms) == 48
     assert found.error < 1e-6
@@ -150,7 +150,7 @@ def test_examples_that_change_each_other_go_back_together():
 
 @pytest.mark.parametrize("fields", [{"fast_dropout": True}, {"attention": "sdpa"}])
 def test_dropout_that_is_drawn_elsewhere_is_met_too(fields):
-    _, _, _, gradients = step(KINDS["texts"], before=1, **fields)
+    _trainer, _, _, gradients = step(KINDS["texts"], before=1, **fields)
     assert gradients.per_example().error < 1e-6
 
 

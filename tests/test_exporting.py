@@ -134,7 +134,7 @@ def test_transformers_loads_it_with_a_pipeline(encoder, tmp_path):
     from transformers import pipeline
 
     card = export(encoder, "transformers", tmp_path / "texts")
-    assert card.compared.furthest == 0.0
+    assert card.compared.furthest < 1e-6
     ask = pipeline("text-classification", model=str(tmp_path / "texts"), top_k=None)
     for text in TEXTS[:5]:
         told = {one["label"]: one["score"] for one in ask([text])[0]}
@@ -160,7 +160,7 @@ def test_a_sentence_encoder_with_a_mean_takes_its_code_along(tmp_path):
     """In a fresh process, since transformers keeps the classes that it has seen."""
     trainer = ai.prepare(data="tickets", model="minilm", max_length=32, max_steps=1)
     card = export(trainer, "transformers", tmp_path / "mini", examples=20)
-    assert card.compared.furthest == 0.0
+    assert card.compared.furthest < 1e-6
     texts = ["the app crashes", "please refund my money"]
     program = (
         "import json, sys; from transformers import pipeline\n"
@@ -176,7 +176,7 @@ def test_a_sentence_encoder_with_a_mean_takes_its_code_along(tmp_path):
 
 def test_a_language_model_writes_the_same_text(gpt, tmp_path):
     card = export(gpt, "safetensors", tmp_path / "letters")
-    assert card.compared.furthest == 0.0
+    assert card.compared.furthest < 1e-6
     opened = ai.load_exported(tmp_path / "letters")
     assert opened.generate("the app", 30) == gpt.generate("the app", 30)
 

@@ -103,11 +103,11 @@ def cut_while_saving(case: Case, step: int, count: int, *, kills: bool) -> None:
     trainer = case.fresh(save_every=3)
     inner = ai.trainer.RunWriter.save
 
-    def save(writer):
+    def save(writer, state):
         if trainer.step != step:
-            return inner(writer)
+            return inner(writer, state)
         with no_file_longer_than(count, kills=kills):
-            return inner(writer)
+            return inner(writer, state)
 
     def act():
         ai.trainer.RunWriter.save = save
