@@ -31,6 +31,8 @@ _OF_THE_MODEL = (
 """Fields that decide what is trained, and on what; branches have them in common."""
 _OF_THE_ORDER = ("batch_size", "gradient_accumulation_steps", "seed", "group_by_length")
 """Fields that decide which examples a step gets."""
+_PORTIONS = ("micro_batch_size", "evaluation_batch_size")
+"""Changes that a step taken again has to know of; all else comes again by itself, or stands in the rows."""
 
 
 class Branch(NamedTuple):
@@ -191,7 +193,7 @@ def _take_again(trainer: Trainer, step: int, was: History) -> None:
         was: the rows of those steps, as they were the first time.
     """
     evaluated = [row["step"] for row in was.evaluations]
-    trainer.history.changes = [change for change in was.changes if change.name.endswith("batch_size")]
+    trainer.history.changes = [change for change in was.changes if change.name in _PORTIONS]
     try:
         trainer._rates_again = {row["step"]: row["lr"] for row in was}
         while trainer.step < step:
@@ -247,6 +249,11 @@ def _new_name(trainer: Trainer, name: str, changes: dict[str, Any]) -> str:
             f"Choose another name, or forget that one: del trainer.branches[{name!r}].",
         )  # fmt: skip
     wanted = name or ", ".join(f"{field} {value}" for field, value in changes.items()) or "as it was"
+    return free_name(trainer, wanted)
+
+
+def free_name(trainer: Trainer, wanted: str) -> str:
+    """The name itself, or with a number where a branch has it already."""
     names = (wanted, *(f"{wanted} ({number})" for number in range(2, len(trainer.branches) + 3)))
     return next(free for free in names if free not in trainer.branches)
 

@@ -224,14 +224,17 @@ class Trainer(Steering):
             DataError: the folder can't be written, or holds something else than this run.
         """
         self.check_can_train()
-        watching, writer = self._watching(
-            find_display(display), pictures_of(plots), output_dir, report_to, overwrite=overwrite
-        )
+        watching, writer = self._watching(display, plots, output_dir, report_to, overwrite=overwrite)
         repeated = replay.changes if isinstance(replay, History) else replay or ()
         self.control.begin(checked_pace(pace, "fit(pace=20)"), repeated)
         self._lengthen(changes, _OPTIONS)
-        before, self._writer = self.watchers, writer
         self.watched = WatchedWeights(self, watch) if watch else self.watched
+        self._show_run(watching, [self.watched] if watch and self.watched is not None else [], writer)
+        return self.history
+
+    def _show_run(self, watching: list[Display], told: list[WatchedWeights], writer: RunWriter | None) -> None:
+        """Take the run to its end; who watches and who is told hears of every record, and who watches of its end."""
+        before, self._writer = self.watchers, writer
         is_finished = self.is_finished
         self._running, self._keeps_records, self.records = True, False, None
         self.ending = self.ending if is_finished else None
@@ -239,24 +242,24 @@ class Trainer(Steering):
             self.processes.gathered(None)  # nothing is shown or written before all of them are ready
             for watcher in watching:
                 watcher.begin()
-            self.watchers = [*before, *([self.watched] if watch and self.watched is not None else []), *watching]
+            self.watchers = [*before, *told, *watching]
             self._drain()
         finally:
             try:
                 self._say_the_end(watching, FINISHED if is_finished else "")
             finally:
                 self.watchers, self._keeps_records, self._running, self._writer = before, True, False, None
-        return self.history
 
     def _watching(
-        self, display: Callable[..., Display], pictures: Any, output_dir: str | Path | None, report_to: Any, *, overwrite: bool
+        self, display: str | Callable[..., Display], plots: Any, output_dir: str | Path | None, report_to: Any, *, overwrite: bool
     ) -> tuple[list[Display], RunWriter | None]:  # fmt: skip
         """What is told of the run: the display, what writes it, trackers; of several processes the first one's alone."""
+        make, pictures = find_display(display), pictures_of(plots)
         if not self.processes.is_first:
             return [], None
         writer = RunWriter(self, output_dir, overwrite=overwrite) if output_dir is not None else None
         told = [
-            display(self, pictures),
+            make(self, pictures),
             *([writer] if writer is not None else []),
             *reporters(self, report_to, output_dir),
         ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from aitrain_nb.engine.dropout import DropoutMasks, can_stand_alone
+from aitrain_nb.engine.replaying import place_of
 from aitrain_nb.errors import ConfigError, DataError, ModelError, unknown_name
 from aitrain_nb.randomness import generator
 from aitrain_nb.records.answers.blame import Blame, BlameTest, Moved, Weight
@@ -38,7 +39,6 @@ class Answered(NamedTuple):
         weights: those that are trained, by name, as the step began.
         gradients: of the example's loss, by name; those that it doesn't use are missing.
         ask: weights -> loss of each example [B], and whether it is answered right [B].
-        ask_alone: weights -> loss of this example, nats; without the others, where they don't change it.
     """
 
     place: int
@@ -48,18 +48,12 @@ class Answered(NamedTuple):
     weights: dict[str, Tensor]
     gradients: dict[str, Tensor]
     ask: Callable[[dict[str, Tensor]], tuple[Tensor, Tensor]]
-    ask_alone: Callable[[dict[str, Tensor]], float]
 
     @classmethod
     def of(cls, replay: Replay, records: StepRecords, number: int, example: int) -> Answered:
         """Ask a step about one of its examples; raises DataError where there is none, or where it has no right answer."""
         trainer, part = replay._trainer, records.batch.parts[number]
-        targets, size = Targets(part.inputs["labels"]), len(part.inputs["labels"])
-        if not isinstance(example, int) or isinstance(example, bool) or not -size <= example < size:
-            raise DataError(
-                f"There is no example {example!r} in this micro-batch.", f"It has {size}.", f"Choose 0 to {size - 1}."
-            )
-        place = example % size
+        targets, place = Targets(part.inputs["labels"]), place_of(part.inputs, example)
         if not bool(targets.counted[place].any()):
             raise DataError(
                 f"Example {place} has no right answer.",
@@ -80,27 +74,26 @@ class Answered(NamedTuple):
         names = trainer.class_names
         true = "a text" if targets.many else names[int(targets.labels[place])]
         kept = {name: weight.detach() for name, weight in trained.items()}
-        masks = DropoutMasks()
-        with torch.no_grad(), masks:
-            replay.replay(records, number, before)
-
-        def alone(weights: dict[str, Tensor]) -> float:
-            inputs = {name: value[place : place + 1] for name, value in part.inputs.items()}
-            with masks.of(place):
-                logits = replay.replay(records, number, before | weights, inputs=inputs)
-            return float(Targets(inputs["labels"]).per_example(trainer.task.loss(logits, inputs))[0])
-
-        def in_batch(weights: dict[str, Tensor]) -> float:
-            return float(ask(weights)[0][place])
-
-        ask_alone = alone if can_stand_alone(trainer.model) else in_batch
         loss = loss.detach()
-        return cls(place, true, float(loss), float((-loss).exp()), kept, gradients, ask, ask_alone)
+        return cls(place, true, float(loss), float((-loss).exp()), kept, gradients, ask)
 
     @torch.no_grad()
-    def without(self, name: str) -> float:
-        """The example's loss with all weights of one tensor at zero, nats."""
-        return self.ask_alone({name: torch.zeros_like(self.weights[name])})
+    def without_each(self, replay: Replay, records: StepRecords, number: int) -> dict[str, float]:
+        """The example's loss with all weights of one tensor at zero, nats, for each tensor: alone, where the others don't change it."""
+        before, part, masks = replay.asking(records), records.batch.parts[number], DropoutMasks()
+        zeros = {name: {name: torch.zeros_like(weight)} for name, weight in self.weights.items()}
+        if not can_stand_alone(replay._trainer.model):
+            return {name: float(self.ask(zero)[0][self.place]) for name, zero in zeros.items()}
+        with masks:
+            replay.replay(records, number, before)
+        inputs = {name: value[self.place : self.place + 1] for name, value in part.inputs.items()}
+        found = {}
+        for name, zero in zeros.items():
+            with masks.of(self.place):
+                logits = replay.replay(records, number, before | zero, inputs=inputs)
+            loss = Targets(inputs["labels"]).per_example(replay._trainer.task.loss(logits, inputs))
+            found[name] = float(loss[0])
+        return found
 
     def most(self, blames: dict[str, Tensor], number: int = _MOST) -> list[Weight]:
         """The single weights with the most blame, without sign, the first most."""

@@ -119,7 +119,7 @@ class DropoutMasks(TorchFunctionMode):
             return input * self._masks[-1]
         mask = self._masks[self._next]
         self._next += 1
-        return input * mask[self._example : self._example + 1]
+        return input * (mask if mask.shape == input.shape else mask[self._example : self._example + 1])
 
 
 def can_stand_alone(model: nn.Module) -> bool:

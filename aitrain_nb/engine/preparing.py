@@ -13,12 +13,23 @@ if TYPE_CHECKING:
     from aitrain_nb.tasks import Task
 
 
-def prepare_sides(task: Task, data: Splits, processor: Any, config: TrainConfig) -> tuple[dict[str, Dataset], Splits]:
+def prepare_sides(
+    task: Task, data: Splits, processor: Any, config: TrainConfig, ready: dict[str, Dataset] | None = None
+) -> tuple[dict[str, Dataset], Splits]:
     """Name of each side that there is -> its examples as model inputs; and the raw examples that belong to them.
+
+    Args:
+        task: makes inputs of examples.
+        data: the raw examples.
+        processor: what the task needs besides, such as a tokenizer.
+        config: of the run.
+        ready: the inputs, where another trainer has made them of just these data.
 
     Raises:
         DataError: the examples can't be used.
     """
+    if ready is not None:
+        return ready, data
     raw = {"train": data.train, "validation": data.validation, "test": data.test}
     prepared = {
         name: task.prepare(dataset, data, processor, config) for name, dataset in raw.items() if dataset is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb.engine import snapshots
-from aitrain_nb.errors import PhaseError
+from aitrain_nb.errors import DataError, PhaseError
 from aitrain_nb.records.base import Check, fingerprint
 
 if TYPE_CHECKING:
@@ -133,3 +133,13 @@ class Replay:
 def norm_of(tensors: dict[str, Tensor]) -> float:
     """L2 norm over all of them."""
     return math.sqrt(sum(float((tensor.double() ** 2).sum()) for tensor in tensors.values()))
+
+
+def place_of(inputs: dict[str, Tensor], example: int) -> int:
+    """The place of an example of a micro-batch, counted from the start; raises DataError where there is none."""
+    size = len(inputs["labels"])
+    if not isinstance(example, int) or isinstance(example, bool) or not -size <= example < size:
+        raise DataError(
+            f"There is no example {example!r} in this micro-batch.", f"It has {size}.", f"Choose 0 to {size - 1}."
+        )
+    return example % size

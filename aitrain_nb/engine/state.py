@@ -85,6 +85,7 @@ class TrainingState:
         keeper: which weights the model holds: the best or the last.
     """
 
+    foreseen: Any = None
     _rates_again: Mapping[int, float] = MappingProxyType({})
     """Rates of steps that are taken again: 1-based step -> the rate it had."""
 
@@ -97,10 +98,8 @@ class TrainingState:
         self.processor = processor
         self.class_names = self.task.class_names(data, processor)
         self.task.check_config(config)
-        prepared, self.data = (
-            prepare_sides(self.task, data, processor, config) if prepared is None else (prepared, data)
-        )
-        self.prepared = prepared
+        self.prepared, self.data = prepare_sides(self.task, data, processor, config, prepared)
+        prepared = self.prepared
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
         self.processes = processes_here(device.find_device(config.device).type, config)
@@ -122,7 +121,7 @@ class TrainingState:
         self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
-        self.memory, self.foreseen = PeakMeter(self.device), None  # type: PeakMeter, Any
+        self.memory = PeakMeter(self.device)
         self._reads_at_once = self.device.type == "cpu"  # elsewhere reading a number would make the device wait
         self._has_buffers = any(True for _ in self.model.buffers())
         self._trained = [weight for weight in self.model.parameters() if weight.requires_grad]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST = 40
 """Examples, the worst of a batch first, that a page offers."""
 _USUAL = "grad*weight"
+_USUAL_WEIGHTS = 20
 _FACTORS = (0.1, 0.3, 1, 3, 10, 30)
 
 
@@ -51,6 +52,10 @@ def _by(_trainer: Trainer) -> Field:
         "ablation": "taking each tensor away (slower)",
     }
     return Field("by", "Found by", "text", _USUAL, tuple((way, words[way]) for way in WAYS))
+
+
+def _weights(_trainer: Trainer) -> Field:
+    return Field("weights", "How many weights", "whole", _USUAL_WEIGHTS)
 
 
 def _tensor(trainer: Trainer) -> Field:
@@ -105,9 +110,10 @@ def _unless_usual(by: str) -> dict[str, str]:
 
 
 def _to_nudge(values: Mapping[str, Any], answer: Any) -> list[FollowUp]:
-    """Where tensors were taken away whole, no single weight is blamed: then the first tensors move."""
-    weights = 20 if answer.weights else 0
-    return [FollowUp("Nudge only these", "nudge_these", {**values, "weights": weights})] if weights else []
+    """The blamed weights can be moved; none where tensors were taken away whole, since then no single weight is blamed."""
+    return (
+        [FollowUp("Nudge only these", "nudge_these", {**values, "weights": _USUAL_WEIGHTS})] if answer.weights else []
+    )
 
 
 OF_A_STEP = (
@@ -128,7 +134,7 @@ OF_A_STEP = (
     ),
     Question(
         "nudge_these", "What if only these were nudged?", "The blamed weights alone move, on copies: who gets better, and who worse?",
-        "backward", lambda trainer: [_example(trainer), _by(trainer), Field("weights", "How many weights", "whole", 20)], _nudge_these,
+        "backward", lambda trainer: [_example(trainer), _by(trainer), _weights(trainer)], _nudge_these,
         "Nudge only these",
     ),
     Question(

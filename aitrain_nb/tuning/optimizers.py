@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.comparing import compare
 from aitrain_nb.errors import ConfigError
+from aitrain_nb.time_travel import free_name
 from aitrain_nb.tuning.range_test import find_learning_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aitrain_nb.comparing import Comparison
     from aitrain_nb.trainer import Trainer
@@ -46,24 +48,13 @@ def compare_optimizers(
         raise ConfigError(f"{steps!r} steps make no comparison.", "Each branch takes at least one.", "steps=100")
     found: dict[str, Trainer] = {}
     for kind in optimizers:
-        rate = optimizers[kind] if isinstance(optimizers, dict) else None
-        branch = trainer.fork(_free(trainer, kind), optimizer=kind, max_steps=trainer.step + steps, learning_rate=rate)
+        name = free_name(trainer, kind)
+        fields: dict[str, Any] = {"optimizer": kind, "max_steps": trainer.step + steps}
+        rate = optimizers[kind] if isinstance(optimizers, Mapping) else None
         if rate is None:
-            suggested = find_learning_rate(branch, after_step=lambda _: None).learning_rate
-            name, branches = branch.branch.name, trainer.branches
-            del branches[name]
-            branch = trainer.fork(
-                name,
-                optimizer=kind,
-                max_steps=trainer.step + steps,
-                learning_rate=suggested or branch.config.learning_rate,
-            )
-        branch.fit("none")
-        found[branch.branch.name] = branch
+            rate = find_learning_rate(trainer.fork(name, **fields), after_step=lambda _: None).learning_rate
+            del trainer.branches[name]  # it was there to be asked
+        fields |= {} if rate is None else {"learning_rate": rate}
+        found[name] = trainer.fork(name, **fields)
+        found[name].fit("none")
     return compare(**found)
-
-
-def _free(trainer: Trainer, name: str) -> str:
-    """A name of a branch that isn't taken."""
-    names = (name, *(f"{name} ({number})" for number in range(2, len(trainer.branches) + 3)))
-    return next(free for free in names if free not in trainer.branches)

@@ -11,6 +11,7 @@ import torch
 from aitrain_nb.engine.attention import attention_of
 from aitrain_nb.engine.capture import capture, leaves
 from aitrain_nb.engine.inspection.seeing import Seeing
+from aitrain_nb.engine.replaying import place_of
 from aitrain_nb.errors import ModelError
 from aitrain_nb.records.base import Check, agree
 
@@ -46,7 +47,7 @@ class OfForward(Seeing):
             ModelError: the model has no attention, or no such layer.
         """
         trainer, inputs = self._trainer, records.batch.parts[number].inputs
-        alone, tokens = trainer.task.example_alone(inputs, self._example(inputs, example), trainer.processor)
+        alone, tokens = trainer.task.example_alone(inputs, place_of(inputs, example), trainer.processor)
         with attention_of(trainer.model) as layers:
             self.replay(records, number, self.weights_before(records), inputs=alone, training=False)
         if not layers:

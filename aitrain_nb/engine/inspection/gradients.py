@@ -13,6 +13,7 @@ from aitrain_nb.engine.replaying import Replay, norm_of
 from aitrain_nb.records.answers import Blame
 from aitrain_nb.records.answers.agreement import EXACT
 from aitrain_nb.records.base import Check, agree, tolerance
+from aitrain_nb.records.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,9 @@ class OfGradients(Replay):
         fresh = self.fresh_gradients(records, len(records.batch.parts))
         batch = [fresh.get(name) for name in names]
         with torch.no_grad():
-            losses = torch.cat([_of_examples(one) for one in self._losses(records, weights)]).cpu()
+            targets = [Targets(part.inputs["labels"]) for part in records.batch.parts]
+            pairs = zip(targets, self._losses(records, weights), strict=True)
+            losses = torch.cat([one.per_example(per_target) for one, per_target in pairs]).cpu()
         if can_stand_alone(self._trainer.model):
             alone = self._alone(records, weights, examples / max(1, counted))
             found = agreement(alone, losses, _trained(weights), batch)
@@ -138,11 +141,12 @@ class OfGradients(Replay):
             DataError: there is no such example, or it has no right answer.
         """
         found = Answered.of(self, records, number, example)
+        single = []
         if by == "ablation":
-            rows, single = [
-                {"name": name, "weights": weight.numel(), "blame": found.loss - found.without(name)}
-                for name, weight in found.weights.items()
-            ], []  # fmt: skip
+            rows = [
+                {"name": name, "weights": found.weights[name].numel(), "blame": found.loss - loss}
+                for name, loss in found.without_each(self, records, number).items()
+            ]
         else:
             blames = {name: found.gradients[name] * (weight if by == "grad*weight" else found.gradients[name])
                       for name, weight in found.weights.items() if name in found.gradients}  # fmt: skip
@@ -152,14 +156,6 @@ class OfGradients(Replay):
             ]
             single = found.most(blames)
         return Blame(found.place, by, found.loss, found.p_true, found.true, rows, single, found.test)
-
-
-def _of_examples(per_target: Tensor) -> Tensor:
-    """Mean loss of each example [B]; a target that isn't counted has loss 0."""
-    if per_target.ndim == 1:
-        return per_target
-    flat = per_target.flatten(1)
-    return flat.sum(1) / (flat != 0).sum(1).clamp(min=1)
 
 
 def _trained(weights: dict[str, Tensor]) -> list[Tensor]:

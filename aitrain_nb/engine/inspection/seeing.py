@@ -10,7 +10,7 @@ import torch
 
 from aitrain_nb.engine.capture import capture, leaves
 from aitrain_nb.engine.modes import evaluation_mode
-from aitrain_nb.engine.replaying import Replay
+from aitrain_nb.engine.replaying import Replay, place_of
 from aitrain_nb.errors import DataError, ModelError, unknown_name
 from aitrain_nb.models.parts import block_names
 from aitrain_nb.records.answers.what_if import Told, WhatIf
@@ -56,7 +56,7 @@ class Seeing(Replay):
         """
         trainer, weights = self._trainer, self.weights_before(records)
         inputs = records.batch.parts[number].inputs
-        place = self._example(inputs, example)
+        place = place_of(inputs, example)
         alone, _ = trainer.task.example_alone(inputs, place, trainer.processor)
         own = trainer._evaluator.prepared_own([given] if isinstance(given, (str, tuple)) else _as_batch(given))
         other = {
@@ -113,7 +113,7 @@ class Seeing(Replay):
                 "forward.layer(name) gives what one layer gives.",
             )  # fmt: skip
         inputs = records.batch.parts[number].inputs
-        alone, _ = trainer.task.example_alone(inputs, self._example(inputs, example), trainer.processor)
+        alone, _ = trainer.task.example_alone(inputs, place_of(inputs, example), trainer.processor)
         with capture(trainer.model, *names) as seen:
             self.replay(records, number, self.weights_before(records), inputs=alone, training=False)
         return {name: seen.activations[name][0].float().cpu() for name in names if name in seen.activations}
@@ -122,7 +122,7 @@ class Seeing(Replay):
     def feature_maps(self, records: StepRecords, number: int, layer: str, example: int) -> Tensor:
         """What a convolution gives for one example [C, h, w]; raises ModelError where the layer gives no maps."""
         self._layer(layer)
-        place = self._example(records.batch.parts[number].inputs, example)
+        place = place_of(records.batch.parts[number].inputs, example)
         found = self.activation(records, number, layer)
         if found.ndim != 4:
             raise ModelError(
@@ -199,16 +199,6 @@ class Seeing(Replay):
         with capture(self._trainer.model) as seen:
             self.replay(records, number, self.weights_before(records))
         return [name for name, output in seen.activations.items() if output.ndim == dimensions] or ["none"]
-
-    @staticmethod
-    def _example(inputs: dict[str, Tensor], example: int) -> int:
-        """The place of an example of a micro-batch, counted from the start; raises DataError where there is none."""
-        size = len(inputs["labels"])
-        if not isinstance(example, int) or isinstance(example, bool) or not -size <= example < size:
-            raise DataError(
-                f"There is no example {example!r} in this micro-batch.", f"It has {size}.", f"Choose 0 to {size - 1}."
-            )
-        return example % size
 
 
 @contextmanager
