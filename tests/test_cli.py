@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from aitrain_nb import __version__, cli
-from aitrain_nb.lessons import shelf
 from aitrain_nb.errors import DataError
+from aitrain_nb.lessons import shelf
 from aitrain_nb.loading import load_run
 
 runner = CliRunner()

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import aitrain_nb as ai
-from aitrain_nb.lessons import shelf
 from aitrain_nb.history import History
+from aitrain_nb.lessons import shelf
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.following import follow_history
 

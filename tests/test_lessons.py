@@ -6,8 +6,8 @@ import os
 import nbformat
 import pytest
 
-from aitrain_nb.lessons import shelf
 from aitrain_nb.errors import AitrainError
+from aitrain_nb.lessons import shelf
 
 NAMES = {path.name for path in shelf.folder().glob("*.ipynb")}
 

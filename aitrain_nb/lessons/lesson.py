@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -101,3 +102,8 @@ class Lesson:
 def lab(**things: Any) -> Lab:
     """What a section works with."""
     return Lab(**things)
+
+
+def pace(steps_a_second: float) -> float:
+    """How fast a run goes that is there to be watched; as fast as it can (0) where `AITRAIN_NB_FULL_SPEED` says so: in tests."""
+    return 0.0 if os.environ.get("AITRAIN_NB_FULL_SPEED", "") not in {"", "0"} else steps_a_second

@@ -59,7 +59,7 @@ class Range:
             ends = f"It goes from {self.min:g} to {self.max:g}."
             raise ConfigError(f"{self.label} can't be {given!r}.", ends, "Name a number in between.")
         if self.step:
-            number = min(self.max, self.min + round((number - self.min) / self.step) * self.step)
+            number = float(min(self.max, self.min + round((number - self.min) / self.step) * self.step))
         return int(number) if self.step and number.is_integer() and float(self.step).is_integer() else number
 
 

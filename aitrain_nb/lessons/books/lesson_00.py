@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aitrain_nb.lessons.exercises import Choice, Explain, Number, Option, Slip
-from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab
+from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab, pace
 
 RECIPE = {"data": "digits", "model": "small-cnn", "learning_rate": 0.003, "epochs": 3, "seed": 0}
 """What all sections train."""
@@ -13,6 +13,13 @@ def _recipe() -> Lab:
     import aitrain_nb as ai
 
     return lab(recipe=dict(RECIPE), trainer=ai.prepare(**RECIPE))
+
+
+def _watched() -> Lab:
+    """The recipe, to be trained so slowly that one can watch."""
+    made = _recipe()
+    made.pace = pace(7)
+    return made
 
 
 def _trained() -> Lab:
@@ -43,7 +50,7 @@ LESSON = Lesson(
     sections=(
         Section("00.1", "Real data", _recipe),
         Section("00.2", "How wrong is a network that knows nothing?", _recipe),
-        Section("00.3", "Train", _recipe),
+        Section("00.3", "Train", _watched),
         Section("00.4", "Change one thing: the learning rate", _recipe),
         Section("00.5", "A form, a line of code, a command: the same run", _recipe),
         Section("00.6", "Look at its mistakes", _trained),

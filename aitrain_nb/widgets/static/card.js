@@ -1,13 +1,12 @@
 // A question on the page: a guess before a run, or an exercise with hints and a solution.
 
 /** A small curve beside an answer; its words say what it shows. */
-function drawCurve(values) {
+function drawCurve(values, [low, high]) {
   const [width, height, ratio] = [120, 44, window.devicePixelRatio || 1];
   const canvas = make("canvas", { width: width * ratio, height: height * ratio }, { "aria-hidden": "true" });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
   context.lineWidth = 2;
   context.strokeStyle = getComputedStyle(document.body).getPropertyValue("--jp-brand-color1") || "#1565c0";
   context.beginPath();
@@ -22,11 +21,13 @@ function drawCurve(values) {
 /** Answers to choose from, as radio buttons. @returns {element, value(), set(answer)} */
 function makeOptions(options) {
   const name = uniqueId();
+  const all = options.flatMap(({ curve }) => curve);
+  const ends = [Math.min(...all), Math.max(...all)]; // one scale, or a flat curve wouldn't look flat
   const element = make("div", { className: "aitrain-options" }, { role: "radiogroup", "aria-label": "Answers" });
   const inputs = options.map(({ letter, text, curve }) => {
     const input = make("input", { type: "radio", name, value: letter });
     const row = make("label", {}, {}, input, make("span", { textContent: text }));
-    if (curve.length) row.append(drawCurve(curve));
+    if (curve.length) row.append(drawCurve(curve, ends));
     element.append(row);
     return input;
   });
