@@ -5,7 +5,7 @@ from __future__ import annotations
 from aitrain_nb.lessons.exercises import Choice, Explain, Number, Option, Slip
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab, pace
 
-RECIPE = {"data": "digits", "model": "small-cnn", "learning_rate": 0.003, "epochs": 2, "seed": 0}
+RECIPE = {"data": "digits", "model": "small-cnn", "learning_rate": 0.006, "epochs": 2, "seed": 0}
 """What all sections train."""
 
 
@@ -102,7 +102,7 @@ LESSON = Lesson(
         ),
         Choice(
             id="00.3",
-            ask="The rate was 0.003. Which curve will a rate of 0.3 give, a hundred times larger?",
+            ask="The rate was 0.006. Which curve will a rate of 0.6 give, a hundred times larger?",
             options=(
                 Option(
                     "It falls a hundred times as fast",
@@ -174,7 +174,7 @@ LESSON = Lesson(
         script=(
             "Everybody guesses a loss first; show of hands for 0, 1, 2.3 and 10.",
             "Let it run for 20 seconds. Whoever sees it fall says the number aloud.",
-            "Now break it: a rate of 0.3. What do you expect?",
+            "Now break it: a rate of 0.6. What do you expect?",
         ),
         expect=(
             (
