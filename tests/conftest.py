@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import tempfile
+from pathlib import Path
 
+import forked_kernels
 import pytest
 import torch
 from hypothesis import settings
@@ -15,6 +18,11 @@ import aitrain_nb as ai
 torch.set_num_threads(1)
 settings.register_profile("ci", derandomize=True)  # the same examples each time; elsewhere new ones are tried
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+if hasattr(os, "fork") and "PYTEST_XDIST_WORKER" not in os.environ:  # its workers inherit the environment
+    kernels = tempfile.TemporaryDirectory(prefix="kernels")
+    forked_kernels.install(Path(kernels.name))
 
 
 def in_browser(nodeid: str) -> bool:
