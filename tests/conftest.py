@@ -162,5 +162,6 @@ def forked():
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """In a file with `forked`: here a Python imports what it needs, as at people's."""
+    """Pythons and kernels that this test starts import what they need themselves, as at people's."""
     monkeypatch.setattr("sys.executable", INTERPRETER)
+    monkeypatch.delenv("JUPYTER_PATH", raising=False)
