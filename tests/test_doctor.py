@@ -158,7 +158,7 @@ def test_no_kernel_at_all(monkeypatch, room):
     assert "ipykernel install" in found.fix
 
 
-def test_a_real_kernel_answers_and_is_gone_afterwards(, fresh):
+def test_a_real_kernel_answers_and_is_gone_afterwards(fresh):
     before = {child.pid for child in importlib.import_module("psutil").Process().children(recursive=True)}
     seconds, answer, prefix = jupyter._ask_kernel()
     assert (answer, Path(prefix).resolve()) == ("2", Path(sys.prefix).resolve())
