@@ -99,7 +99,7 @@ def small_notebook(tmp_path, printed):
     return path
 
 
-def test_a_stored_number_that_is_right_is_green_and_a_wrong_one_is_red(tmp_path):
+def test_a_stored_number_that_is_right_is_green_and_a_wrong_one_is_red(tmp_path, forked):
     right = nbval(small_notebook(tmp_path, 42))
     assert right.returncode == 0, right.stdout + right.stderr
     wrong = nbval(small_notebook(tmp_path, 43))
