@@ -20,11 +20,11 @@ from pathlib import Path
 
 FOLDER = "AITRAIN_NB_FORKED_PYTHON"
 _IMPORTED = (
-    "accelerate", "aitrain_nb.exporting.serving", "aitrain_nb.loading", "aitrain_nb.plots", "aitrain_nb.run", "aitrain_nb.trainer",
-    "aitrain_nb.widgets.form", "aitrain_nb.widgets.live", "aitrain_nb.widgets.playground", "aitrain_nb.widgets.stepper",
-    "ipykernel.kernelapp", "ipywidgets", "jedi", "nbval.plugin", "matplotlib.backends.backend_agg", "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline", "peft", "sklearn.datasets", "torch.distributed.fsdp", "torch.distributed.run", "transformers.models.bert.modeling_bert",
-    "transformers.models.gpt2.modeling_gpt2",
+    "accelerate", "aitrain_nb.exporting.serving", "aitrain_nb.loading", "aitrain_nb.plots", "aitrain_nb.run",
+    "aitrain_nb.trainer", "aitrain_nb.widgets.form", "aitrain_nb.widgets.live", "aitrain_nb.widgets.playground",
+    "aitrain_nb.widgets.stepper", "ipykernel.kernelapp", "ipywidgets", "jedi", "nbval.plugin", "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot", "matplotlib_inline.backend_inline", "peft", "sklearn.datasets", "torch.distributed.fsdp",
+    "torch.distributed.run", "transformers.models.bert.modeling_bert", "transformers.models.gpt2.modeling_gpt2",
 )  # fmt: skip
 
 
