@@ -14,8 +14,9 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from aitrain_nb import __version__, cli, lessons
+from aitrain_nb import __version__, cli
 from aitrain_nb.errors import DataError
+from aitrain_nb.lessons import shelf
 from aitrain_nb.loading import load_run
 
 runner = CliRunner()
@@ -41,25 +42,25 @@ def test_without_a_command_the_help_lists_them():
 def test_in_a_checkout_the_lab_opens_the_lessons_where_they_lie(called):
     assert runner.invoke(cli.app, ["lab", "--no-browser", "--port", "8123"]).exit_code == 0
     ((command, environment),) = called
-    assert str(lessons.JUPYTER_SETTINGS) in environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert str(shelf.JUPYTER_SETTINGS) in environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert f"--ServerApp.root_dir={lessons.folder()}" in command
-    assert {"--port=8123", "--no-browser", f"--LabApp.default_url=/lab/tree/{lessons.FIRST}"} <= set(command)
+    assert f"--ServerApp.root_dir={shelf.folder()}" in command
+    assert {"--port=8123", "--no-browser", f"--LabApp.default_url=/lab/tree/{shelf.FIRST}"} <= set(command)
 
 
 def test_elsewhere_the_lab_opens_a_copy(called, tmp_path):
     result = runner.invoke(cli.app, ["lab", "--to", str(tmp_path / "mine")])
     assert result.exit_code == 0
-    assert (tmp_path / "mine" / lessons.FIRST).is_file()
+    assert (tmp_path / "mine" / shelf.FIRST).is_file()
     assert f"--ServerApp.root_dir={(tmp_path / 'mine').resolve()}" in called[0][0]
     assert "--no-browser" not in called[0][0]
 
 
 def test_the_notebooks_are_copied_and_changed_ones_named(tmp_path):
     runner.invoke(cli.app, ["notebooks", "--to", str(tmp_path)])
-    (tmp_path / lessons.FIRST).write_text("mine", encoding="utf-8")
+    (tmp_path / shelf.FIRST).write_text("mine", encoding="utf-8")
     output = runner.invoke(cli.app, ["notebooks", "--to", str(tmp_path)]).output
-    assert f"kept your changed {lessons.FIRST}" in output
+    assert f"kept your changed {shelf.FIRST}" in output
 
 
 def test_an_error_of_ours_is_its_sentence_and_no_trace(monkeypatch, capsys):
@@ -83,12 +84,12 @@ def test_the_module_is_the_command():
 def test_the_demo_runs_the_first_lesson_and_prints_a_table_of_real_runs(tmp_path, monkeypatch):
     """With a short lesson in place of the first one, which nbval runs from top to bottom."""
     cells = [nbformat.v4.new_code_cell("open('seen', 'w').close()")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / lessons.FIRST)
-    monkeypatch.setattr(lessons, "folder", lambda: tmp_path)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / shelf.FIRST)
+    monkeypatch.setattr(shelf, "folder", lambda: tmp_path)
     result = runner.invoke(cli.app, ["demo", "--seeds", "1"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "seen").exists()
-    assert f"{lessons.FIRST}: every cell ran" in result.output
+    assert f"{shelf.FIRST}: every cell ran" in result.output
     row = re.search(r"^ +0 +([\d.]+) +([\d.]+) +[\d.]+$", result.output, re.MULTILINE)
     assert 2.2 < float(row[1]) < 2.4
     assert float(row[2]) > 0.95

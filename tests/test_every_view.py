@@ -20,6 +20,10 @@ from aitrain_nb.exporting import ExportCard
 from aitrain_nb.exporting.comparing import Compared as CompareExport
 from aitrain_nb.exporting.manifest import Manifest
 from aitrain_nb.exporting.quantizing import Rounding, Roundings
+from aitrain_nb.lessons.card import Card
+from aitrain_nb.lessons.desk import Desk
+from aitrain_nb.lessons.exercises import Before, Choice, Option, Sort
+from aitrain_nb.lessons.views import Note, outcome, solved
 from aitrain_nb.questions import OF_A_STEP
 from aitrain_nb.racing import Race, Raced
 from aitrain_nb.racing.results import Lap
@@ -34,6 +38,7 @@ from aitrain_nb.stories import Story
 from aitrain_nb.tuning.finding import RateFinding
 from aitrain_nb.tuning.swept import Sweep, Tried
 from aitrain_nb.weight_watching import WatchedWeights
+from aitrain_nb.widgets.explorable import Explorable, Typed
 from aitrain_nb.widgets.panel import Panel
 from aitrain_nb.widgets.placed import Placed
 from aitrain_nb.widgets.stepper import Stepper
@@ -57,6 +62,7 @@ TAGS = {
     "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
 }  # fmt: skip
 ATTRIBUTES = {"style", "scope", "src", "alt", "width", "class", "open", "data-aitrain-place"}
+HINTS = tuple(HOSTILE[:3])
 MOST_BYTES = 100_000
 
 
@@ -206,7 +212,36 @@ def of_the_run(folder):
     return [panel, slider, trainer.history, tried, swept, finding, findings, *said]
 
 
-GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run)}
+def of_lessons(folder):
+    """Cards and notes of the lessons; a dial that somebody typed into."""
+    desk = Desk(None)
+    one = Choice(
+        id="00.9",
+        ask=HOSTILE[0],
+        options=tuple(Option(text, text, text == HOSTILE[1]) for text in HOSTILE[:8]),
+        hints=HINTS,
+        why=HOSTILE[3],
+    )
+    order = Sort(
+        id="00.8",
+        ask=HOSTILE[1],
+        lines=tuple(HOSTILE[:4]),
+        rules=(Before(2, 1, HOSTILE[2]),),
+        hints=HINTS,
+        why=HOSTILE[3],
+    )
+    cards = [Card(exercise, desk, is_gate=is_gate) for exercise in (one, order) for is_gate in (True, False)]
+    for card in cards:
+        card.answer(card.exercise.right_answer)
+        card.hint()
+    typed = Explorable(lambda text: html.element("p", text), HOSTILE[0], text=Typed("", HOSTILE[1])).set(
+        text=HOSTILE[2]
+    )
+    seen = [outcome(one, "a", "b"), outcome(one, None, None), solved(one), solved(order), Note(HOSTILE[0], HOSTILE)]
+    return [*cards, typed, *seen]
+
+
+GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run, of_lessons)}
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +307,12 @@ def classes_with_a_view():
         if module.name.endswith("__main__"):
             continue
         for one in vars(importlib.import_module(module.name)).values():
-            if inspect.isclass(one) and one.__module__.startswith("aitrain_nb"):
+            # the lessons' own pictures are all tried in test_lesson_widgets.py
+            if (
+                inspect.isclass(one)
+                and one.__module__.startswith("aitrain_nb")
+                and "lessons.widgets." not in one.__module__
+            ):
                 found |= {one} if hasattr(one, "_repr_html_") or issubclass(one, Placed) else set()
     return found - {Record, Placed}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import aitrain_nb as ai
-from aitrain_nb import lessons
 from aitrain_nb.history import History
+from aitrain_nb.lessons import shelf
 from aitrain_nb.run_folder import files
 from aitrain_nb.run_folder.following import follow_history
 
@@ -180,7 +180,7 @@ def test_a_step_that_is_none_is_said(copy, refused, step):
 
 def test_a_very_long_name_for_the_lessons_is_said_in_short(tmp_path):
     with pytest.raises(ai.AitrainError) as raised:
-        lessons.copy_lessons(tmp_path / ("x" * 5000))
+        shelf.copy_lessons(tmp_path / ("x" * 5000))
     assert len(str(raised.value)) < 400
 
 

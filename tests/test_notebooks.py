@@ -8,10 +8,10 @@ import sys
 import nbformat
 import pytest
 
-from aitrain_nb import lessons
+from aitrain_nb.lessons import shelf
 from aitrain_nb.lessons.refresh import COMPARED, is_compared, refresh, strip
 
-PATHS = sorted(lessons.folder().glob("*.ipynb"))
+PATHS = sorted(shelf.folder().glob("*.ipynb"))
 every_lesson = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 

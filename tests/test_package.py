@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from aitrain_nb import lessons
+from aitrain_nb.lessons import shelf
 
 ROOT = Path(__file__).parent.parent
 FIXED = {"torch", "transformers", "ipywidgets", "matplotlib", "pandas", "jupyterlab", "nbval"}
@@ -30,7 +30,7 @@ def wheel(tmp_path_factory):
 
 def test_the_lessons_and_their_settings_travel_in_the_wheel(wheel):
     names = set(wheel.namelist())
-    lessons_here = {path.name for path in lessons.folder().glob("*.ipynb")}
+    lessons_here = {path.name for path in shelf.folder().glob("*.ipynb")}
     assert {f"aitrain_nb/notebooks/{name}" for name in lessons_here} <= names
     assert "aitrain_nb/lessons/jupyter/labconfig/page_config.json" in names
     assert "aitrain_nb/py.typed" in names

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from aitrain_nb import lessons
 from aitrain_nb.cli.base import app, say
+from aitrain_nb.lessons import shelf
 
 HERE = Path("aitrain-nb-lessons")
 
@@ -26,13 +26,13 @@ def lab(
 
     In a checkout the lessons open where they lie; otherwise a copy is made in ./aitrain-nb-lessons, and your changes there are kept.
     """
-    if to is None and lessons.is_checkout():
-        place = lessons.folder()
+    if to is None and shelf.is_checkout():
+        place = shelf.folder()
     else:
         place = to or HERE
         _copy(place)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={place.resolve()}", f"--port={port}"]
-    command += [f"--LabApp.default_url=/lab/tree/{lessons.FIRST}"]
+    command += [f"--LabApp.default_url=/lab/tree/{shelf.FIRST}"]
     command += [] if browser else ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container there is often no other user
         command.append("--allow-root")
@@ -50,7 +50,7 @@ def _become(command: list[str], environment: dict[str, str]) -> None:
 
 def _quiet_environment() -> dict[str, str]:
     """The environment with our few JupyterLab settings on top: no question about news, which would also reach for the network."""
-    paths = [str(lessons.JUPYTER_SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    paths = [str(shelf.JUPYTER_SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
 
 
@@ -65,8 +65,8 @@ def demo(seeds: Annotated[int, typer.Option(min=1, help="How many runs.")] = 5) 
     """Run the first lesson without a browser, then train on real digits and print what came out."""
     from aitrain_nb.lessons import demo as demonstration
 
-    first = lessons.folder() / lessons.FIRST
-    seconds = lessons.run_headless(first)
+    first = shelf.folder() / shelf.FIRST
+    seconds = shelf.run_headless(first)
     say(f"{first.name}: every cell ran, {seconds:.1f} s\n")
     say("small-cnn on 1,437 digits, 10 epochs, validated on 360 others")
     say(demonstration.table(list(demonstration.train(seeds))))
@@ -84,7 +84,7 @@ def doctor(seconds: Annotated[float, typer.Option(min=0.5, help="How long the tr
 
 
 def _copy(to: Path) -> None:
-    copied = lessons.copy_lessons(to)
+    copied = shelf.copy_lessons(to)
     say(f"{to}: {len(copied.written)} files written, {len(copied.kept)} kept")
     for name in copied.kept:
         say(f"kept your changed {name}")

@@ -1,18 +1,20 @@
-"""For those who write lessons: run a notebook, keep the text of the cells that nbval compares, strip everything else.
+"""For those who write lessons: make the students' notebooks from the masters, run them, keep the text of the cells that nbval compares.
 
-python -m aitrain_nb.lessons.refresh notebooks/*.ipynb
+python -m aitrain_nb.lessons.refresh 00 06
+python -m aitrain_nb.lessons.refresh notebooks/your_own_data.ipynb
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-COMPARED = "nbval-check-output"
-"""A cell with this tag has its printed text compared by the tests."""
+from aitrain_nb.lessons import book, shelf, versions
+from aitrain_nb.lessons.versions import COMPARED
 
 
 def is_compared(cell: Any) -> bool:
@@ -22,12 +24,7 @@ def is_compared(cell: Any) -> bool:
 
 def refresh(path: Path) -> int:
     """Execute the notebook and write it back stripped; gives how many cells are compared."""
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
-    ).execute()
+    notebook = execute(nbformat.read(path, as_version=4), path.parent)
     compared = sum(strip(cell) for cell in notebook.cells if cell.cell_type == "code")
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{path.stem[:2]}-{number:02d}"
@@ -35,6 +32,17 @@ def refresh(path: Path) -> int:
     notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": {"name": "python"}})
     nbformat.write(notebook, path)
     return compared
+
+
+def execute(notebook: Any, folder: Path) -> Any:
+    """Run every cell, with all gates open and nothing kept of a learner's own progress."""
+    from nbclient import NotebookClient
+
+    os.environ |= {"AITRAIN_NB_UNGATED": "1", "AITRAIN_NB_PROGRESS": "", "AITRAIN_NB_FULL_SPEED": "1"}
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    return notebook
 
 
 def strip(cell: Any) -> bool:
@@ -47,10 +55,19 @@ def strip(cell: Any) -> bool:
     return compared
 
 
-def main(paths: list[str]) -> None:
-    """Refresh each notebook named on the command line."""
-    for path in paths:
-        sys.stdout.write(f"{path}: {refresh(Path(path))} cells compared\n")
+def make_lesson(number: str) -> int:
+    """Make a lesson's notebook for students from its master, and refresh it."""
+    lesson = book.lesson(number)
+    path = shelf.folder() / f"{lesson.stem}.ipynb"
+    nbformat.write(versions.make(lesson), path)
+    return refresh(path)
+
+
+def main(names: list[str]) -> None:
+    """Refresh each lesson or notebook named on the command line."""
+    for name in names:
+        count = refresh(Path(name)) if name.endswith(".ipynb") else make_lesson(name)
+        sys.stdout.write(f"{name}: {count} cells compared\n")
 
 
 if __name__ == "__main__":

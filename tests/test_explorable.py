@@ -1,0 +1,59 @@
+"""A picture with dials: it draws what the dials say, keeps its last good state, and leaves a twin."""
+
+import pytest
+
+import aitrain_nb as ai
+from aitrain_nb import html
+from aitrain_nb.widgets.explorable import Explorable, Pick, Range, Switch, Typed
+
+
+class Squares(Explorable):
+    """For tests: a number squared."""
+
+    def __init__(self):
+        super().__init__(
+            lambda x, name, on, text: html.element("p", f"{name} {x * x:g} {on} {text}"), "Squares",
+            x=Range(2, "x", min=0, max=10, step=1, unit="m"), name=Pick("a", "name", ("a", "b")), on=Switch(True, "on"),
+            text=Typed("hi", "text"),
+        )  # fmt: skip
+
+
+def test_dials_are_moved_in_code_and_the_picture_follows():
+    squares = Squares().set(x=3, name="b", on=False)
+    assert squares.value == {"x": 3, "name": "b", "on": False, "text": "hi"}
+    assert squares.state["html"] == "<p>b 9 False hi</p>"
+    assert squares.code == "Squares().set(x=3, name='b', on=False, text='hi')"
+    assert eval(squares.code).value == squares.value
+
+
+def test_dials_are_moved_on_the_page():
+    squares = Squares()
+    squares.take({"type": "set", "name": "x", "value": 4.4})
+    assert squares.value["x"] == 4
+    squares.take({"type": "set", "name": "x", "value": 400})
+    assert "goes from 0 to 10" in squares.state["wrong"]
+    assert squares.value["x"] == 4
+    squares.take({"type": "set", "name": "y", "value": 1})
+    squares.take({"type": "set"})
+    squares.take({"type": "set", "name": "on", "value": False})
+    assert squares.state["wrong"] == ""
+    assert squares.value["on"] is False
+
+
+@pytest.mark.parametrize("change", [{"x": 11}, {"x": "many"}, {"name": "c"}, {"y": 1}])
+def test_what_can_not_be_set_gets_a_sentence(change):
+    with pytest.raises(ai.ConfigError):
+        Squares().set(**change)
+
+
+def test_the_twin_says_where_the_dials_stand():
+    squares = Squares().set(text="<b>", x=5)
+    assert "&lt;b&gt;" in squares.twin()
+    assert squares.text().startswith("Squares: x 5 m, name a, on on, text <b>")
+
+
+def test_pictures_and_words_can_be_shown():
+    one = Explorable(lambda k: ai.plots.schedule([0.1, 0.2 * k]), "Rates", k=Range(1.0, "k", min=0.5, max=2))
+    assert "<img" in one.state["html"]
+    assert one.state["said"].startswith("2 steps")
+    assert "<pre>3.0</pre>" in Explorable(lambda k: 3 * k, "Three", k=Range(1.0, "k")).state["html"]
