@@ -41,7 +41,7 @@ def _by_hand() -> Lab:
 def _is_descent(answer: object) -> str | None:
     """What is wrong with a learner's `moved(weight, gradient, rate)`."""
     if not callable(answer):
-        return "This is no function. Fill the line inside `moved` and run its cell again."
+        return "This is no function. Fill the line inside moved and run its cell again."
     got = answer(2.0, 3.0, 0.1)
     if got is ...:
         return ""
@@ -132,7 +132,7 @@ LESSON = Lesson(
                 Before(
                     5, 2, "How wrong was what? There is no prediction yet.", "The loss is known before the prediction."
                 ),
-                Before(2, 4, "`backward` goes back from a loss. There is none yet.", "Gradients need no loss."),
+                Before(2, 4, "backward goes back from a loss. There is none yet.", "Gradients need no loss."),
                 Before(
                     4, 1, "Nobody has said yet which way to turn the dials.", "The update comes first, then one looks."
                 ),
@@ -155,7 +155,7 @@ LESSON = Lesson(
                 ),
                 Option(
                     "backward: that is where the learning happens",
-                    "`backward` writes a note for each dial. It turns none.",
+                    "backward writes a note for each dial. It turns none.",
                     belief="A gradient is a change.",
                 ),
                 Option("update, and no other", "Four calls look. One changes.", right=True),
@@ -170,7 +170,7 @@ LESSON = Lesson(
                 "A gradient is advice. Who follows it?",
                 "It is the last one of the five.",
             ),
-            why="`update` alone turns dials. The other four read them.",
+            why="update alone turns dials. The other four read them.",
         ),
         Choice(
             id="01.4",
@@ -286,7 +286,7 @@ LESSON = Lesson(
                 "What did the fingerprint say after that call?",
                 "Forward alone. The fingerprint stayed the same.",
             ),
-            why="Using a network is `forward`, and the fingerprint of the weights stays the same. Learning is what `update` does.",
+            why="Using a network is forward, and the fingerprint of the weights stays the same. Learning is what update does.",
         ),
     ),
     facilitator=Facilitator(
