@@ -43,8 +43,8 @@ class ConfidenceDial(Explorable):
     def _picture(self, times: float) -> Picture:
         loss, right, sure = self.measured(times)
         said = f"scores times {times:.2f}: on average {sure:.0%} sure, {right:.1%} right, loss {loss:.2f} nats"
-        figure = new_page("", said[0].upper() + said[1:], 640, 280)
-        axis = add_axes(figure, 52, 44, 14, 44)
+        figure = new_page("", "", 640, 250)
+        axis = add_axes(figure, 52, 44, 14, 14)
         axis.plot(self._places, self._curve, color=plots.BLUE)
         axis.plot([times], [loss], "o", color=plots.ORANGE, markersize=9)
         axis.axvline(1, color=plots.GREY, linestyle=":", linewidth=1)

@@ -31,8 +31,8 @@ class SurpriseCurve(Explorable):
 def _picture(p: float) -> Picture:
     loss, sides = abs(math.log(p)), 1 / p
     said = f"probability {p:.3g}: loss -ln {p:.3g} = {loss:.2f} nats, the surprise of a die with {sides:.3g} sides"
-    figure = new_page("", said[0].upper() + said[1:], 640, 280)
-    axis = add_axes(figure, 52, 44, 14, 44)
+    figure = new_page("", "", 640, 250)
+    axis = add_axes(figure, 52, 44, 14, 14)
     places = [_LEAST * (1 / _LEAST) ** (place / 200) for place in range(201)]
     axis.plot(places, [-math.log(place) for place in places], color=plots.BLUE)
     axis.plot([p, p], [0, loss], color=plots.ORANGE, linestyle=":")
