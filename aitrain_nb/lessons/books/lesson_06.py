@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.lessons import short_runs
@@ -42,7 +44,7 @@ def _writing() -> Lab:
     import aitrain_nb as ai
 
     ready = ai.prepare(
-        data="tickets", task="text-generation", tokenizer="words", vocabulary_size=400, max_length=16, batch_size=16,
+        data="tickets", task="text-generation", tokenizer="words", vocabulary_size=1000, max_length=16, batch_size=16,
         learning_rate=0.01, max_steps=100, evaluate_every=10, evaluation_examples=100, keep="last",
     )  # fmt: skip
     with torch.random.fork_rng():
@@ -52,16 +54,20 @@ def _writing() -> Lab:
             attn_pdrop=0.0, bos_token_id=None, eos_token_id=None, pad_token_id=None,
         )  # fmt: skip
         model = GPT2LMHeadModel(size)
-    return lab(
-        trainer=ai.Trainer(model, ready.task, ready.data, ready.config, ready.processor), by_frequency=by_frequency
-    )
+    trainer = ai.Trainer(model, ready.task, ready.data, ready.config, ready.processor)
+    return lab(trainer=trainer, by_frequency=partial(by_frequency, unknown=ready.processor.unk_token_id))
 
 
-def by_frequency(evaluation: Evaluation) -> dict[str, float]:
-    """The mean loss of the words that make up the commonest and the rarest third of a text, and of those between, nats."""
+def by_frequency(evaluation: Evaluation, unknown: int) -> dict[str, float]:
+    """The mean loss of the words that make up the commonest and the rarest third of a text, and of those between, nats.
+
+    Args:
+        evaluation: of a language model.
+        unknown: the token of all words outside the vocabulary, which are left out.
+    """
     import torch
 
-    counted = evaluation.labels >= 0
+    counted = (evaluation.labels >= 0) & (evaluation.labels != unknown)
     labels, losses = evaluation.labels[counted], evaluation.per_target[counted]
     place, seen = {}, 0
     for token, count in Counter(labels.tolist()).most_common():
@@ -120,10 +126,15 @@ def _decays(decay: Any) -> str | None:
     )
 
 
-_FALLS = (2.4, 1.6, 0.9, 0.5, 0.35, 0.25, 0.2, 0.15, 0.1, 0.08, 0.06, 0.05)
-_WOBBLES = (2.4, 2.0, 2.2, 1.5, 1.8, 1.2, 1.4, 0.8, 1.0, 0.5, 0.7, 0.4)
-_SHOOTS = (2.4, 31.0, 48.0, 33.0, 12.0, 27.0, 15.0, 4.0, 2.5, 2.2, 1.8, 1.8)
-_FLAT = (2.4, 2.3, 2.4, 2.3, 2.3, 2.4, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3)
+def _in_powers(*losses: float) -> tuple[float, ...]:
+    """As a curve is drawn whose axis is in powers of ten."""
+    return tuple(math.log10(loss) for loss in losses)
+
+
+_FALLS = _in_powers(2.4, 1.6, 0.9, 0.5, 0.35, 0.25, 0.2, 0.15, 0.1, 0.08, 0.06, 0.05)
+_WOBBLES = _in_powers(2.4, 1.2, 2.2, 0.9, 1.8, 0.6, 1.2, 0.4, 0.7, 0.25, 0.4, 0.3)
+_SHOOTS = _in_powers(2.4, 31.0, 48.0, 33.0, 12.0, 27.0, 15.0, 4.0, 2.5, 2.2, 1.8, 1.8)
+_FLAT = _in_powers(2.4, 2.3, 2.4, 2.3, 2.3, 2.4, 2.3, 2.3, 2.3, 2.3, 2.3, 2.3)
 
 _CURVE = Choice(
     id="06.1",

@@ -33,8 +33,8 @@ class ForkTree(Explorable):
     def __init__(self) -> None:
         branches()
         super().__init__(
-            _picture, "A fork at step 100",
-            times=Range(1.0, "From step 100 on, the rate times", min=TIMES[0], max=TIMES[-1], log=True, help="The nearest of six."),
+            _picture, "From step 100 on: the same batches, another rate",
+            times=Range(1.0, "Rate times", min=TIMES[0], max=TIMES[-1], log=True, help="From step 100 on; the nearest of six."),
         )  # fmt: skip
 
 
