@@ -223,7 +223,7 @@ def of_lessons(folder):
         why=HOSTILE[3],
     )
     order = Sort(
-        id="00.9",
+        id="00.8",
         ask=HOSTILE[1],
         lines=tuple(HOSTILE[:4]),
         rules=(Before(2, 1, HOSTILE[2]),),

@@ -73,15 +73,15 @@ def test_a_guess_is_drawn_beside_what_came_out():
     assert "You guessed: 1 — it was: 2.3" in seen.text()
     assert "share of wrong answers" in seen.text()
     lessons.guess("00.2", 45)
-    assert "△" in lessons.outcome("00.2", 135).to_html()
+    assert "△" in lessons.outcome("00.2", 90).to_html()
 
 
 def test_an_answer_is_judged_kept_and_counted():
     assert not lessons.check("00.2", 45)
-    right = lessons.check("00.2", "135")
+    right = lessons.check("00.2", "90")
     assert right
     assert right.verdict.ok
-    assert desk().answers["00.2"] == {"answer": 135.0, "ok": True, "tries": 2}
+    assert desk().answers["00.2"] == {"answer": 90.0, "ok": True, "tries": 2}
     assert "1 of 1" in lessons.progress("00").to_html()
 
 
@@ -112,7 +112,7 @@ def test_a_sentence_is_rated_by_its_writer():
 
 def test_notes_outlive_the_kernel_and_can_be_forgotten(tmp_path):
     lessons.guess("00.1", "b")
-    lessons.check("00.2", 3)
+    lessons.check("00.2", 2)
     desk.cache_clear()
     assert desk().guesses == {"00.1": "b"}
     assert "You guessed: 1" in lessons.outcome("00.1").text()
@@ -121,6 +121,14 @@ def test_notes_outlive_the_kernel_and_can_be_forgotten(tmp_path):
     assert "00.2" in desk().answers
     lessons.reset()
     assert json.loads((tmp_path / "notes" / "progress.json").read_text())["answers"] == {}
+
+
+def test_an_answer_to_an_older_question_is_no_answer():
+    desk().guesses["00.1"] = [2, 1]
+    desk().answers["00.2"] = {"answer": "many", "ok": False, "tries": 1}
+    assert "It was: 2.3" in lessons.outcome("00.1").text()
+    assert lessons.guess("00.1").value is None
+    assert "not yet answered" in lessons.check("00.2").text()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"guesses": 3}', ""])
@@ -140,7 +148,7 @@ def test_a_place_that_can_not_be_written_stops_nobody(tmp_path):
 def test_a_status_changes_with_what_was_done():
     before = lessons.status("00").head
     lessons.start("00.2")
-    lessons.check("00.2", 135)
+    lessons.check("00.2", 90)
     assert lessons.status("00").head != before
     assert len(lessons.status("00").head.split(": ")[1].split()) == 2
 

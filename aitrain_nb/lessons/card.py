@@ -122,8 +122,8 @@ class Card(Placed):
 
     def _kept(self) -> Any:
         if self.is_gate:
-            return self.desk.guesses.get(self.exercise.id)
-        return self.desk.answers.get(self.exercise.id, {}).get("answer")
+            return self.desk.guess_of(self.exercise)
+        return self.desk.answer_of(self.exercise)
 
     def _word(self) -> str:
         """What is to be done now, in a sentence."""

@@ -9,9 +9,13 @@ import json
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from aitrain_nb.lessons.exercises import AnswerError
 from aitrain_nb.placing import replace_text
+
+if TYPE_CHECKING:
+    from aitrain_nb.lessons.exercises import Exercise
 
 
 class Desk:
@@ -62,6 +66,14 @@ class Desk:
         except OSError:
             self.file = None
 
+    def guess_of(self, exercise: Exercise) -> Any:
+        """What was guessed, in plain form; None where nothing was, or where the question has changed since."""
+        return _still(exercise, self.guesses.get(exercise.id))
+
+    def answer_of(self, exercise: Exercise) -> Any:
+        """What was answered last, in the same way."""
+        return _still(exercise, self.answers.get(exercise.id, {}).get("answer"))
+
     def is_open(self, identity: str) -> bool:
         """Whether what lies behind this gate may be seen."""
         return is_ungated() or identity in self.guesses or identity in self.skipped
@@ -81,6 +93,13 @@ class Desk:
             setattr(self, name, {one: notes[one] for one in kept} if isinstance(notes, dict) else kept)
         self.keep()
         return count
+
+
+def _still(exercise: Exercise, kept: Any) -> Any:
+    try:
+        return None if kept is None else exercise.read(kept)
+    except AnswerError:
+        return None
 
 
 def is_ungated() -> bool:

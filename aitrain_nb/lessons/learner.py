@@ -55,7 +55,7 @@ def outcome(exercise: str, measured: Any = None) -> views.Answered:
         measured: what the run gave: a number, or the letter of an answer.
     """
     found = book.exercise(exercise)
-    return views.outcome(found, desk().guesses.get(exercise), measured)
+    return views.outcome(found, desk().guess_of(found), measured)
 
 
 def check(exercise: str, answer: Any = None, *, rated: str | None = None) -> Card | views.Answered:

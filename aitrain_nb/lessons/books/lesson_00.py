@@ -5,7 +5,7 @@ from __future__ import annotations
 from aitrain_nb.lessons.exercises import Choice, Explain, Number, Option, Slip
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab, pace
 
-RECIPE = {"data": "digits", "model": "small-cnn", "learning_rate": 0.003, "epochs": 3, "seed": 0}
+RECIPE = {"data": "digits", "model": "small-cnn", "learning_rate": 0.006, "epochs": 2, "seed": 0}
 """What all sections train."""
 
 
@@ -18,7 +18,7 @@ def _recipe() -> Lab:
 def _watched() -> Lab:
     """The recipe, to be trained so slowly that one can watch."""
     made = _recipe()
-    made.pace = pace(7)
+    made.pace = pace(5)
     return made
 
 
@@ -86,23 +86,23 @@ LESSON = Lesson(
         ),
         Number(
             id="00.2",
-            ask="An epoch is 45 steps. How many times did the run of 3 epochs make the five calls, with your own step?",
-            right=135,
+            ask="An epoch is 45 steps. How many times did the run of 2 epochs make the five calls, with your own step?",
+            right=90,
             slips=(
-                Slip(45, "That is one epoch. The run has three.", "A run is one epoch."),
-                Slip(3, "Those are epochs. Each of them has 45 steps."),
-                Slip(134, "The one you made yourself counts, too: it changed the same weights."),
-                Slip(4311, "Those are the digits it saw. It takes 32 of them in one step.", "One example, one step."),
+                Slip(45, "That is one epoch. The run has two.", "A run is one epoch."),
+                Slip(2, "Those are epochs. Each of them has 45 steps."),
+                Slip(89, "The one you made yourself counts, too: it changed the same weights."),
+                Slip(2874, "Those are the digits it saw. It takes 32 of them in one step.", "One example, one step."),
             ),
-            low="Each of the 3 epochs has 45 steps.",
-            high="It is just 3 epochs of 45 steps.",
+            low="Each of the 2 epochs has 45 steps.",
+            high="It is just 2 epochs of 45 steps.",
             unit="steps",
-            hints=("How many steps does the last line of the run name?", "3 epochs, 45 steps in each.", "3 x 45."),
-            why="3 epochs of 45 steps are 135 steps. `fit` is no magic: it makes your five calls 135 times.",
+            hints=("How many steps does the last line of the run name?", "2 epochs, 45 steps in each.", "2 x 45."),
+            why="2 epochs of 45 steps are 90 steps. `fit` is no magic: it makes your five calls 90 times.",
         ),
         Choice(
             id="00.3",
-            ask="The rate was 0.003. Which curve will a rate of 0.3 give, a hundred times larger?",
+            ask="The rate was 0.006. Which curve will a rate of 0.6 give, a hundred times larger?",
             options=(
                 Option(
                     "It falls a hundred times as fast",
@@ -174,7 +174,7 @@ LESSON = Lesson(
         script=(
             "Everybody guesses a loss first; show of hands for 0, 1, 2.3 and 10.",
             "Let it run for 20 seconds. Whoever sees it fall says the number aloud.",
-            "Now break it: a rate of 0.3. What do you expect?",
+            "Now break it: a rate of 0.6. What do you expect?",
         ),
         expect=(
             (
