@@ -255,8 +255,8 @@ class ConfigFields(BaseModel):
         group="Speed and memory",
     )  # fmt: skip
     fast_dropout: bool = knob(
-        False, "Fast dropout", "On a processor, dropout takes its random numbers in pieces of 8 or 16 bits: a fifth of the "
-        "time, other numbers, the same share to within 2 %.", group="Speed and memory",
+        False, "Fast dropout", "On a processor, dropout takes its random numbers in pieces of 16 bits: a fifth of the time, "
+        "other numbers, the same share to the nearest 65,536th.", group="Speed and memory",
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = knob(
         "auto", "Device", "Where the numbers are computed; auto takes a GPU where there is one.",

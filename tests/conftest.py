@@ -5,16 +5,25 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import sys
+import tempfile
+from pathlib import Path
 
+import forked_python
 import pytest
 import torch
 from hypothesis import settings
 
 import aitrain_nb as ai
 
+INTERPRETER = sys.executable
 torch.set_num_threads(1)
 settings.register_profile("ci", derandomize=True)  # the same examples each time; elsewhere new ones are tried
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+if hasattr(os, "fork") and "PYTEST_XDIST_WORKER" not in os.environ:  # its workers inherit the environment
+    place = tempfile.TemporaryDirectory(prefix="forked")
+    forked_python.install(Path(place.name))
 
 
 def in_browser(nodeid: str) -> bool:
@@ -140,3 +149,19 @@ def refused():
         return text
 
     return check
+
+
+@pytest.fixture(scope="module")
+def forked():
+    """Pythons that this file starts, as `sys.executable`, are forked from one that has imported everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        if forked_python.FOLDER in os.environ:
+            patch.setattr("sys.executable", forked_python.executable())
+        yield
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Pythons and kernels that this test starts import what they need themselves, as at people's."""
+    monkeypatch.setattr("sys.executable", INTERPRETER)
+    monkeypatch.delenv("JUPYTER_PATH", raising=False)

@@ -13,6 +13,8 @@ import aitrain_nb as ai
 from aitrain_nb.randomness import OwnRandom
 from aitrain_nb.tokenizing import train_tokenizer
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 WORDS = ["my bill is wrong", "the parcel never came", "please pay me back", "where is my parcel", "the bill came twice"]
 ENDS = ["", " today", " again", " since monday", " they say", " and i wait", " so what now", " in may"]
 FRAME = pd.DataFrame({
@@ -51,7 +53,7 @@ def trained(kind, base):
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def exported(request, tmp_path_factory):
+def exported(request, tmp_path_factory, forked):
     """The kind, its base model, the trainer, the card of its export."""
     base = base_model(request.param, tmp_path_factory.mktemp("base"))
     trainer = trained(request.param, base)
@@ -137,7 +139,7 @@ def test_what_has_no_adapters_and_what_needs_no_base_is_said(exported, tmp_path)
         ai.load_exported(tmp_path / "two", base=base)
 
 
-def test_minilm_with_adapters_is_a_fiftieth_of_its_size(tmp_path, monkeypatch):
+def test_minilm_with_adapters_is_a_fiftieth_of_its_size(tmp_path, monkeypatch, fresh):
     trainer = ai.prepare(
         data="tickets", model="minilm", method="lora", max_steps=2, max_length=16, evaluate_every=0, threads=1
     )

@@ -121,7 +121,7 @@ def test_the_lab_answers_on_its_port(tmp_path):
             os.killpg(server.pid, signal.SIGKILL)
 
 
-def test_a_run_that_is_asked_to_terminate_ends_in_order(tmp_path):
+def test_a_run_that_is_asked_to_terminate_ends_in_order(tmp_path, forked):
     (tmp_path / "run.yaml").write_text("data: digits\nmodel: mlp\nepochs: 10000\nthreads: 1\n")
     command = [sys.executable, "-m", "aitrain_nb", "train", "run.yaml", "--to", "run"]
     run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, GPT2Config, ViTConfig
 
 import aitrain_nb as ai
-from aitrain_nb.costs import free_memory
+from aitrain_nb.costs import free_memory, speed
 from aitrain_nb.costs.setups import padded_share
+from aitrain_nb.costs.tracing import follow
 from aitrain_nb.engine.memory import is_out_of_memory
 
 SMALL = {
@@ -324,3 +327,19 @@ def test_memory_that_is_no_number_of_bytes_is_said(wrong):
     for ask in (found.fits, found.largest_batch):
         with pytest.raises(ai.ConfigError, match="number of bytes"):
             ask(wrong)
+
+
+def test_the_smallest_step_has_as_many_operations_as_are_counted():
+    net = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8))
+    given = {"x": torch.ones(8, 8), "labels": torch.zeros(8, dtype=torch.int64)}
+    found = follow(
+        net, given, lambda model, inputs: model(inputs["x"]),
+        lambda logits, inputs: torch.nn.functional.cross_entropy(logits, inputs["labels"]), lambda _model: nullcontext(),
+    )  # fmt: skip
+    assert found.operations == speed._OPERATIONS
+
+
+def test_a_small_step_takes_what_the_smallest_takes_however_little_there_is_to_compute():
+    machine = speed.Speed(flops=1e18, moved=1e18, per_operation=1e-5, per_step=1e-3)
+    step = SimpleNamespace(flops=10, moved=10, operations=20)
+    assert machine.seconds(step, 32, 1.0, 100) == pytest.approx(1.2e-3)

@@ -21,6 +21,8 @@ from aitrain_nb.exporting.manifest import describe, read_manifest
 from aitrain_nb.exporting.rounding import keep_as_codes, matrices, rounded
 from aitrain_nb.tokenizing import train_tokenizer
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 WORDS = ["the", "app", "crashes", "when", "my", "account", "page", "opens", "and", "the", "bill", "is", "wrong"]
 TEXTS = [" ".join(WORDS[(place * step) % 13] for place in range(step + 2)) for step in range(1, 41)]
 
@@ -108,7 +110,7 @@ def test_an_export_answers_the_same_at_every_size(which, name, request, tmp_path
 # the whole way, with a fresh process
 
 
-def test_the_card_has_the_numbers_and_the_folder_can_be_asked(cnn, tmp_path):
+def test_the_card_has_the_numbers_and_the_folder_can_be_asked(cnn, tmp_path, fresh):
     before = cnn.fingerprint()
     card = export(cnn, "int8", tmp_path / "digits")
     said = card.compared

@@ -290,7 +290,7 @@ def test_a_folder_that_is_taken_away_leaves_what_was_read(saved):
     assert run.word == "done"
 
 
-def test_following_needs_no_torch(saved):
+def test_following_needs_no_torch(saved, fresh):
     code = (
         "import sys; from aitrain_nb.run_folder.following import follow_history; run = follow_history(sys.argv[1]);"
         "print(run.text(), len(run.history), run.history.last['eval_loss'] > 0, 'torch' in sys.modules)"
@@ -312,7 +312,7 @@ def start(*arguments):
     )
 
 
-def test_the_command_writes_a_run_that_is_followed_from_its_start_to_its_end(tmp_path):
+def test_the_command_writes_a_run_that_is_followed_from_its_start_to_its_end(tmp_path, forked):
     config = tmp_path / "run.yaml"
     config.write_text(ai.TrainConfig(data="digits", model="mlp", max_steps=3_000).to_yaml(), encoding="utf-8")
     folder = tmp_path / "runs" / "mine"
@@ -335,7 +335,7 @@ def test_the_command_writes_a_run_that_is_followed_from_its_start_to_its_end(tmp
     assert loaded.ending == run.state.ending
 
 
-def test_a_writer_that_is_killed_is_noticed_and_its_rows_are_kept(tmp_path):
+def test_a_writer_that_is_killed_is_noticed_and_its_rows_are_kept(tmp_path, fresh):
     folder = tmp_path / "run"
     code = "import sys, aitrain_nb as ai; ai.prepare(model='mlp', max_steps=10**7, save_every=0).fit('none', output_dir=sys.argv[1])"
     process = start("-c", code, folder)

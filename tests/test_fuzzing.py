@@ -20,9 +20,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="cases run in forked children, and their memory is read from /proc")
-def test_twenty_seconds_of_damaged_input():
+def test_seconds_of_damaged_input(forked):
     done = subprocess.run(
-        [sys.executable, HERE / "fuzzing.py", "--minutes", "0.33", "--seed", "1"],
+        [sys.executable, HERE / "fuzzing.py", "--minutes", "0.15", "--seed", "1"],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,6 +11,8 @@ import pytest
 import aitrain_nb as ai
 from aitrain_nb.errors import ConfigError, PhaseError, ProcessError
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 RUN = {"data": "digits", "model": "mlp", "batch_size": 99, "epochs": 2, "threads": 1}
 
 

@@ -99,7 +99,7 @@ def small_notebook(tmp_path, printed):
     return path
 
 
-def test_a_stored_number_that_is_right_is_green_and_a_wrong_one_is_red(tmp_path):
+def test_a_stored_number_that_is_right_is_green_and_a_wrong_one_is_red(tmp_path, forked):
     right = nbval(small_notebook(tmp_path, 42))
     assert right.returncode == 0, right.stdout + right.stderr
     wrong = nbval(small_notebook(tmp_path, 43))
@@ -134,7 +134,7 @@ def executed(tmp_path, *sources):
     return [cell.outputs for cell in book.cells]
 
 
-def test_what_ends_a_cell_is_shown_and_a_run_that_was_watched_there_is_not_drawn_twice(tmp_path):
+def test_what_ends_a_cell_is_shown_and_a_run_that_was_watched_there_is_not_drawn_twice(tmp_path, fresh):
     picture, training, later = executed(
         tmp_path,
         "import aitrain_nb as ai\nai.plots.schedule([0.1, 0.2])",

@@ -67,7 +67,9 @@ def test_no_pickle_and_no_archive_is_ever_read():
 def test_no_text_becomes_a_program():
     never = {"eval", "exec", "compile", "os.system", "os.popen", "__import__", "yaml.load", "yaml.full_load", "yaml.unsafe_load",
              "shutil.unpack_archive", "pd.read_pickle", "pandas.read_pickle", "torch.hub.load", "torch.jit.load"}  # fmt: skip
-    assert [(where, what) for where, what, _ in calls() if what in never] == []
+    found = {(where, what) for where, what, _ in calls() if what in never}
+    typed = {("lessons/gates.py", what) for what in ("compile", "exec", "eval")}  # the cell that somebody has just run
+    assert found == typed
     assert [(where, what) for where, what, call in calls() if given(call, "shell") not in {None, "False"}] == []
 
 
@@ -76,6 +78,7 @@ STARTERS = {
     "doctor/installation.py": "our own interpreter with our own program",
     "exporting/asking.py": "our own interpreter with our own module",
     "launching.py": "our own interpreter with torch's launcher and our own program",
+    "lessons/wheelhouse.py": "pip, by our own interpreter",
     "run_folder/environment.py": "git rev-parse HEAD",
 }
 

@@ -11,7 +11,7 @@ import aitrain_nb as ai
 from aitrain_nb.engine import compiling, device
 from aitrain_nb.engine.attention import attention_name
 from aitrain_nb.engine.checkpointing import Checkpointing
-from aitrain_nb.engine.order import lengths_of
+from aitrain_nb.engine.order import grouped, lengths_of
 from aitrain_nb.engine.precision import Precision, has_bf16, loss_scale
 from tests.test_one_loop import drive_by_hand, drive_fit
 
@@ -70,7 +70,7 @@ def test_checkpointing_changes_no_bit_and_leaves_the_users_random_numbers_alone(
 
 @pytest.mark.parametrize("name", SWITCHES)
 def test_by_hand_is_fit(name):
-    fit, hand = (prepared(**SWITCHES[name]) for _ in range(2))
+    fit, hand = (prepared(keep="last", **SWITCHES[name]) for _ in range(2))
     drive_fit(fit)
     drive_by_hand(hand)
     assert hand.fingerprint() == fit.fingerprint()
@@ -227,6 +227,18 @@ def test_grouping_pads_less_and_every_text_still_comes_once():
     for epoch in (0, 1):
         assert sorted(trainer.order.of_epoch(epoch).tolist()) == list(range(trainer.order.examples))
     assert not torch.equal(trainer.order.of_epoch(0), trainer.order.of_epoch(1))
+
+
+def test_in_one_pool_an_epoch_mixes_its_batches_otherwise_and_pads_nearly_as_little_as_sorted_texts():
+    lengths, random = (
+        torch.randint(8, 257, (512,), generator=torch.Generator().manual_seed(1)),
+        torch.Generator().manual_seed(2),
+    )
+    one, other = (grouped(torch.randperm(512, generator=random), lengths, 32, random) for _ in range(2))
+    batches = [{frozenset(batch.tolist()) for batch in order.split(32)} for order in (one, other)]
+    assert batches[0].isdisjoint(batches[1])
+    widest = [sum(int(batch.max()) * 32 for batch in lengths[order].split(32)) for order in (one, lengths.argsort())]
+    assert widest[0] < 1.04 * widest[1]
 
 
 def test_texts_become_numbers_once_a_run(monkeypatch):

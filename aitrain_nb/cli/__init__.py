@@ -9,12 +9,12 @@ import typer
 
 from aitrain_nb import __version__
 
-from aitrain_nb.cli import learning, training, results  # isort: skip  the order of the help
+from aitrain_nb.cli import learning, teaching, training, results  # isort: skip  the order of the help
 from aitrain_nb.cli.base import app, is_first, say
 from aitrain_nb.displays import encodable
 from aitrain_nb.errors import AitrainError, ProcessError
 
-__all__ = ["app", "learning", "main", "results", "training"]
+__all__ = ["app", "learning", "main", "results", "teaching", "training"]
 
 
 @app.callback(invoke_without_command=True)

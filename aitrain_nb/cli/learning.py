@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -55,9 +56,22 @@ def _quiet_environment() -> dict[str, str]:
 
 
 @app.command()
-def notebooks(to: Annotated[Path, typer.Option(help="Folder to copy the lessons into.")] = HERE) -> None:
+def notebooks(
+    to: Annotated[Path, typer.Option(help="Folder to copy the lessons into.")] = HERE,
+    solutions: Annotated[bool, typer.Option("--solutions", help="With every question answered and explained.")] = False,
+    instructor: Annotated[
+        bool, typer.Option("--instructor", help="With solutions and notes for whoever teaches.")
+    ] = False,
+) -> None:
     """Copy the lessons; a file you changed is never overwritten."""
-    _copy(to)
+    if solutions or instructor:
+        from aitrain_nb.lessons.versions import stock
+
+        with tempfile.TemporaryDirectory() as made:
+            stock(Path(made), "instructor" if instructor else "solution")
+            _copy(to, Path(made))
+    else:
+        _copy(to)
 
 
 @app.command()
@@ -83,8 +97,8 @@ def doctor(seconds: Annotated[float, typer.Option(min=0.5, help="How long the tr
         raise typer.Exit(1)
 
 
-def _copy(to: Path) -> None:
-    copied = shelf.copy_lessons(to)
+def _copy(to: Path, source: Path | None = None) -> None:
+    copied = shelf.copy_lessons(to, source)
     say(f"{to}: {len(copied.written)} files written, {len(copied.kept)} kept")
     for name in copied.kept:
         say(f"kept your changed {name}")

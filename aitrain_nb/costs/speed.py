@@ -1,20 +1,27 @@
-"""How fast this machine is: matrix products and moving bytes, measured in a third of a second, and what a step takes at that speed."""
+"""How fast this machine is: matrix products, moving bytes and the smallest of steps, measured in a third of a second."""
 
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch import nn
+
+from aitrain_nb.engine.optim import clip_gradients
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aitrain_nb.costs.tracing import Step
 
 _ROWS, _WIDTH = 512, 768
 _ELEMENTS = 2**22
-_SECONDS = 0.12
-_PER_OPERATION = 8e-6
-"""Seconds that torch needs for an operation however small it is, forward or backward."""
+_SECONDS = 0.08
+_SMALLEST, _OPERATIONS = 8, 18
+"""Width and examples of a net with one hidden layer that computes next to nothing, and how many operations its step has both ways."""
+_LOOP = 0.15
+"""What the loop itself adds to the smallest of steps, as a share of it (tests/benchmarks/step_overhead.py)."""
 
 
 class Speed(NamedTuple):
@@ -23,10 +30,14 @@ class Speed(NamedTuple):
     Attributes:
         flops: floating-point operations of matrix products, 32 bits.
         moved: bytes read and written by simple operations.
+        per_operation: seconds that an operation needs however small it is, its way back with it.
+        per_step: seconds of a step beside its operations however few weights there are: clipping, optimizer and the loop itself.
     """
 
     flops: float
     moved: float
+    per_operation: float
+    per_step: float
 
     def seconds(self, step: Step, examples: int, length: float, update_bytes: int) -> float:
         """How long an optimizer step takes.
@@ -38,7 +49,8 @@ class Speed(NamedTuple):
             update_bytes: that the optimizer reads and writes.
         """
         each = step.flops / self.flops + step.moved / self.moved
-        return each * examples * length + update_bytes / self.moved + step.operations * _PER_OPERATION
+        smallest = step.operations * self.per_operation + self.per_step
+        return each * examples * length + update_bytes / self.moved + smallest
 
 
 _known: dict[tuple[str, int], Speed] = {}
@@ -65,14 +77,39 @@ def _measured(device: str, threads: int) -> Speed:
         source, target = torch.ones(_ELEMENTS, device=device), torch.ones(_ELEMENTS, device=device)
         product = _rate(lambda: torch.mm(left, right), device)
         moving = _rate(lambda: torch.add(source, target, out=target), device)
+        there_and_back, update = (1 / _rate(work, device) for work in _smallest_step(device))
     finally:
         torch.set_num_threads(before)
-    return Speed(2 * _ROWS * _WIDTH * _WIDTH * product, 3 * source.nbytes * moving)
+    per_step = update + _LOOP * (there_and_back + update)
+    return Speed(
+        2 * _ROWS * _WIDTH * _WIDTH * product, 3 * source.nbytes * moving, there_and_back / _OPERATIONS, per_step
+    )
 
 
-def _rate(work: object, device: str) -> float:
+def _smallest_step(device: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Both ways through a net that computes next to nothing, and the update after it."""
+    size = _SMALLEST
+    first, last = (nn.Linear(size, size, device=device) for _ in range(2))
+    net = nn.Sequential(first, nn.ReLU(), last)
+    inputs, labels = torch.ones(size, size, device=device), torch.zeros(size, dtype=torch.int64, device=device)
+    weights = list(net.parameters())
+    optimizer = torch.optim.AdamW(weights)
+
+    def there_and_back() -> None:
+        optimizer.zero_grad()
+        with torch.enable_grad():
+            nn.functional.cross_entropy(net(inputs), labels).backward()
+
+    def update() -> None:
+        clip_gradients(weights, 1.0)
+        optimizer.step()
+
+    there_and_back()
+    return there_and_back, update
+
+
+def _rate(work: Callable[[], Any], device: str) -> float:
     """How often a second something can be done: by the quickest of its turns, for other programs only make it slower."""
-    assert callable(work)
     work()
     shortest, began = float("inf"), perf_counter()
     while perf_counter() - began < _SECONDS:

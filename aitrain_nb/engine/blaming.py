@@ -97,15 +97,16 @@ class Answered(NamedTuple):
 
     def most(self, blames: dict[str, Tensor], number: int = _MOST) -> list[Weight]:
         """The single weights with the most blame, without sign, the first most."""
-        found: list[tuple[float, Weight]] = []
+        found: list[tuple[float, str, int]] = []
         for name, blame in blames.items():
             values, places = blame.abs().flatten().topk(min(number, blame.numel()))
-            for value, place in zip(values.tolist(), places.tolist(), strict=True):
-                index = tuple(int(i) for i in torch.unravel_index(torch.tensor(place), blame.shape))
-                found.append(
-                    (value, Weight(name, index, float(self.weights[name][index]), float(self.gradients[name][index])))
-                )
-        return [weight for _, weight in sorted(found, key=lambda one: -one[0])[:number]]
+            found += [(value, name, place) for value, place in zip(values.tolist(), places.tolist(), strict=True)]
+        return [self._weight(name, place) for _, name, place in sorted(found, key=lambda one: -one[0])[:number]]
+
+    def _weight(self, name: str, place: int) -> Weight:
+        """The weight at this place of the flattened tensor."""
+        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(place), self.weights[name].shape))
+        return Weight(name, index, float(self.weights[name][index]), float(self.gradients[name][index]))
 
     def test(self, blame: Blame, rows: int | Sequence[Any], lr: float | None) -> BlameTest:
         """Move the blamed weights, as many at random, and all, each on copies; see `Blame.test`."""

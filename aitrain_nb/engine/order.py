@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
     from aitrain_nb.data import Dataset
 
-_MOST_POOLED, _FEWEST_POOLS = 50, 4
-"""Batches whose examples are sorted together, and the fewest pools of them."""
+_MOST_POOLED = 50
+"""Batches whose examples are sorted together."""
 
 
 class Cursor(NamedTuple):
@@ -115,17 +115,19 @@ def lengths_of(dataset: Dataset) -> torch.Tensor | None:
 def grouped(order: torch.Tensor, lengths: torch.Tensor, batch_size: int, random: torch.Generator) -> torch.Tensor:
     """A random order in which examples of like length share a batch; batches come in random order, the short one last.
 
-    As in the sampler of transformers' Trainer, pools of up to 50 batches are drawn at random and sorted inside, so that who shares a
-    batch with whom differs from epoch to epoch. There are at least four pools, where the data are large enough.
+    As in the sampler of transformers' Trainer, pools of up to 50 batches are drawn at random and sorted inside. An example may move by
+    half a batch there, so that who shares a batch with whom differs from epoch to epoch also where all fit into one pool.
 
     Args:
         order: [n] int64 positions, at random.
         lengths: [n] int64, by position.
         batch_size: examples in a batch.
-        random: draws the order of the batches.
+        random: draws who moves how far, and the order of the batches.
     """
-    pool = batch_size * max(1, min(_MOST_POOLED, len(order) // (batch_size * _FEWEST_POOLS)))
-    sorted_pools = [part[lengths[part].argsort(descending=True, stable=True)] for part in order.split(pool)]
+    sorted_pools = []
+    for pool in order.split(batch_size * _MOST_POOLED):
+        place = lengths[pool].argsort(descending=True, stable=True).argsort()
+        sorted_pools.append(pool[(place + torch.rand(len(pool), generator=random) * batch_size / 2).argsort()])
     batches = torch.cat(sorted_pools).split(batch_size)
     whole = [batch for batch in batches if len(batch) == batch_size]
     shuffled = [whole[place] for place in torch.randperm(len(whole), generator=random).tolist()]

@@ -24,13 +24,29 @@ if TYPE_CHECKING:
         start,
         status,
     )
+    from aitrain_nb.lessons.room import assign, pool
 
-__all__ = ["check", "glossary", "guess", "hint", "order", "outcome", "progress", "reset", "solution", "start", "status"]
+__all__ = [
+    "assign",
+    "check",
+    "glossary",
+    "guess",
+    "hint",
+    "order",
+    "outcome",
+    "pool",
+    "progress",
+    "reset",
+    "solution",
+    "start",
+    "status",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(importlib.import_module("aitrain_nb.lessons.learner"), name)
+        home = "room" if name in {"assign", "pool"} else "learner"
+        return getattr(importlib.import_module(f"aitrain_nb.lessons.{home}"), name)
     raise AttributeError(f"module 'aitrain_nb.lessons' has no attribute {name!r}; it has: {', '.join(__all__)}")
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import nbformat
 
-from aitrain_nb.lessons import book, shelf, versions
+from aitrain_nb.lessons import book, contents, shelf, versions
 from aitrain_nb.lessons.versions import COMPARED
+from aitrain_nb.placing import write_whole
 
 
 def is_compared(cell: Any) -> bool:
@@ -63,11 +64,17 @@ def make_lesson(number: str) -> int:
     return refresh(path)
 
 
+def write_contents() -> None:
+    """Make the contents page anew."""
+    write_whole(shelf.folder() / "README.md", contents.contents())
+
+
 def main(names: list[str]) -> None:
     """Refresh each lesson or notebook named on the command line."""
     for name in names:
         count = refresh(Path(name)) if name.endswith(".ipynb") else make_lesson(name)
         sys.stdout.write(f"{name}: {count} cells compared\n")
+    write_contents()
 
 
 if __name__ == "__main__":

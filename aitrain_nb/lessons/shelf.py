@@ -53,29 +53,33 @@ class Copied(NamedTuple):
 _RECORD = ".aitrain-lessons.json"
 
 
-def copy_lessons(to: Path) -> Copied:
+def copy_lessons(to: Path, source: Path | None = None) -> Copied:
     """Copy the lessons into a folder of one's own; a file that was changed there is never overwritten.
+
+    Args:
+        to: the folder.
+        source: where they are; the installation's own by default.
 
     A hidden file remembers what each lesson looked like when it was copied, so that untouched ones can be brought up to date.
 
     Raises:
         AitrainError: the folder can't be written.
     """
-    record = to / _RECORD
+    record, shelf = to / _RECORD, source or folder()
     is_there(to)
     try:
         to.mkdir(parents=True, exist_ok=True)
         known: dict[str, str] = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
         written, kept = [], []
-        for source in sorted(path for path in folder().rglob("*") if path.is_file() and not _hidden(path)):
-            name = source.relative_to(folder()).as_posix()
+        for original in sorted(path for path in shelf.rglob("*") if path.is_file() and not _hidden(path, shelf)):
+            name = original.relative_to(shelf).as_posix()
             target = to / name
-            if target.exists() and _digest(target) not in {known.get(name), _digest(source)}:
+            if target.exists() and _digest(target) not in {known.get(name), _digest(original)}:
                 kept.append(name)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(target, partial(shutil.copyfile, source))
-            known[name] = _digest(source)
+            replace_file(target, partial(shutil.copyfile, original))
+            known[name] = _digest(original)
             written.append(name)
         replace_text(record, json.dumps(known, indent=1))
     except (OSError, ValueError) as error:
@@ -126,5 +130,5 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder()).parts)
+def _hidden(path: Path, shelf: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(shelf).parts)

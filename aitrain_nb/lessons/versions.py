@@ -13,12 +13,13 @@ The heading `## 06.2` becomes the title of that section, and what stands at the 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import nbformat
 
-from aitrain_nb.lessons import book
+from aitrain_nb.lessons import book, shelf
 from aitrain_nb.lessons.exercises import Explain, Fill, Number, Sort
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def make(lesson: Lesson, version: Version = "student") -> Any:
     notebook = nbformat.v4.new_notebook()
     cells = [_markdown(_top(lesson))]
     if version == "instructor":
-        cells.append(_markdown(_for_teachers(lesson)))
+        cells.append(_markdown(for_teachers(lesson)))
     for cell in _chosen(read_master(lesson).cells, version):
         cells.append(_cell(cell, lesson, version))
         if version != "student":
@@ -68,6 +69,23 @@ def make(lesson: Lesson, version: Version = "student") -> Any:
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": {"name": "python"}})
     return notebook
+
+
+def stock(to: Path, version: Version) -> list[Path]:
+    """Write all lessons in this version into a folder, with the pictures that they show.
+
+    Args:
+        to: the folder, which is there.
+        version: for whom.
+    """
+    written = []
+    for lesson in book.lessons():
+        written.append(to / f"{lesson.stem}.ipynb")
+        nbformat.write(make(lesson, version), written[-1])
+    pictures = shelf.folder() / "images"
+    if pictures.is_dir():
+        shutil.copytree(pictures, to / "images", dirs_exist_ok=True)
+    return written
 
 
 def tags_of(cell: Any) -> list[str]:
@@ -148,7 +166,8 @@ def _bottom(lesson: Lesson) -> str:
     return " ".join(links)
 
 
-def _for_teachers(lesson: Lesson) -> str:
+def for_teachers(lesson: Lesson) -> str:
+    """Minutes, a script, answers that will come, what to cut: as Markdown."""
     one = lesson.facilitator
     script = "\n".join(f"{place}. {line}" for place, line in enumerate(one.script, 1))
     expect = "\n".join(f"- *{wrong}*: {helps}" for wrong, helps in one.expect)

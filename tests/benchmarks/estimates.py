@@ -2,6 +2,7 @@
 
     python tests/benchmarks/estimates.py            all cases, each in two fresh processes
     python tests/benchmarks/estimates.py bert 8 0   one case, in this process
+    python tests/benchmarks/estimates.py small      time of the small models, foreseen before the first step, five rounds in turn
 
 None of these models was used to set a number of the estimate. Memory is measured twice: where the C library gives freed blocks back
 (MALLOC_MMAP_THRESHOLD_=131072), which is what torch asks for, and as the library behaves by itself. Before the base is read, a small model
@@ -114,6 +115,33 @@ def timing(case):
     print(json.dumps({"before": before / whole - 1, "after": left[0][1] / rest - 1, "whole": whole}))
 
 
+def small(rounds=5):
+    """Seconds of a step of each small model, foreseen before the first one, against what it took; the machine is measured each time."""
+    warnings.simplefilter("ignore")
+    import aitrain_nb as ai
+    from aitrain_nb.costs import speed
+
+    models = {"mlp": 200, "small-cnn": 100, "small-vit": 30, "small-encoder": 12, "small-gpt": 6}
+    data = {"small-encoder": "tickets", "small-gpt": "speeches"}
+    found = {model: [] for model in models}
+    for _ in range(rounds):
+        for model, steps in models.items():
+            trainer = ai.prepare(
+                data=data.get(model, "digits"), model=model, max_steps=steps, evaluate_every=0, threads=1
+            )
+            speed._known.clear()
+            foreseen = ai.estimate(trainer).seconds
+            trainer.fit(display="none")
+            found[model].append((foreseen / steps, sum(row["seconds"] for row in trainer.history) / steps))
+    print(
+        "| model | foreseen, ms a step | taken | ratio: median | lowest | highest |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    for model, pairs in found.items():
+        ratios = [foreseen / taken for foreseen, taken in pairs]
+        cells = [f"{1000 * median(column):.2f}" for column in zip(*pairs, strict=True)]
+        print(f"| {model} | {' | '.join(cells)} | {median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
+
+
 def fresh(*words, gives_back=True):
     environment = os.environ | ({"MALLOC_MMAP_THRESHOLD_": "131072"} if gives_back else {}) | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -151,6 +179,8 @@ def main():
 if __name__ == "__main__":
     if sys.argv[1:2] == ["time"]:
         timing(sys.argv[2])
+    elif sys.argv[1:2] == ["small"]:
+        small()
     elif len(sys.argv) == 4:
         one(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "1")
     else:

@@ -1,5 +1,9 @@
 """One JupyterLab and one Chromium for all tests that need eyes and hands; skipped, with the reason, where there is no browser."""
 
+import os
+import subprocess
+
+import forked_python
 import pytest
 from notebook_in_browser import Server, chromium
 from notebook_in_browser import open_book as open_one
@@ -17,6 +21,10 @@ def browser():
 @pytest.fixture(scope="session")
 def server(browser, tmp_path_factory):
     started = Server(tmp_path_factory.mktemp("lab"))
+    if forked_python.FOLDER in os.environ:
+        subprocess.run(
+            [forked_python.executable(), "-c", ""], check=True
+        )  # so that the first kernel needn't wait for its server
     started.wait()
     yield started
     started.stop()

@@ -1,6 +1,7 @@
 """A JupyterLab of its own and a notebook in a real browser: for the tests, and for the scripts that take pictures or times."""
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -212,7 +213,7 @@ class Book:
         """Close the page and end its kernel."""
         with contextlib.suppress(Exception):
             self.page.evaluate(END_KERNELS)
-        self.page.context.close()
+        self.page.close()
 
 
 def violations(page, selector):
@@ -233,6 +234,12 @@ def violations(page, selector):
     ]
 
 
+@functools.cache
+def context_of(browser, scale):
+    """The browser's context of this scale: its notebooks share it, so that JupyterLab is fetched and compiled once."""
+    return browser.new_context(device_scale_factor=scale)
+
+
 def open_book(server, browser, cells=(), *, theme="light", width=1280, name=None, notebook=None, height=1000, scale=1):
     """A notebook with these code cells in a page of its own, its kernel ready.
 
@@ -246,7 +253,8 @@ def open_book(server, browser, cells=(), *, theme="light", width=1280, name=None
         notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     if notebook is not None:
         nbformat.write(notebook, server.root / name)
-    page = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=scale).new_page()
+    page = context_of(browser, scale).new_page()
+    page.set_viewport_size({"width": width, "height": height})
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.set_default_timeout(15_000)

@@ -10,7 +10,7 @@ trainer.fit("none", pace=float(sys.argv[2]), output_dir=sys.argv[1])
 """
 
 
-def test_another_process_is_watched(open_book, tmp_path):
+def test_another_process_is_watched(open_book, tmp_path, forked):
     folder = tmp_path / "mine"
     book = open_book(
         [f"import aitrain_nb as ai\nrun = ai.follow({str(folder)!r})", "print(run)", "print(run.history.text())"]

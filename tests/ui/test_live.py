@@ -150,7 +150,7 @@ def test_a_saved_notebook_still_shows_the_run(open_book, browser, tmp_path):
     assert "widget" not in json.dumps(saved), "no widget in the file"
     assert book.path.stat().st_size < 300_000
     name, book_path = book.path.name, book.path
-    book.page.context.close()
+    book.page.close()
 
     copy = nbformat.read(book_path, as_version=4)
     copy.cells[0].source += "  # changed, so that no signature fits"
