@@ -7,8 +7,8 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aitrain_nb.lessons import short_runs
 from aitrain_nb.lessons.exercises import Before, Choice, Explain, Fill, Number, Option, Slip, Sort
+from aitrain_nb.lessons.experiments import short_runs
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab
 from aitrain_nb.lessons.widgets.forgetting_meter import mistaught
 

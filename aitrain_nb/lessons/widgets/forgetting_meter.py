@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb import numerals, plots
-from aitrain_nb.lessons import short_runs
+from aitrain_nb.lessons.experiments import short_runs
 from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.widgets.explorable import Explorable, Range
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from aitrain_nb import numerals, plots
-from aitrain_nb.lessons import short_runs
+from aitrain_nb.lessons.experiments import short_runs
 from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.widgets.explorable import Explorable, Range
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aitrain_nb import numerals, plots, schedules
-from aitrain_nb.lessons import short_runs
+from aitrain_nb.lessons.experiments import short_runs
 from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.plots.run_data import smooth
 from aitrain_nb.widgets.explorable import Explorable, Pick, Range
