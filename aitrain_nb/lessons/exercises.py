@@ -346,7 +346,7 @@ class Fill(Exercise):
     """A line of code to be written; the answer is what it made: a value or a function.
 
     Attributes:
-        test: what is wrong with the answer, or None where it is right; it may raise, which is then said.
+        test: what is wrong with the answer, None where it is right, "" where nothing was written yet; it may raise, which is then said.
         right: an answer that is right.
         wrong: answers that are to be expected, each with a part of what is said of it.
     """
@@ -366,6 +366,8 @@ class Fill(Exercise):
             message = self.test(answer)
         except Exception as error:  # noqa: BLE001  code of a learner may raise anything
             message = f"Your code ended with {type(error).__name__}: {error}"
+        if message == "":
+            return self.unanswered()
         return self._right() if message is None else self._wrong(message)
 
     @property
