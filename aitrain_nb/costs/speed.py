@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from aitrain_nb.engine.optim import clip_gradients
+from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,8 @@ def _measured(device: str, threads: int) -> Speed:
 def _smallest_step(device: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Both ways through a net that computes next to nothing, and the update after it."""
     size = _SMALLEST
-    first, last = (nn.Linear(size, size, device=device) for _ in range(2))
+    with OwnRandom(0):
+        first, last = (nn.Linear(size, size).to(device) for _ in range(2))
     net = nn.Sequential(first, nn.ReLU(), last)
     inputs, labels = torch.ones(size, size, device=device), torch.zeros(size, dtype=torch.int64, device=device)
     weights = list(net.parameters())
