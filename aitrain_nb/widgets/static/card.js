@@ -94,7 +94,7 @@ export default placed(({ model, el }) => {
     one.addEventListener("click", () => acts[does]());
     return one;
   };
-  const word = make("span", { className: "aitrain-word" });
+  const word = make("span", { className: "aitrain-todo" });
   const wrong = make("div", { className: "aitrain-wrong" }, { role: "alert" });
   const notes = make("div", { className: "aitrain-notes" });
   function give() {
