@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aitrain_nb import plots
-from aitrain_nb.lessons.tiny import tiny_trainer
+from aitrain_nb.lessons.tiny import first_step
 from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.widgets.explorable import Explorable, Range
 
@@ -27,16 +27,9 @@ class DropForecast(Explorable):
     """
 
     def __init__(self) -> None:
-        import torch
-
-        trainer = tiny_trainer()
-        part = trainer.tokenize().parts[0]
-        self._model, self._inputs, self._labels = trainer.model, part.inputs["pixel_values"], part.inputs["labels"]
-        self._weights = dict(self._model.named_parameters())
-        loss = torch.nn.functional.cross_entropy(self._model(self._inputs), self._labels)
-        self._slopes = torch.autograd.grad(loss, list(self._weights.values()))
-        self.loss = loss.item()
-        self.norm = float(torch.cat([slope.flatten() for slope in self._slopes]).norm())
+        self._step = first_step()
+        self.loss = self._step.loss
+        self.norm = sum(float((slope**2).sum()) for slope in self._step.slopes.values()) ** 0.5
         self._rates = [_LEAST * (_MOST / _LEAST) ** (place / 100) for place in range(101)]
         self._curve = [self.drop(rate) for rate in self._rates]
         super().__init__(
@@ -49,13 +42,9 @@ class DropForecast(Explorable):
 
     def drop(self, rate: float) -> float:
         """How far the loss of the same batch falls in truth, nats; below 0 where it rises."""
-        import torch
-
-        with torch.no_grad():
-            pairs = zip(self._weights.items(), self._slopes, strict=True)
-            moved = {name: weight - rate * slope for (name, weight), slope in pairs}
-            scores = torch.func.functional_call(self._model, moved, (self._inputs,))
-            return self.loss - float(torch.nn.functional.cross_entropy(scores, self._labels))
+        step = self._step
+        moved = {name: weight.detach() - rate * step.slopes[name] for name, weight in step.weights.items()}
+        return self.loss - step.loss_with(moved)
 
     def _picture(self, rate: float) -> Picture:
         promised, came = self.promised(rate), self.drop(rate)
@@ -78,7 +67,7 @@ class DropForecast(Explorable):
         axis.legend(frameon=False, fontsize=8, loc="upper left")
         what = f"falls by {came:.4f}" if came >= 0 else f"rises by {-came:.4f}"
         figure.description = (
-            f"At rate {rate:.3g} the gradient promises that the loss falls by {promised:.4f} nats. Measured: it {what}, from {self.loss:.3f} to "
-            f"{self.loss - came:.3f}. The best of this curve is a fall of {max(self._curve):.3f}."
+            f"At rate {rate:.3g} the gradient promises that the loss falls by {promised:.4f} nats. "
+            f"Measured: it {what}, from {self.loss:.3f} to {self.loss - came:.3f}. At best it falls by {max(self._curve):.3f}."
         )
         return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aitrain_nb import plots
-from aitrain_nb.lessons.tiny import tiny_trainer
+from aitrain_nb.lessons.tiny import first_step
 from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.widgets.explorable import Explorable, Range
 
@@ -21,6 +21,7 @@ class NudgeTester(Explorable):
 
     Attributes:
         names: [51] of the dials.
+        loss: of the batch, nats.
         gradients: [51] nats per unit.
 
     Example:
@@ -28,22 +29,12 @@ class NudgeTester(Explorable):
     """
 
     def __init__(self) -> None:
-        import torch
-
-        trainer = tiny_trainer()
-        part = trainer.tokenize().parts[0]
-        self._model, self._inputs, self._labels = trainer.model, part.inputs["pixel_values"], part.inputs["labels"]
-        loss = torch.nn.functional.cross_entropy(self._model(self._inputs), self._labels)
-        tensors = dict(self._model.named_parameters())
-        slopes = torch.autograd.grad(loss, list(tensors.values()))
-        self._of_weights = [
-            (name, at) for name, tensor in tensors.items() for at in range(tensor.numel())
-        ]  # tensor and place in it
-        self.names = [
-            f"{name}[{', '.join(map(str, _place(at, tensors[name].shape)))}]" for name, at in self._of_weights
-        ]
-        self.gradients = torch.cat([slope.flatten() for slope in slopes]).tolist()
-        self.loss = loss.item()
+        self._step = first_step()
+        self.loss = self._step.loss
+        places = [(name, at) for name, weight in self._step.weights.items() for at in range(weight.numel())]
+        self._places = places
+        self.names = [f"{name}{_place(at, self._step.weights[name].shape)}" for name, at in places]
+        self.gradients = [float(self._step.slopes[name].flatten()[at]) for name, at in places]
         self._reach = [_FAR * (place / 20 - 1) for place in range(41)]
         self._curves: dict[int, list[float]] = {}
         first = max(range(len(self.names)), key=lambda place: abs(self.gradients[place]))
@@ -54,14 +45,10 @@ class NudgeTester(Explorable):
 
     def measured(self, dial: int, nudge: float) -> float:
         """The batch's loss with one dial moved, nats."""
-        import torch
-
-        name, at = self._of_weights[dial]
-        moved = dict(self._model.named_parameters())[name].detach().clone()
+        name, at = self._places[dial]
+        moved = self._step.weights[name].detach().clone()
         moved.view(-1)[at] += nudge
-        with torch.no_grad():
-            scores = torch.func.functional_call(self._model, {name: moved}, (self._inputs,))
-            return float(torch.nn.functional.cross_entropy(scores, self._labels))
+        return self._step.loss_with({name: moved})
 
     def _picture(self, dial: int, nudge: float) -> Picture:
         if dial not in self._curves:
@@ -71,13 +58,8 @@ class NudgeTester(Explorable):
         figure = new_page("", "", 640, 250)
         axis = add_axes(figure, 52, 44, 14, 14)
         axis.plot(self._reach, self._curves[dial], color=plots.BLUE, label="the loss")
-        axis.plot(
-            self._reach,
-            [self.loss + slope * reach for reach in self._reach],
-            "--",
-            color=plots.GREY,
-            label="what the gradient foresees",
-        )
+        line = [self.loss + slope * reach for reach in self._reach]
+        axis.plot(self._reach, line, "--", color=plots.GREY, label="what the gradient foresees")
         axis.plot([0], [self.loss], "s", color="black", markersize=6, label="now")
         axis.plot([nudge, nudge], [foreseen, came], color=plots.ORANGE, linewidth=1)
         axis.plot([nudge], [came], "o", color=plots.ORANGE, markersize=8, label="nudged")
@@ -90,7 +72,7 @@ class NudgeTester(Explorable):
         return figure
 
 
-def _place(at: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _place(at: int, shape: tuple[int, ...]) -> list[int]:
     import numpy as np
 
-    return tuple(int(one) for one in np.unravel_index(at, shape))
+    return [int(one) for one in np.unravel_index(at, shape)]
