@@ -49,7 +49,7 @@ def held_by(trainer):
         {"optimizer": "sgd"},
         {"optimizer": "sgd", "momentum": 0.9},
         {"data": "tickets", "freeze": "*embeddings*", "layer_decay": 0.9},
-        {"data": "speeches"},
+        {"data": "tickets", "task": "text-generation"},
         {"data": "digits", "model": "small-cnn"},
         {"data": "digits", "model": "small-vit"},
         {"data": "tickets", "model": "minilm", "method": "lora"},

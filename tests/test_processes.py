@@ -15,8 +15,8 @@ RUNS = {
     "digits, accumulated": {"data": "digits", "model": "mlp", "batch_size": 27, "gradient_accumulation_steps": 2, "max_steps": 60},
     "digits, one left over": {"data": "digits", "model": "mlp", "batch_size": 359, "max_steps": 50, "evaluate_every": 7},
     "texts": {"data": "tickets", "model": "small-encoder", "batch_size": 9, "max_steps": 50, "max_length": 24, "chance": 0.0},
-    "a language model": {"task": "text-generation", "model": "small-gpt", "batch_size": 3, "max_steps": 20, "max_length": 16,
-                         "chance": 0.0, "evaluation_examples": 11, "evaluate_every": 10},
+    "a language model": {"data": "tickets", "task": "text-generation", "model": "small-gpt", "batch_size": 3, "max_steps": 20,
+                         "max_length": 16, "chance": 0.0, "evaluation_examples": 11, "evaluate_every": 10},
 }  # fmt: skip
 DIGITS = {"data": "digits", "model": "mlp", "batch_size": 27, "max_steps": 20, "save_every": 4}
 

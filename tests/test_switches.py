@@ -310,7 +310,7 @@ def test_what_was_said_is_kept_and_written_down(tmp_path):
 @pytest.mark.parametrize(("model", "expected"), [("small-encoder", "eager"), ("small-gpt", "sdpa")])
 def test_attention_that_drops_out_goes_step_by_step_on_a_processor(model, expected):
     task = {"small-encoder": "text-classification", "small-gpt": "text-generation"}[model]
-    trainer = prepared(model=model, task=task, device="cpu", data="tickets" if model == "small-encoder" else "speeches")
+    trainer = prepared(model=model, task=task, device="cpu", data="tickets")
     assert trainer.config.attention == attention_name(trainer.model) == expected
     assert prepared(attention="sdpa").config.attention == "sdpa"
     assert device._attention("sdpa", "cuda", is_dropping=True) == "sdpa"

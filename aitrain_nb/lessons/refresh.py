@@ -57,11 +57,25 @@ def strip(cell: Any) -> bool:
 
 
 def make_lesson(number: str) -> int:
-    """Make a lesson's notebook for students from its master, and refresh it."""
-    lesson = book.lesson(number)
-    path = shelf.folder() / f"{lesson.stem}.ipynb"
-    nbformat.write(versions.make(lesson), path)
-    return refresh(path)
+    """Make a lesson's notebook for students from its master, and refresh it; its neighbours name it as theirs."""
+    path = _path(number)
+    nbformat.write(versions.make(book.lesson(number)), path)
+    compared = refresh(path)
+    place = book.numbers().index(number)
+    for neighbour in book.numbers()[max(0, place - 1) : place + 2]:
+        link(neighbour)
+    return compared
+
+
+def link(number: str) -> None:
+    """Write the last cell of a lesson's notebook anew, which leads to the lessons before and after it."""
+    kept = nbformat.read(_path(number), as_version=4)
+    kept.cells[-1].source = versions.make(book.lesson(number)).cells[-1].source
+    nbformat.write(kept, _path(number))
+
+
+def _path(number: str) -> Path:
+    return shelf.folder() / f"{book.lesson(number).stem}.ipynb"
 
 
 def write_contents() -> None:
