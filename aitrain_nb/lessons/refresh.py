@@ -1,6 +1,6 @@
 """For those who write lessons: make the students' notebooks from the masters, run them, keep the text of the cells that nbval compares.
 
-python -m aitrain_nb.lessons.refresh 00 06
+python -m aitrain_nb.lessons.refresh 00 06      (a lesson is run only where its code has changed)
 python -m aitrain_nb.lessons.refresh notebooks/your_own_data.ipynb
 """
 
@@ -57,11 +57,24 @@ def strip(cell: Any) -> bool:
 
 
 def make_lesson(number: str) -> int:
-    """Make a lesson's notebook for students from its master, and refresh it."""
+    """Make a lesson's notebook for students from its master; it is run only where its code has changed."""
     lesson = book.lesson(number)
     path = shelf.folder() / f"{lesson.stem}.ipynb"
-    nbformat.write(versions.make(lesson), path)
-    return refresh(path)
+    made = versions.make(lesson)
+    known = _outputs(nbformat.read(path, as_version=4)) if path.exists() else {}
+    code = [cell for cell in made.cells if cell.cell_type == "code"]
+    if [cell.source for cell in code] != list(known):
+        nbformat.write(made, path)
+        return refresh(path)
+    for cell in code:
+        cell.outputs, cell.execution_count = known[cell.source]
+    nbformat.write(made, path)
+    return sum(map(is_compared, code))
+
+
+def _outputs(notebook: Any) -> dict[str, tuple[Any, int | None]]:
+    """What each code cell has kept, in their order; a lesson doesn't hold the same cell twice but for one that keeps nothing."""
+    return {cell.source: (cell.outputs, cell.execution_count) for cell in notebook.cells if cell.cell_type == "code"}
 
 
 def write_contents() -> None:

@@ -219,9 +219,10 @@ class Explorable(Placed):
     def _answer(self, changes: dict[str, Any]) -> None:
         wanted = self.value | changes
         self.shown = self._draw(**wanted)
+        self._html = _as_html(self.shown)  # a picture takes longest to become HTML: once, for the page and for the twin
         self.value = wanted
         self.state = {
-            "html": str(_as_html(self.shown)),
+            "html": str(self._html),
             "values": wanted,
             "code": self.code,
             "said": _in_words(self.shown),
@@ -232,7 +233,7 @@ class Explorable(Placed):
         """The picture as it was left, and where the dials stood."""
         dials = html.facts({dial.label: _said(self.value[name], dial) for name, dial in self._dials.items()})
         code = html.element("div", "In code: ", html.element("code", self.code), style="opacity:0.85;font-size:90%")
-        return html.section(self.title, "", dials, _as_html(self.shown), code)
+        return html.section(self.title, "", dials, self._html, code)
 
     def text(self) -> str:
         """The same for a terminal."""
