@@ -21,7 +21,7 @@ def _one_step_of(fields: dict[str, Any]) -> dict[str, Any]:
 
     trainer = ai.prepare(**RECIPE | fields | {"max_steps": 1})
     trainer.fit(display="none")
-    return dict(trainer.model.named_parameters())
+    return {name: weight.detach() for name, weight in trainer.model.named_parameters()}
 
 
 def _is_one_of_32(fields: Any) -> str | None:
