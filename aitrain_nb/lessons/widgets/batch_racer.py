@@ -83,7 +83,7 @@ def _picture(against: str) -> Picture:
         ylim=(0, 2.5),
         xlim=(0, min(4 * end, max(float(one.at[against][-1]) for one in racers().values()))),
     )
-    axis.legend(frameon=False, fontsize=8, loc="upper right")
+    axis.legend(frameon=False, fontsize=8, loc="center right")
     order = ", ".join(f"{size}: {loss:.2f}" for size, loss in sorted(there.items(), key=lambda one: one[1]))
     figure.description = f"After {end:.3g} {against} the losses are, from the lowest, by batch size: {order}."
     return figure
