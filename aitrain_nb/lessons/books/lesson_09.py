@@ -108,9 +108,8 @@ _TREAT = Fill(
     test=_cures,
     right={"learning_rate": 0.003},
     wrong=(
-        ({"epochs": 13}, "not well"),
-        ({"learning_rate": 0.00001}, "not well"),
-        ({}, "no treatment"),
+        ({"epochs": 13}, "learning rate too high"),
+        ({"learning_rate": 0.00001}, "is not well"),
         (0.003, "no treatment"),
     ),
     hints=("Its loss shot up in the first steps. Which field does that?", "Its learning rate is 3. What had patient A?", '{"learning_rate": 0.003}'),
