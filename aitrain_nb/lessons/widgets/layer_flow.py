@@ -28,9 +28,10 @@ def trained_digits(steps: int) -> Trainer:
     """
     import aitrain_nb as ai
 
+    few = 2_000_000  # bytes of snapshots: nobody takes these steps back
     trainer = ai.prepare(
-        data="digits", model="small-cnn", learning_rate=0.003, max_steps=400, evaluate_every=0, threads=1
-    )
+        data="digits", model="small-cnn", learning_rate=0.003, max_steps=400, evaluate_every=0, threads=1, snapshot_memory_bytes=few
+    )  # fmt: skip
     while trainer.step < steps:
         list(trainer.phases())
     return trainer
