@@ -76,11 +76,7 @@ def _table(speed: float) -> html.Markup:
 
 
 def _in_words(value: float) -> str:
-    year = 365.25 * 86400
-    return (
-        f"{value / year:,.1f} years"
-        if value > year
-        else f"{value / 86400:.1f} days"
-        if value > 2 * 86400
-        else numerals.duration(value)
-    )
+    for unit, length in (("years", 365.25 * 86400), ("days", 86400), ("hours", 3600)):
+        if value > 2 * length:
+            return f"{value / length:,.1f} {unit}"
+    return numerals.duration(value)
