@@ -27,7 +27,7 @@ class Track(NamedTuple):
 
 
 TRACKS = (
-    Track("60 minutes", ("00", "01", "06"), "Of 01 sections 1 to 6, of 06 the gate and the first picture."),
+    Track("60 minutes", ("00", "01", "06"), "All of 00 and 01; of 06 section 1 only."),
     Track("Half a day", ("00", "01", "04", "05", "06", "08"), "With a break after 04; the checks are homework."),
     Track("A day", ("00", "01", "02", "03", "04", "05", "06", "07", "08"), "The whole loop, and learning against memorising."),
     Track("Two days", tuple(f"{number:02d}" for number in range(14)), "Everything; the second day begins with 08, and ends with your own data."),
@@ -77,7 +77,7 @@ def contents() -> str:
             "# The lessons",
             "",
             f"**No time? Take the path {hour}**: about an hour, if you take the first half of each.",
-            "Every lesson runs on a laptop without a network. Any section can be your first: it begins with `start(...)`, which makes what it needs.",
+            "Every lesson runs on a laptop, and needs no internet. Any section can be your first: it begins with `start(...)`, which makes what it needs.",
             "",
             "| lesson | time | afterwards you will have |",
             "| --- | --- | --- |",
@@ -89,16 +89,18 @@ def contents() -> str:
             "`solution(\"06.1\")` explains, `glossary(\"lr\")` says what a word means, `progress()` what you have done. Your guesses and",
             "answers stay on this machine. Nothing is scored.",
             "",
-            "## Where each part of the text is shown",
+            "## Where each claim is shown",
             "",
-            "| the text says | shown in | |",
+            "The lessons grew from a text on how training works. Here is what it claims, and the section that shows it by a run.",
+            "",
+            "| the text says | shown in | what we add |",
             "| --- | --- | --- |",
             *_map(),
             "",
             "## Elsewhere",
             "",
             "**VS Code**: open a lesson, choose the environment's kernel. **Colab**: upload a lesson, and install the package in its first cell.",
-            "Both are written for and untested. Where a page shows no buttons, every question can be answered in code: the card says how.",
+            "Both should work, and neither was tested. Where a page shows no buttons, answer in code: each question says how.",
             "",
         ]
     )  # fmt: skip
@@ -123,8 +125,8 @@ def guide() -> str:
         "# For whoever teaches",
         "",
         "Before: `aitrain-nb doctor` on one machine of the room; `aitrain-nb wheelhouse DIR` where there is no network.",
-        "Late or lost? `lab = start(\"06.2\")` makes what a section needs. `status(\"06\")` gives two words to call out; `reset()` closes the gates again.",
-        "`AITRAIN_NB_UNGATED=1` opens all gates. Slides of a lesson: `aitrain-nb slides 06`.",
+        "A *gate* is a guess that must be made before the cells behind it run. `reset()` closes all gates again, `AITRAIN_NB_UNGATED=1` opens them.",
+        "Late or lost? `lab = start(\"06.2\")` makes what a section needs. `status(\"06\")` gives two words to call out: the later in the alphabet, the more sections begun, and questions right. Slides of a lesson: `aitrain-nb slides 06`.",
         "",
         "## Tracks",
         "",
@@ -132,16 +134,20 @@ def guide() -> str:
         "| --- | --- | --- | --- |",
     ]  # fmt: skip
     there = set(book.numbers())
+    listed: list[list[str]] = []
     for track in TRACKS:
         numbers = [number for number in track.lessons if number in there]
+        if numbers in listed:
+            continue
+        listed.append(numbers)
         minutes = sum(book.lesson(number).minutes for number in numbers)
         lines.append(f"| {track.name} | {', '.join(numbers)} | {minutes} when nothing is cut | {track.note} |")
     lines += [
         "",
         "## The room is the sweep",
         "",
-        "In lesson 06 each learner takes a seat number and runs `assign(17)`; it names a learning rate, trains for a second and gives one line.",
-        "The lines are pasted into one cell: `pool(\"\"\"...\"\"\")` draws them as one curve. Fewer than ten people? `pool()` alone takes a sample of thirty runs.",
+        "With lesson 06: each learner takes a seat number and runs `assign(17)`, from `aitrain_nb.lessons`. It names a learning rate, trains for a second and gives one line.",
+        "Paste the lines into one cell: `pool(\"\"\"...\"\"\")` draws them as one curve. Fewer than ten people? `pool()` alone takes a sample of thirty runs.",
         "",
     ]  # fmt: skip
     for lesson in book.lessons():
