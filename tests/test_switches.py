@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -35,6 +36,14 @@ def prepared(**fields):
     return ai.prepare(**(common | short | fields))
 
 
+@cache
+def fitted(name):
+    """A whole run with the switch."""
+    trainer = prepared(**SWITCHES[name])
+    trainer.fit("none")
+    return trainer
+
+
 @pytest.fixture(scope="module")
 def plain():
     trainer = prepared()
@@ -51,9 +60,7 @@ def losses(trainer):
 
 @pytest.mark.parametrize("name", TOLERANCE)
 def test_first_losses_are_those_without_the_switch(plain, name):
-    trainer = prepared(**SWITCHES[name])
-    trainer.fit("none")
-    apart = max(abs(one - other) for one, other in zip(losses(trainer), losses(plain), strict=True))
+    apart = max(abs(one - other) for one, other in zip(losses(fitted(name)), losses(plain), strict=True))
     assert apart <= TOLERANCE[name]
 
 
@@ -90,8 +97,7 @@ def test_every_check_of_a_step_passes(name, accumulation):
 
 @pytest.mark.parametrize("name", SWITCHES)
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(name, tmp_path):
-    whole, first = (prepared(**SWITCHES[name]) for _ in range(2))
-    whole.fit("none")
+    whole, first = fitted(name), prepared(**SWITCHES[name])
     first.watchers.append(lambda record: first.stop() if record.step == 3 and record.phase == "update" else None)
     first.fit("none", output_dir=tmp_path / "run")
     second = ai.load_run(tmp_path / "run")

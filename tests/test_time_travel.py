@@ -10,7 +10,7 @@ import torch
 import aitrain_nb as ai
 from aitrain_nb.engine.snapshots import Ring
 
-STEPS = 60
+STEPS = 40
 SHARED = {"threads": 1, "max_steps": STEPS, "evaluate_every": 11, "keep": "last", "snapshot_every": 7}
 SENTENCES = [f"The {animal} {verb} the {thing}." for animal in ("cat", "dog", "old bird") for verb in ("sees", "likes") for thing in
              ("mat", "river", "green house", "sky", "red boat", "stone", "tree", "road", "lamp")]  # fmt: skip

@@ -1,6 +1,6 @@
 """For those who write lessons: make the students' notebooks from the masters, run them, keep the text of the cells that nbval compares.
 
-python -m aitrain_nb.lessons.refresh 00 06
+python -m aitrain_nb.lessons.refresh 00 06      (a lesson is run only where its code has changed)
 python -m aitrain_nb.lessons.refresh notebooks/your_own_data.ipynb
 """
 
@@ -57,25 +57,24 @@ def strip(cell: Any) -> bool:
 
 
 def make_lesson(number: str) -> int:
-    """Make a lesson's notebook for students from its master, and refresh it; its neighbours name it as theirs."""
-    path = _path(number)
-    nbformat.write(versions.make(book.lesson(number)), path)
-    compared = refresh(path)
-    place = book.numbers().index(number)
-    for neighbour in book.numbers()[max(0, place - 1) : place + 2]:
-        link(neighbour)
-    return compared
+    """Make a lesson's notebook for students from its master; it is run only where its code has changed."""
+    lesson = book.lesson(number)
+    path = shelf.folder() / f"{lesson.stem}.ipynb"
+    made = versions.make(lesson)
+    known = _outputs(nbformat.read(path, as_version=4)) if path.exists() else {}
+    code = [cell for cell in made.cells if cell.cell_type == "code"]
+    if [cell.source for cell in code] != list(known):
+        nbformat.write(made, path)
+        return refresh(path)
+    for cell in code:
+        cell.outputs, cell.execution_count = known[cell.source]
+    nbformat.write(made, path)
+    return sum(map(is_compared, code))
 
 
-def link(number: str) -> None:
-    """Write the last cell of a lesson's notebook anew, which leads to the lessons before and after it."""
-    kept = nbformat.read(_path(number), as_version=4)
-    kept.cells[-1].source = versions.make(book.lesson(number)).cells[-1].source
-    nbformat.write(kept, _path(number))
-
-
-def _path(number: str) -> Path:
-    return shelf.folder() / f"{book.lesson(number).stem}.ipynb"
+def _outputs(notebook: Any) -> dict[str, tuple[Any, int | None]]:
+    """What each code cell has kept, in their order; a lesson doesn't hold the same cell twice but for one that keeps nothing."""
+    return {cell.source: (cell.outputs, cell.execution_count) for cell in notebook.cells if cell.cell_type == "code"}
 
 
 def write_contents() -> None:

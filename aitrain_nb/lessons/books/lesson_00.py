@@ -86,23 +86,24 @@ LESSON = Lesson(
         ),
         Number(
             id="00.2",
-            ask="An epoch is 45 steps. How many times did the run of 2 epochs make the five calls, with your own step?",
+            ask="An epoch is 45 steps, and the run was 2 epochs. Your own step was the first of them. How often were the five calls made in all?",
             right=90,
             slips=(
                 Slip(45, "That is one epoch. The run has two.", "A run is one epoch."),
                 Slip(2, "Those are epochs. Each of them has 45 steps."),
                 Slip(89, "The one you made yourself counts, too: it changed the same weights."),
+                Slip(91, "Your own step was the first of the 90. `fit` went on with the second."),
                 Slip(2874, "Those are the digits it saw. It takes 32 of them in one step.", "One example, one step."),
             ),
-            low="Each of the 2 epochs has 45 steps.",
-            high="It is just 2 epochs of 45 steps.",
+            low="Too few. Each of the 2 epochs has 45 steps.",
+            high="Too many. There were 2 epochs, of 45 steps each.",
             unit="steps",
-            hints=("How many steps does the last line of the run name?", "2 epochs, 45 steps in each.", "2 x 45."),
-            why="2 epochs of 45 steps are 90 steps. `fit` is no magic: it makes your five calls 90 times.",
+            hints=("Once through the five calls is one step.", "2 epochs, 45 steps in each.", "2 x 45."),
+            why="2 epochs of 45 steps are 90 steps, yours among them. `fit` is no magic: it makes the five calls that you made.",
         ),
         Choice(
             id="00.3",
-            ask="The rate was 0.006. Which curve will a rate of 0.6 give, a hundred times larger?",
+            ask="Section 3 began with a rate of 0.006. Which curve will 0.6 give, a rate 100 times as large?",
             options=(
                 Option(
                     "It falls a hundred times as fast",
@@ -130,7 +131,9 @@ LESSON = Lesson(
             ask="Three ways to the same run: the form, a line of code, a command. Will their final losses be equal?",
             options=(
                 Option(
-                    "Yes, all three, in every digit", "The same data, the same seed, the same five calls.", right=True
+                    "Yes, all three, to the last decimal",
+                    "The same data, the same seed, the same five calls.",
+                    right=True,
                 ),
                 Option(
                     "Nearly: each run is a little different",
@@ -146,7 +149,7 @@ LESSON = Lesson(
             hints=(
                 "What does the seed decide?",
                 "What does the form make of what you choose?",
-                "It makes a config, as the line of code does.",
+                "It makes a config, as the line of code does. One config, one seed: how many different runs?",
             ),
             why="The form writes a config, and so do code and command line. One config and one seed are one run.",
         ),
@@ -183,7 +186,7 @@ LESSON = Lesson(
             ),
             ("The button does something special", "Section 5: three ways, one number."),
         ),
-        cut="Sections 5 and 6; the form comes back in lesson 13.",
+        cut="Sections 5 and 6.",
     ),
     words={"form": "The page on which a run is chosen and started; it writes the same config as code does."},
 )

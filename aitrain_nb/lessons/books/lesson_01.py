@@ -41,7 +41,7 @@ def _by_hand() -> Lab:
 def _is_descent(answer: object) -> str | None:
     """What is wrong with a learner's `moved(weight, gradient, rate)`."""
     if not callable(answer):
-        return "This is no function. Fill the line inside moved and run its cell again."
+        return "This is not a function. Fill in the line inside `moved`, run its cell, and check again."
     got = answer(2.0, 3.0, 0.1)
     if got is ...:
         return ""
@@ -87,17 +87,17 @@ LESSON = Lesson(
     exercises=(
         Number(
             id="01.1",
-            ask="2 numbers go in, 8 hidden units, 3 scores come out. Each unit and each score also has one dial of its own. How many dials?",
+            ask="2 numbers go in, 8 hidden units, 3 scores come out. Each unit and each score has a dial for every number that it takes, and one of its own. How many dials?",
             right=51,
             slips=(
                 Slip(
                     40,
-                    "Those are the dials between the columns: 2 x 8 + 8 x 3. Each unit and each score has one of its own, too.",
+                    "Those are the dials of the connections: 2 x 8 + 8 x 3. Each unit and each score has one of its own, too.",
                     "A layer is only its connections.",
                 ),
                 Slip(
                     48,
-                    "The columns aren't all multiplied. Layer by layer: 2 x 8, then 8 x 3, and the own ones.",
+                    "Don't multiply all three. Count layer by layer: 2 x 8, then 8 x 3, then one more for each unit and score.",
                     "2 x 8 x 3.",
                 ),
                 Slip(
@@ -108,7 +108,7 @@ LESSON = Lesson(
                 Slip(11, "Those are the own dials of 8 units and 3 scores. Each connection has a dial, too."),
             ),
             low="Count again: each unit has a dial for each of its inputs, and one of its own.",
-            high="So many there aren't. Each unit has a dial for each of its inputs, and one of its own.",
+            high="Too many. Each unit has a dial for each of its inputs, and one of its own.",
             unit="dials",
             hints=(
                 "Begin with one hidden unit. How many numbers come into it?",
@@ -124,7 +124,7 @@ LESSON = Lesson(
                 "update: turn every dial a little",
                 "loss: how wrong was that?",
                 "tokenize: take a batch, make it numbers",
-                "backward: which way would each dial help?",
+                "backward: which way should each dial turn?",
                 "forward: send the numbers through the network",
             ),
             rules=(
@@ -166,7 +166,7 @@ LESSON = Lesson(
                 ),
             ),
             hints=(
-                "Two of the five calls only get something ready.",
+                "To compute something from the dials is not to turn them.",
                 "A gradient is advice. Who follows it?",
                 "It is the last one of the five.",
             ),
@@ -183,7 +183,7 @@ LESSON = Lesson(
                 ),
                 Option(
                     "By about 0.01, so that you hardly see it",
-                    "The learning rate is 0.01, and this optimizer starts so.",
+                    "The learning rate is 0.01, and AdamW, the optimizer here, begins with turns of just that size.",
                     right=True,
                 ),
                 Option(
@@ -194,8 +194,8 @@ LESSON = Lesson(
             ),
             hints=(
                 "Does one batch of 32 digits know the answer?",
-                "Look at the learning rate of this run.",
-                "The rate is 0.01. Which answer has that number?",
+                "The learning rate says how far the dials may turn. Here it is 0.01.",
+                "About as far as the learning rate, 0.01.",
             ),
             why="The rate is 0.01. AdamW's first step moves every dial by just that, up or down.",
         ),
@@ -215,7 +215,7 @@ LESSON = Lesson(
                 Slip(32, "Those are the digits in a batch.", "Batch size and number of steps are one thing."),
                 Slip(44800, "You multiplied. How many groups of 32 are in 1,400?"),
             ),
-            low="An epoch uses every digit once. So many steps don't.",
+            low="An epoch uses every digit once. So few steps leave some out.",
             high="An epoch uses every digit once. That takes fewer steps.",
             unit="steps",
             hints=(
@@ -231,7 +231,7 @@ LESSON = Lesson(
             options=(
                 Option(
                     "Inside it: that is how it knows them",
-                    "51 numbers went in, 51 came out. 433 pictures of 64 numbers have no room there.",
+                    "It had 51 numbers before, and has 51 now. 433 digits of 2 numbers each are 866: no room for them.",
                     belief="A network stores the examples.",
                 ),
                 Option(
@@ -247,8 +247,8 @@ LESSON = Lesson(
             ),
             hints=(
                 "How many numbers does the network have now?",
-                "Still 51. How many are in 433 digits of 64 pixels?",
-                "27,712 numbers don't fit into 51.",
+                "Still 51. How many are 433 digits, at 2 numbers each?",
+                "866 numbers don't fit into 51.",
             ),
             why="Training leaves only where the dials stand. A large network can still repeat what it saw often: lesson 08.",
         ),
@@ -263,7 +263,7 @@ LESSON = Lesson(
                 (lambda weight, gradient, rate: weight - gradient, "whole gradient"),
                 (lambda weight, gradient, rate: weight * rate, "never looks at the gradient"),
                 (lambda weight, gradient, rate: None, "gives no number"),
-                (1.7, "no function"),
+                (1.7, "not a function"),
             ),
             hints=(
                 "The gradient says which way the loss rises. You want the other way.",
@@ -301,7 +301,7 @@ LESSON = Lesson(
         expect=(
             ("forward trains", "Let them run forward a hundred times and compare the fingerprint."),
             ("43.75 steps", "Ask what the last batch looks like. Nobody throws digits away."),
-            ("The network has memorised the digits", "Count: 433 digits are 27,712 numbers, and there are 51 dials."),
+            ("The network has memorised the digits", "Count: 433 digits of 2 numbers are 866, and there are 51 dials."),
         ),
         cut="The plain PyTorch loop at the end of section 6.",
     ),

@@ -41,7 +41,7 @@ def _is_cross_entropy(answer: Any) -> str | None:
     import torch
 
     if not callable(answer):
-        return "This is no function. Fill the line inside loss_of and run its cell again."
+        return "This is not a function. Fill in the line inside `loss_of`, run its cell, and check again."
     scores, right = torch.tensor([2.0, 0.5, -1.0]), 1
     got = answer(scores, right)
     if got is ...:
@@ -49,7 +49,7 @@ def _is_cross_entropy(answer: Any) -> str | None:
     if not isinstance(got, (int, float, torch.Tensor)):
         return "Your line gives no number."
     if isinstance(got, torch.Tensor) and got.numel() != 1:
-        return "That is a number for each class. Choose the one of the right class: [right]."
+        return "That is a number for each class. Choose the one of the right class with [right]."
     p = scores.softmax(-1)
     known = {
         float(p[right]): "That is the probability of the right answer. The loss is minus its logarithm.",
@@ -97,7 +97,7 @@ LESSON = Lesson(
     exercises=(
         Number(
             id="04.1",
-            ask="Two digits were misread. One network gave the right answer 40 %, the other 1 %. How many times as large is the second loss?",
+            ask="Two networks misread the same digit. The first gave the right answer 40 %, the second 1 %. How many times as large is the second loss?",
             right=5.03,
             within=0.12,
             slips=(
@@ -133,8 +133,8 @@ LESSON = Lesson(
             lines=(
                 "gives each of the ten digits 10 %",
                 "says 7, with 99 %",
-                "says 1 with 60 %, and gives 7 its 35 %",
-                "says 1, with 99 %, and leaves 7 about 1 %",
+                "says 1, with 60 %, and gives the 7 35 %",
+                "says 1, with 99 %, and leaves the 7 about 1 %",
                 "says 7, with 55 %",
             ),
             rules=(
@@ -168,7 +168,7 @@ LESSON = Lesson(
                 ),
                 Option(
                     "Accuracy stays, the loss rises",
-                    "Its mistakes became confident mistakes, and those are dear.",
+                    "Its mistakes became confident mistakes, and those are costly.",
                     right=True,
                 ),
                 Option(
@@ -185,13 +185,13 @@ LESSON = Lesson(
             hints=(
                 "Which score is the highest after all are multiplied by 10?",
                 "Some answers are wrong. What becomes of their confidence?",
-                "Accuracy can't change. Sure and wrong is dear.",
+                "Accuracy can't change. Sure and wrong is costly.",
             ),
             why="The order of the scores stays, so accuracy does. Confident mistakes cost the most, so the loss rises.",
         ),
         Fill(
             id="04.4",
-            ask="Write the line that makes a loss of scores.",
+            ask="Write the line that turns the scores into the loss.",
             test=_is_cross_entropy,
             right=lambda scores, right: -scores.softmax(-1)[right].log(),
             wrong=(
@@ -236,20 +236,20 @@ LESSON = Lesson(
         ),
         Choice(
             id="04.6",
-            ask="The message goes on with 'parcel'. The model gives 'package' 90 %, which means the same, and 'parcel' 1 %. What does the loss say?",
+            ask="Take a model of whole words. The text goes on with 'parcel'. The model gives 'package' 90 %, which means the same, and 'parcel' 1 %. How large is the loss?",
             options=(
                 Option(
-                    "Little: it means the same",
+                    "Small: 'package' means the same",
                     "The loss can't read. It looks up one probability: that of 'parcel'.",
                     belief="The meaning of two texts is compared.",
                 ),
                 Option(
-                    "A lot: only what 'parcel' got counts",
+                    "Large: only what 'parcel' got counts",
                     "It is -ln 0.01 = 4.61, whatever else was likely.",
                     right=True,
                 ),
                 Option(
-                    "It compares the letters that differ",
+                    "In between: the letters that differ count",
                     "No text is written, so there is nothing to compare. There are only probabilities.",
                     belief="The model's text is compared with ours.",
                 ),
@@ -289,7 +289,7 @@ LESSON = Lesson(
         ),
         Explain(
             id="04.8",
-            ask="After an epoch more, accuracy has stayed at 90 % and the loss has risen. How can that be?",
+            ask="After one more round through the data, accuracy has stayed at 90 % and the loss has risen. How can that be?",
             model="The same answers are wrong, but it is surer of them now. The loss punishes confident mistakes, and accuracy only counts them.",
             points=(
                 "Accuracy counts answers.",
@@ -314,8 +314,8 @@ LESSON = Lesson(
             "The ledger: who can guess which digits are at the far left, before you look at them?",
         ),
         expect=(
-            ("The loss is the share of wrong answers", "Section 3: the same answers, five times the loss."),
-            ("A loss of 0.6 is good", "On what? Ask for ln of the number of classes first."),
+            ("The loss is the share of wrong answers", "Section 3: the same answers, and at 20 ten times the loss."),
+            ("A loss of 0.6 is good", "On what task? Ask for ln of the number of classes first."),
             ("The model's text is compared", "Section 5: change every other probability, and the loss stays."),
         ),
         cut="Section 3's slider and section 6; keep the sorting of section 1.",

@@ -100,7 +100,7 @@ def _impostors() -> Lab:
 def _reaches(rate: Any) -> str | None:
     """Trains with this rate and another seed."""
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1000:
-        return f"{rate!r} is no learning rate. It is a number above 0."
+        return f"{rate!r} is no learning rate that could be tried. Give a number above 0, and far below 1000."
     curve = short_runs.losses(learning_rate=float(rate), seed=1)
     end, highest = short_runs.at_the_end(curve), max(curve)
     if end < 0.5:
@@ -184,21 +184,21 @@ _FORGET = Number(
     within=0.6,
     slips=(
         Slip(
-            92, "Eight pictures out of 1,437, and yet: all weights move, and all digits use the same weights.",
+            92, "Only eight pictures, yes. But nearly all weights move, and all digits share most of them.",
             "What a network knows of one thing is stored apart from the rest.",
         ),
         Slip(84, "So each wrong label would cost one digit. But the step moves weights that all digits share.", "One example changes one answer."),
         Slip(0, "So bad that it is always wrong? It would have to know the answers for that. Guessing gives 10."),
     ),
     low="A network that only guesses still has about 10 right.",
-    high="Worse. The step is long, and all digits share the weights that it moves.",
+    high="Too many. The step is long, and all digits share most of the weights that it moves.",
     unit="of 100",
     hints=(
-        "A weight doesn't belong to one digit. All ten use it.",
+        "Most weights don't belong to one digit. All ten share them.",
         "At rate 1 the step is a hundred times as long as the steps it was trained with.",
         "Between 10, which is guessing, and 30.",
     ),
-    why="All digits share the weights. One long step for eight pictures throws away what 60 small steps had built.",
+    why="All digits share most weights. One long step for eight pictures throws away what 60 small steps had built.",
 )  # fmt: skip
 
 _ORDER = Sort(
@@ -215,7 +215,7 @@ _ORDER = Sort(
             "A long warm-up wastes steps.",
         ),
         Before(
-            3, 1, "Whoever takes short steps first is still far away when the run ends.",
+            3, 1, "Whoever slows down before the long way is still far away when the run ends.",
             "Careful from first to last is best.",
         ),
     ),
@@ -254,7 +254,7 @@ _FORK = Choice(
         Option("The one that goes on at 0.1", "It keeps jumping about at the height it has reached.", belief="What has worked goes on working best."),
         Option("The one at 0.3", "Longer steps, higher jumps: it climbs out of the valley.", belief="A larger rate only learns faster."),
         Option("The one at 0.01", "Ten times shorter steps come to rest lower down, and still move.", right=True),
-        Option("The one at 0.0001", "It hardly moves in 40 steps. The average is better than the jumps were, and that is all.", belief="The smaller the rate at the end, the better."),
+        Option("The one at 0.0001", "It hardly moves in 40 steps. The jumping ends, and it stays about where it was.", belief="The smaller the rate at the end, the better."),
     ),
     hints=(
         "What keeps a run at a fixed rate from getting lower?",
@@ -283,7 +283,7 @@ _IMPOSTOR = Choice(
 
 _EXPLAIN = Explain(
     id="06.8",
-    ask="Explain to a friend: why does a training run change its learning rate on the way?",
+    ask="Explain to a friend: why do many training runs change their learning rate on the way?",
     model="At first the slopes are steep, so it begins with short steps; long ones bring it most of the way; at the end short ones let it come to rest.",
     points=(
         "The first steps are short, because the gradients are wild.",
@@ -301,7 +301,7 @@ LESSON = Lesson(
     minutes=45,
     able=(
         "told a rate that is too low, too high, or just right by its curve,",
-        "found a good rate yourself, by hand and with the finder,",
+        "found a good rate yourself, by hand and with a range test,",
         "seen what one step that is too long makes a network forget,",
         "built a schedule of warm-up, peak and decay, and said what each part is for.",
     ),
@@ -335,7 +335,7 @@ LESSON = Lesson(
                 "Thirty times the rate learns thirty times as fast",
                 "Ask for the slope under your feet, and 30 steps further on.",
             ),
-            ("One wrong step costs eight digits", "Ask which weights belong to the digit 3. None do."),
+            ("One wrong step costs eight digits", "Ask which weights belong to the digit 3 alone: 65 of 4,810."),
             (
                 "The smaller the rate at the end, the better",
                 "The fork: a thousandth moves next to nothing in 40 steps.",

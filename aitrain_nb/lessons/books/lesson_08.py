@@ -113,7 +113,7 @@ def _test_eight(answer: Any) -> str | None:
     if wrong := sorted(given - wanted):
         return f"Not number {wrong[0]}: on all 360 digits its validation loss ends about where it was lowest."
     if missed := sorted(wanted - given):
-        return f"{len(missed)} still missing. Move the dial to 360 digits: which curve rises then that looked noisy before?"
+        return f"{len(missed)} still missing. Move the slider to 360 digits: what rises there, and looked like noise at 40?"
     return None
 
 
@@ -169,7 +169,7 @@ _EXERCISES = (
             ),
             Option(
                 "Yes: the training loss is near 0",
-                "It may be, if validation pays for it. Here validation doesn't.",
+                "A training loss near 0 may come with overfitting. It shows in validation, and here nothing got worse.",
                 belief="A training loss near 0 is overfitting.",
             ),
         ),
@@ -192,7 +192,8 @@ _EXERCISES = (
                 "That is what somebody gets who only guesses. It doesn't guess: it remembers.",
                 "Nothing can be learned from chance.",
             ),
-            Slip(50, "It has 51,880 dials and 56 rounds for 60 labels. It gets them nearly all."),
+            Slip(50, "It has 51,880 dials and 56 rounds for 60 labels. It gets nearly all of them."),
+            Slip(0.96, "The question asks for percent: 96, not 0.96."),
         ),
         low="It has 51,880 dials for 60 labels. That is a lot of memory.",
         high="More than all isn't possible.",
@@ -224,7 +225,7 @@ _EXERCISES = (
         hints=(
             "Which of the two curves speaks for new examples?",
             "Look for the lowest validation loss.",
-            "1.3 is the lowest. In which epoch?",
+            "1.3 is the lowest. Count: in which epoch does it stand?",
         ),
         why="Epoch 3 has the lowest validation loss, 1.3. After it only the training examples profit.",
     ),
@@ -247,7 +248,7 @@ _EXERCISES = (
         hints=(
             "Is there a rise?",
             "The last four differ by 0.01. How large is the noise of a small validation set?",
-            "Neither stop at once nor go on blindly.",
+            "There is something between stopping at once and going on blindly.",
         ),
         why="A level curve is a reason to watch. Overfitting shows when it rises while training falls.",
     ),
@@ -281,7 +282,7 @@ _EXERCISES = (
         ),
         hints=(
             "Look for a validation loss that rises while the training loss falls.",
-            "The dial makes the curves less noisy. Look at all eight with 360 digits.",
+            "The slider makes the curves less noisy. Look at all eight with 360 digits.",
             "Four of them rise. One of the four looked like noise on 40 digits.",
         ),
         why="1, 4, 6 and 7 rise. And 1, 6 and 7 are one run: only the 40 digits that judge it differ.",
@@ -332,7 +333,7 @@ _EXERCISES = (
             ),
         ),
         hints=(
-            "Weight decay makes large weights dear.",
+            "Weight decay makes large weights costly.",
             "Remembering 1,123 sums takes more weight than one rule.",
             "It changes from remembering to the rule, and not evenly.",
         ),
@@ -360,7 +361,7 @@ LESSON = Lesson(
     able=(
         "kept digits aside, and said why,",
         "seen a network learn pure nonsense by heart,",
-        "told a harmless gap from overfitting, on eight noisy curves,",
+        "told a harmless gap from overfitting, on eight noisy pairs of curves,",
         "stopped a run at the right moment, and found a leak.",
     ),
     kills=(
@@ -375,7 +376,7 @@ LESSON = Lesson(
         Section("08.3", "Learning nonsense by heart", _chance),
         Section("08.4", "Four epochs from a textbook", _four_epochs),
         Section("08.5", "When to stop", _how_long),
-        Section("08.6", "Eight noisy runs"),
+        Section("08.6", "Eight noisy pairs of curves"),
         Section("08.7", "A leak", _leak),
         Section("08.8", "By heart first, then the rule", _sums),
     ),
@@ -387,7 +388,7 @@ LESSON = Lesson(
         script=(
             "Everybody draws two curves in the air: training, and validation. Then run it.",
             "Who thinks that a network can learn a phone book? Section 3.",
-            "Eight curves, in pairs, two minutes: which overfit? Then move the dial together.",
+            "Eight pairs of curves, two people at each screen, two minutes: which overfit? Then move the slider together.",
         ),
         expect=(
             ("The gap is large, so it overfits", "Ask: what got worse, and since when?"),
