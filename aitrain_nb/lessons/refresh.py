@@ -50,10 +50,21 @@ def strip(cell: Any) -> bool:
     """Drop what a code cell showed, but for the printed text of a compared one; says whether it is compared."""
     compared = is_compared(cell)
     cell.metadata = nbformat.from_dict({"tags": [COMPARED]} if compared else {})
-    cell.outputs = [output for output in cell.outputs if compared and output.output_type == "stream"]
+    cell.outputs = _joined([output for output in cell.outputs if compared and output.output_type == "stream"])
     if not compared:
         cell.execution_count = None
     return compared
+
+
+def _joined(streams: list[Any]) -> list[Any]:
+    """Printed text in one piece: a busy kernel may send a line in two."""
+    joined: list[Any] = []
+    for stream in streams:
+        if joined and joined[-1].name == stream.name:
+            joined[-1].text += stream.text
+        else:
+            joined.append(stream)
+    return joined
 
 
 def make_lesson(number: str) -> int:

@@ -6,6 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from aitrain_nb.data import Splits
@@ -73,3 +75,50 @@ def tiny_trainer(seed: int = 0, **fields: Any) -> Trainer:
     usual = {"batch_size": 32, "learning_rate": 0.01, "max_steps": STEPS, "weight_decay": 0.0, "keep": "last"}
     config = ai.TrainConfig(**usual | {"seed": seed, "threads": 1} | fields)
     return ai.Trainer(model, "image-classification", ink().data, config)
+
+
+class FirstStep(NamedTuple):
+    """The tiny network with the first batch of its run, before any update.
+
+    Attributes:
+        model: the network.
+        weights: name -> tensor.
+        slopes: name -> its gradient, nats per unit.
+        inputs: [32, 1, 1, 2] of the batch.
+        labels: [32] the right answers.
+        loss: of the batch, nats.
+    """
+
+    model: Any
+    weights: Mapping[str, Tensor]
+    slopes: Mapping[str, Tensor]
+    inputs: Tensor
+    labels: Tensor
+    loss: float
+
+    def loss_with(self, moved: dict[str, Tensor]) -> float:
+        """The batch's loss with other weights in place of those named, nats."""
+        import torch
+
+        with torch.no_grad():
+            scores = torch.func.functional_call(self.model, moved, (self.inputs,))
+            return float(torch.nn.functional.cross_entropy(scores, self.labels))
+
+
+def first_step(seed: int = 0) -> FirstStep:
+    """The batch and the gradients that the run with this seed begins with.
+
+    Args:
+        seed: as in `tiny_trainer`.
+    """
+    import torch
+
+    trainer = tiny_trainer(seed)
+    part = trainer.tokenize().parts[0]
+    inputs, labels = part.inputs["pixel_values"], part.inputs["labels"]
+    weights = dict(trainer.model.named_parameters())
+    loss = torch.nn.functional.cross_entropy(trainer.model(inputs), labels)
+    slopes = torch.autograd.grad(loss, list(weights.values()))
+    return FirstStep(
+        trainer.model, weights, dict(zip(weights, slopes, strict=True)), inputs, labels, float(loss.detach())
+    )
