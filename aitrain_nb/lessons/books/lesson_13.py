@@ -167,7 +167,7 @@ _EXERCISES = (
             Slip(2, "Half would be 16 bits."),
         ),
         low="Divide the bits before by the bits after.",
-        high="Divide the bits before by the bits after.",
+        high="That would leave hardly a bit. Divide the bits before by the bits after.",
         unit="times",
         hints=("32 before, 8 after.", "Divide.", "32 / 8."),
         why="32 / 8 = 4. (The scales take a little, so it is nearly four.)",
