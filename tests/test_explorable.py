@@ -40,6 +40,19 @@ def test_dials_are_moved_on_the_page():
     assert squares.value["on"] is False
 
 
+def test_what_was_drawn_lately_is_not_drawn_again():
+    drawn = []
+    one = Explorable(lambda x: drawn.append(x) or x, "x", x=Range(0, "x", min=0, max=100, step=1))
+    for x in (1, 2, 1, 2, 1):
+        assert one.set(x=x).shown == x
+    assert drawn == [0, 1, 2]
+    for x in range(100):
+        one.set(x=x)
+    assert len(one._drawn) == 40
+    assert one.set(x=1).shown == 1
+    assert drawn.count(1) == 2
+
+
 @pytest.mark.parametrize("change", [{"x": 11}, {"x": "many"}, {"name": "c"}, {"y": 1}])
 def test_what_can_not_be_set_gets_a_sentence(change):
     with pytest.raises(ai.ConfigError):

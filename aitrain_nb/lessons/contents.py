@@ -134,16 +134,20 @@ def guide() -> str:
         "| --- | --- | --- | --- |",
     ]  # fmt: skip
     there = set(book.numbers())
+    listed: list[list[str]] = []
     for track in TRACKS:
         numbers = [number for number in track.lessons if number in there]
+        if numbers in listed:
+            continue
+        listed.append(numbers)
         minutes = sum(book.lesson(number).minutes for number in numbers)
         lines.append(f"| {track.name} | {', '.join(numbers)} | {minutes} when nothing is cut | {track.note} |")
     lines += [
         "",
         "## The room is the sweep",
         "",
-        "In lesson 06 each learner takes a seat number and runs `assign(17)`; it names a learning rate, trains for a second and gives one line.",
-        "The lines are pasted into one cell: `pool(\"\"\"...\"\"\")` draws them as one curve. Fewer than ten people? `pool()` alone takes a sample of thirty runs.",
+        "With lesson 06: each learner takes a seat number and runs `assign(17)`, from `aitrain_nb.lessons`. It names a learning rate, trains for a second and gives one line.",
+        "Paste the lines into one cell: `pool(\"\"\"...\"\"\")` draws them as one curve. Fewer than ten people? `pool()` alone takes a sample of thirty runs.",
         "",
     ]  # fmt: skip
     for lesson in book.lessons():

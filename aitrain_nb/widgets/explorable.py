@@ -143,6 +143,8 @@ class Typed:
 
 
 Dial = Range | Pick | Switch | Typed
+_KEPT = 40
+"""Pictures that are kept."""
 
 
 class Explorable(Placed):
@@ -151,7 +153,8 @@ class Explorable(Placed):
     In code: `set(rate=0.1)` moves them and `value` says where they stand; in a file that nobody runs the picture stays as it was left.
 
     Args:
-        draw: takes the dials' values by name; gives anything that a notebook shows as HTML, such as a picture of `ai.plots`.
+        draw: takes the dials' values by name; gives anything that a notebook shows as HTML, such as a picture of `ai.plots`. The same
+            values give the same: what was drawn lately isn't drawn again.
         title: what it is.
         dials: name -> dial.
 
@@ -174,6 +177,7 @@ class Explorable(Placed):
         fields = [{"name": name, "value": dial.value, **dial.about()} for name, dial in dials.items()]
         super().__init__(facts={"title": title, "fields": fields})
         self._wishes: dict[str, Any] = {}
+        self._drawn: dict[tuple[Any, ...], tuple[Any, html.Markup]] = {}
         self.value = {name: dial.value for name, dial in dials.items()}
         self._answer({})
 
@@ -218,8 +222,7 @@ class Explorable(Placed):
 
     def _answer(self, changes: dict[str, Any]) -> None:
         wanted = self.value | changes
-        self.shown = self._draw(**wanted)
-        self._html = _as_html(self.shown)  # a picture takes longest to become HTML: once, for the page and for the twin
+        self.shown, self._html = self._drawing(wanted)
         self.value = wanted
         self.state = {
             "html": str(self._html),
@@ -228,6 +231,19 @@ class Explorable(Placed):
             "said": _in_words(self.shown),
             "wrong": "",
         }
+
+    def _drawing(self, wanted: dict[str, Any]) -> tuple[Any, html.Markup]:
+        """What is shown, and its HTML, which takes longest: once for the page, the twin, and a hand that goes to and fro."""
+        key = tuple(wanted.values())
+        if key in self._drawn:
+            drawn = self._drawn.pop(key)
+        else:
+            shown = self._draw(**wanted)
+            drawn = (shown, _as_html(shown))
+        self._drawn[key] = drawn  # the newest last
+        while len(self._drawn) > _KEPT:
+            del self._drawn[next(iter(self._drawn))]
+        return drawn
 
     def twin(self) -> html.Markup:
         """The picture as it was left, and where the dials stood."""

@@ -186,7 +186,7 @@ LESSON = Lesson(
             ),
             ("The button does something special", "Section 5: three ways, one number."),
         ),
-        cut="Sections 5 and 6.",
+        cut="Leave out sections 5 and 6.",
     ),
     words={"form": "The page on which a run is chosen and started; it writes the same config as code does."},
 )

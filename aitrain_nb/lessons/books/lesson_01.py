@@ -303,7 +303,7 @@ LESSON = Lesson(
             ("43.75 steps", "Ask what the last batch looks like. Nobody throws digits away."),
             ("The network has memorised the digits", "Count: 433 digits of 2 numbers are 866, and there are 51 dials."),
         ),
-        cut="The plain PyTorch loop at the end of section 6.",
+        cut="Leave out the plain PyTorch loop at the end of section 6.",
     ),
     words={
         "fingerprint": "A short code of all weights; it differs as soon as a single bit does.",

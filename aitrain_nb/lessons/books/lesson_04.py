@@ -310,7 +310,7 @@ LESSON = Lesson(
         talk=7,
         script=(
             "Ask the room: wrong with 60 %, wrong with 99 %. Is one of them worse? By how much? Write the guesses down.",
-            "Let somebody drag the probability to 0.001 and read the loss aloud. Then to 0.",
+            "Let somebody drag the probability to 0.001 and read the loss aloud. What would it be at 0?",
             "The ledger: who can guess which digits are at the far left, before you look at them?",
         ),
         expect=(
@@ -318,7 +318,7 @@ LESSON = Lesson(
             ("A loss of 0.6 is good", "On what task? Ask for ln of the number of classes first."),
             ("The model's text is compared", "Section 5: change every other probability, and the loss stays."),
         ),
-        cut="Section 3's slider and section 6; keep the sorting of section 1.",
+        cut="Leave out section 3's slider and section 6; keep the sorting of section 1.",
     ),
     words={
         "surprise": "Minus the logarithm of the probability that something had been given before it happened.",

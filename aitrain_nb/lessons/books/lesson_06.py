@@ -341,7 +341,7 @@ LESSON = Lesson(
                 "The fork: a thousandth moves next to nothing in 40 steps.",
             ),
         ),
-        cut="Sections 6 and 7; in half the time keep 1, 3 and 4.",
+        cut="Leave out sections 6 and 7; in half the time keep 1, 3 and 4.",
     ),
     words={
         "schedule": "How the learning rate changes in the course of a run.",
