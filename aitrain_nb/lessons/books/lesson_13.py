@@ -170,7 +170,7 @@ _EXERCISES = (
         high="That would leave hardly a bit. Divide the bits before by the bits after.",
         unit="times",
         hints=("32 before, 8 after.", "Divide.", "32 / 8."),
-        why="32 / 8 = 4. (The scales take a little, so it is nearly four.)",
+        why="32 / 8 = 4. The scales take a little, so it is nearly four.",
     ),
     Explain(
         id="13.7",
