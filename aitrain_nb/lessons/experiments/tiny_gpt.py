@@ -1,0 +1,131 @@
+"""A language model so small that it learns in seconds, on a few messages of the tickets, and what it writes on the way.
+
+The text is cut into blocks at every letter: so it learns what follows what, and not at which place of a block it stood.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from aitrain_nb.data import Splits
+    from aitrain_nb.trainer import Trainer
+
+CONTEXT, STEPS, PROMPT, LETTERS = 32, 450, "I ", 60
+LOOKED_AT = (0, 25, 50, 100, 200, 300, STEPS)
+"""Steps after which it writes."""
+
+
+def messages(count: int = 16) -> Splits:
+    """So many messages to a support desk as one text to learn from, and 40 others for validation.
+
+    Args:
+        count: at most 900.
+    """
+    import torch
+
+    from aitrain_nb.bundled import BUNDLED
+    from aitrain_nb.data import Dataset, Splits
+    from aitrain_nb.randomness import generator
+
+    dataset = BUNDLED["tickets"]("text-classification").dataset
+
+    order = torch.randperm(len(dataset), generator=generator(0, "messages")).tolist()
+    texts = [dataset.columns["text"][place] for place in order]
+    text, others = "\n".join(texts[:count]), "\n".join(texts[-40:])
+    known = set(text)
+    others = "".join(letter for letter in others if letter in known)
+    train = Dataset({"text": [text[shift:] for shift in range(CONTEXT)]})
+    return Splits(train, Dataset({"text": [others]}), f"{count} messages")
+
+
+def gpt_run(count: int = 16, seed: int = 0, steps: int = STEPS) -> Trainer:
+    """A GPT of 2 layers, width 64, 4 heads, 106 thousand weights, ready to be trained on messages.
+
+    Args:
+        count: messages to learn from.
+        seed: of the first weights and of the order.
+        steps: to take.
+    """
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    from aitrain_nb.run import prepare
+    from aitrain_nb.trainer import Trainer
+
+    data = messages(count)
+    made = prepare(
+        data=data, task="text-generation", model="small-gpt", max_length=CONTEXT, batch_size=16, max_steps=steps, learning_rate=0.006,
+        warmup_steps=20, evaluate_every=25, evaluation_examples=64, keep="last", seed=seed,
+    )  # fmt: skip
+    shape = GPT2Config(
+        vocab_size=len(made.class_names), n_positions=CONTEXT, n_embd=64, n_layer=2, n_head=4, resid_pdrop=0.0, embd_pdrop=0.0,
+        attn_pdrop=0.0, activation_function="gelu_pytorch_tanh", bos_token_id=None, eos_token_id=None, pad_token_id=None,
+        initializer_range=0.05,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = GPT2LMHeadModel(shape)
+    return Trainer(model, "text-generation", data, made.config, made.processor)
+
+
+def copied(text: str, source: str, length: int = 12) -> list[bool]:
+    """Which letters of a text stand in a stretch of so many letters that the source has, too.
+
+    >>> copied("a cat sat", "the cat ran", 5)
+    [False, True, True, True, True, True, False, False, False]
+    """
+    marks = [False] * len(text)
+    for first in range(len(text) - length + 1):
+        if text[first : first + length] in source:
+            marks[first : first + length] = [True] * length
+    return marks
+
+
+class WatchedGpt(NamedTuple):
+    """A run that wrote on the way.
+
+    Attributes:
+        trainer: as it ended.
+        source: the text that it learned from.
+        samples: step -> what it wrote after the prompt.
+        losses: step -> training and validation loss, nats a letter; none before the first step.
+        weights: step -> its weights then.
+    """
+
+    trainer: Trainer
+    source: str
+    samples: dict[int, str]
+    losses: dict[int, tuple[float, float]]
+    weights: dict[int, dict[str, Tensor]]
+
+
+@cache
+def watched_gpt(count: int = 16) -> WatchedGpt:
+    """Train it, and let it write after each step of `LOOKED_AT`.
+
+    Args:
+        count: messages to learn from.
+    """
+    from aitrain_nb.records import Evaluation
+
+    trainer = gpt_run(count)
+    samples: dict[int, str] = {}
+    weights: dict[int, dict[str, Any]] = {}
+
+    def look(step: int) -> None:
+        samples[step] = trainer.generate(PROMPT, tokens=LETTERS, temperature=0.4)
+        weights[step] = {name: value.detach().clone() for name, value in trainer.model.named_parameters()}
+
+    def watch(record: object) -> None:
+        if isinstance(record, Evaluation) and record.step in LOOKED_AT:
+            look(record.step)
+
+    look(0)
+    trainer.watchers.append(watch)
+    trainer.fit(display="none")
+    losses = {row["step"]: (row["train_loss"], row["eval_loss"]) for row in trainer.history.evaluations}
+    return WatchedGpt(trainer, trainer.data.train.columns["text"][0], samples, losses, weights)
