@@ -23,6 +23,7 @@ from aitrain_nb.exporting.quantizing import Rounding, Roundings
 from aitrain_nb.lessons.card import Card
 from aitrain_nb.lessons.desk import Desk
 from aitrain_nb.lessons.exercises import Before, Choice, Option, Sort
+from aitrain_nb.lessons.room import Seat
 from aitrain_nb.lessons.views import Note, outcome, solved
 from aitrain_nb.questions import OF_A_STEP
 from aitrain_nb.racing import Race, Raced
@@ -238,7 +239,7 @@ def of_lessons(folder):
         text=HOSTILE[2]
     )
     seen = [outcome(one, "a", "b"), outcome(one, None, None), solved(one), solved(order), Note(HOSTILE[0], HOSTILE)]
-    return [*cards, typed, *seen]
+    return [*cards, typed, *seen, Seat(1, 0.1, 2.3, 0.1)]
 
 
 GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run, of_lessons)}
