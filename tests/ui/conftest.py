@@ -1,5 +1,6 @@
 """One JupyterLab and one Chromium for all tests that need eyes and hands; skipped, with the reason, where there is no browser."""
 
+import contextlib
 import os
 import subprocess
 
@@ -9,25 +10,35 @@ from notebook_in_browser import Server, chromium
 from notebook_in_browser import open_book as open_one
 
 
+open_until_the_last = contextlib.ExitStack()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem):
+    """After the last of them both are closed: playwright's event loop would be found by the tests that follow in this process."""
+    if nextitem is None or not nextitem.nodeid.startswith("tests/ui/"):
+        open_until_the_last.close()
+
+
 @pytest.fixture(scope="session")
 def browser():
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with chromium() as started:
-        if started is None:
-            pytest.skip("no Chromium on this machine: the browser tests need one")
-        yield started
+    started = open_until_the_last.enter_context(chromium())
+    if started is None:
+        pytest.skip("no Chromium on this machine: the browser tests need one")
+    return started
 
 
 @pytest.fixture(scope="session")
 def server(browser, tmp_path_factory):
     started = Server(tmp_path_factory.mktemp("lab"))
+    open_until_the_last.callback(started.stop)
     if forked_python.FOLDER in os.environ:
         subprocess.run(
             [forked_python.executable(), "-c", ""], check=True
         )  # so that the first kernel needn't wait for its server
     started.wait()
-    yield started
-    started.stop()
+    return started
 
 
 @pytest.fixture
