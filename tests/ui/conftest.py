@@ -9,7 +9,6 @@ import pytest
 from notebook_in_browser import Server, chromium
 from notebook_in_browser import open_book as open_one
 
-
 open_until_the_last = contextlib.ExitStack()
 
 
