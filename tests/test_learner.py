@@ -90,6 +90,13 @@ def test_a_blank_asks_and_says_that_nothing_was_answered(blank):
     assert "not yet answered" in repr(lessons.check("00.2", blank))
 
 
+def test_a_function_whose_blank_is_still_there_is_not_answered_and_not_noted():
+    said = lessons.check("08.6", lambda losses: ...)
+    assert "not yet answered" in repr(said)
+    assert said.verdict.ok is None
+    assert "08.6" not in desk().answers
+
+
 def test_hints_come_one_after_the_other():
     exercise = book.exercise("00.2")
     assert [lessons.hint("00.2").paragraphs[0] for _ in range(4)] == [*exercise.hints, exercise.hints[2]]

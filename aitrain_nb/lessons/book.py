@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aitrain_nb.errors import AitrainError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aitrain_nb.lessons.exercises import Exercise
     from aitrain_nb.lessons.lesson import Lesson, Section
 
+Part = TypeVar("Part", "Exercise", "Section")
 BOOKS = Path(__file__).parent / "books"
 
 
@@ -45,11 +48,7 @@ def exercise(identity: str) -> Exercise:
     Raises:
         AitrainError: there is none.
     """
-    one = lesson(_number(identity))
-    found = one.exercise(identity)
-    if found is None:
-        raise AitrainError(*unknown_name("exercise", identity, [exercise.id for exercise in one.exercises]))
-    return found
+    return _one_of("exercise", identity, lesson(_number(identity)).exercises)
 
 
 def section(identity: str) -> Section:
@@ -58,11 +57,14 @@ def section(identity: str) -> Section:
     Raises:
         AitrainError: there is none.
     """
-    one = lesson(_number(identity))
-    found = one.section(identity)
-    if found is None:
-        raise AitrainError(*unknown_name("section", identity, [section.id for section in one.sections]))
-    return found
+    return _one_of("section", identity, lesson(_number(identity)).sections)
+
+
+def _one_of(kind: str, identity: str, parts: Sequence[Part]) -> Part:
+    for part in parts:
+        if part.id == identity:
+            return part
+    raise AitrainError(*unknown_name(kind, identity, [part.id for part in parts]))
 
 
 def _number(identity: str) -> str:

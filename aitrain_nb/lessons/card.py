@@ -9,7 +9,7 @@ import traitlets
 from aitrain_nb import html
 from aitrain_nb.errors import AitrainError
 from aitrain_nb.lessons import views
-from aitrain_nb.lessons.exercises import LETTERS, RATINGS, Choice, Exercise, Number, Sort
+from aitrain_nb.lessons.exercises import RATINGS, Choice, Exercise, Fill, Number, Sort, Verdict
 from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.placed import Placed
 
@@ -52,14 +52,11 @@ class Card(Placed):
         Raises:
             AnswerError: it can't be read.
         """
-        plain = self.exercise.read(given)
         if self.is_gate:
-            self.desk.guesses[self.exercise.id] = plain
+            self.desk.guesses[self.exercise.id] = self.exercise.read(given)
             self.desk.keep()
         else:
-            verdict = self.exercise.judge(plain)
-            self.desk.note_answer(self.exercise.id, plain, ok=verdict.ok)
-            self._extra = [views.answered(verdict)]
+            self._extra = [views.answered(judged(self.exercise, self.desk, given))]
         self._tell()
         self.refresh()
 
@@ -111,8 +108,7 @@ class Card(Placed):
         facts["head"] = f"Predict {one.id}" if self.is_gate else f"Check {one.id} · {_HEADS[one.kind]}"
         if isinstance(one, Choice):
             facts["options"] = [
-                {"letter": letter, "text": option.text, "curve": list(option.curve)}
-                for letter, option in zip(LETTERS, one.options, strict=False)
+                {"letter": letter, "text": option.text, "curve": list(option.curve)} for letter, option in one.lettered
             ]
         if isinstance(one, Sort):
             facts["lines"] = list(one.lines)
@@ -159,6 +155,19 @@ class Card(Placed):
         """The same for a terminal."""
         parts = [self.facts["head"], views.question_text(self.exercise), self._word(), f"In code: {self.facts['how']}"]
         return "\n".join([*filter(None, parts), *(one.text() for one in self._extra)])
+
+
+def judged(exercise: Exercise, desk: Desk, answer: Any) -> Verdict:
+    """What is said of an answer; the desk notes it, where something was answered.
+
+    Raises:
+        AnswerError: it can't be read.
+    """
+    plain = exercise.read(answer)
+    verdict = exercise.judge(plain)
+    if verdict.message != exercise.unanswered().message:
+        desk.note_answer(exercise.id, None if isinstance(exercise, Fill) else plain, ok=verdict.ok)
+    return verdict
 
 
 def next_hint(exercise: Exercise, desk: Desk) -> views.Note:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html
 from aitrain_nb.errors import AitrainError, unknown_name
 from aitrain_nb.lessons import book, gates, views
-from aitrain_nb.lessons.card import Card, next_hint, rate
+from aitrain_nb.lessons.card import Card, judged, next_hint, rate
 from aitrain_nb.lessons.desk import desk
 from aitrain_nb.lessons.exercises import RATINGS, AnswerError, Explain, Fill, Sort
 from aitrain_nb.lessons.lesson import Lab
+
+if TYPE_CHECKING:
+    from aitrain_nb.lessons.lesson import Lesson
 
 gates.install()
 
@@ -72,9 +75,7 @@ def check(exercise: str, answer: Any = None, *, rated: str | None = None) -> Car
     found = book.exercise(exercise)
     if answer is None or answer is Ellipsis:
         return views.answered(found.unanswered()) if isinstance(found, Fill) else Card(found, desk(), is_gate=False)
-    plain = found.read(answer)
-    verdict = found.judge(plain)
-    desk().note_answer(found.id, None if isinstance(found, Fill) else plain, ok=verdict.ok)
+    verdict = judged(found, desk(), answer)
     if rated is not None:
         if rated not in RATINGS or not isinstance(found, Explain):
             raise AnswerError(*unknown_name("rating", rated, RATINGS))
@@ -119,10 +120,8 @@ def progress(lesson: str | None = None) -> views.Note:
         answered = [desk().answers[name] for name in ids if name in desk().answers]
         right = sum(bool(answer["ok"]) for answer in answered)
         guessed = sum(name in desk().guesses for name in ids)
-        begun = sum(section.id in desk().sections for section in one.sections)
-        rows.append(
-            (f"{one.number} {one.title}", f"{begun} of {len(one.sections)}", guessed, f"{right} of {len(answered)}")
-        )
+        begun = f"{_begun(one)} of {len(one.sections)}"
+        rows.append((f"{one.number} {one.title}", begun, guessed, f"{right} of {len(answered)}"))
     words = [
         f"{name}: {begun} sections begun, {guessed} guesses, {right} answers right"
         for name, begun, guessed, right in rows
@@ -152,11 +151,15 @@ def status(lesson: str) -> views.Note:
     The first word is how many sections you have begun, the second how many questions you have answered right.
     """
     one = book.lesson(lesson)
-    begun = sum(section.id in desk().sections for section in one.sections)
+    begun = _begun(one)
     right = sum(bool(desk().answers.get(exercise.id, {}).get("ok")) for exercise in one.exercises)
     code = f"{_FIRST[min(begun, 15)]} {_SECOND[min(right, 15)]}"
     done = f"{begun} of {len(one.sections)} sections begun, {right} of {len(one.exercises)} questions right."
     return views.Note(f"Status {lesson}: {code}", (done,))
+
+
+def _begun(lesson: Lesson) -> int:
+    return sum(section.id in desk().sections for section in lesson.sections)
 
 
 def glossary(word: str | None = None) -> views.Note:

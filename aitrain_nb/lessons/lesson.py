@@ -90,14 +90,6 @@ class Lesson:
         """The notebook's name without its ending."""
         return f"{self.number}_{self.name}"
 
-    def section(self, identity: str) -> Section | None:
-        """The section with this id."""
-        return next((section for section in self.sections if section.id == identity), None)
-
-    def exercise(self, identity: str) -> Exercise | None:
-        """The exercise with this id."""
-        return next((exercise for exercise in self.exercises if exercise.id == identity), None)
-
 
 def lab(**things: Any) -> Lab:
     """What a section works with."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import nbformat
 
 from aitrain_nb.lessons import book, shelf
-from aitrain_nb.lessons.exercises import Explain, Fill, Number, Sort
+from aitrain_nb.lessons.exercises import Explain, Fill, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def make(lesson: Lesson, version: Version = "student") -> Any:
     for cell in _chosen(read_master(lesson).cells, version):
         cells.append(_cell(cell, lesson, version))
         if version != "student":
-            cells += [_markdown(text) for text in _explained(cell.source, lesson)]
+            cells += [_markdown(text) for text in _explained(cell.source)]
     cells.append(_markdown(_bottom(lesson)))
     for place, cell in enumerate(cells):
         cell["id"] = f"{lesson.number}-{place:02d}"
@@ -127,17 +127,12 @@ def _answered(call: str, identity: str) -> str:
     return f'{call}("{identity}", {found.right_answer!r})'
 
 
-def _explained(source: str, lesson: Lesson) -> list[str]:
+def _explained(source: str) -> list[str]:
     """What is said of the answers of the exercises that a cell checks."""
     texts = []
     for identity in re.findall(r'^(?:check|order)\("(\d\d\.\d+)"', source, re.MULTILINE):
-        found = lesson.exercise(identity)
-        assert found is not None, identity
-        known = found.wrong_answers
-        if isinstance(found, Number):
-            known = [(slip.value, slip.says) for slip in found.slips]
-        if isinstance(found, (Fill, Explain)):
-            known = []
+        found = book.exercise(identity)
+        known = [] if isinstance(found, (Fill, Explain)) else found.mistakes
         rows = [f"- *{_plain(found, answer)}*: {says}" for answer, says in known]
         texts.append("\n".join([f"**Solution {identity}.** {found.why}", "", *rows]).strip())
     return texts

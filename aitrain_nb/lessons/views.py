@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, lettering
-from aitrain_nb.lessons.exercises import LETTERS, Choice, Exercise, Number, Option, Sort, Verdict
+from aitrain_nb.lessons.exercises import Choice, Exercise, Number, Option, Sort, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,10 +76,12 @@ class Answered(Note):
 
 def answered(verdict: Verdict) -> Answered:
     """A verdict as a note."""
-    belief = f"Behind it may be the belief: {verdict.misconception}" if verdict.misconception else ""
-    return Answered(
-        f"Check {verdict.exercise}", (verdict.message, belief, verdict.next_step), verdict.ok, verdict=verdict
-    )
+    said = (verdict.message, _belief(verdict), verdict.next_step)
+    return Answered(f"Check {verdict.exercise}", said, verdict.ok, verdict=verdict)
+
+
+def _belief(verdict: Verdict) -> str:
+    return f"Behind it may be the belief: {verdict.misconception}" if verdict.misconception else ""
 
 
 def outcome(exercise: Exercise, guess: Any, measured: Any) -> Answered:
@@ -97,8 +99,7 @@ def outcome(exercise: Exercise, guess: Any, measured: Any) -> Answered:
     verdict = exercise.judge(guess)
     said = f"You guessed: {exercise.said(guess)}"
     line = _number_line(float(guess), float(truth)) if isinstance(exercise, Number) else ""
-    belief = f"Behind it may be the belief: {verdict.misconception}" if verdict.misconception else ""
-    return Answered(f"{said} — it was: {came}", (line, verdict.message, belief), verdict.ok, verdict=verdict)
+    return Answered(f"{said} — it was: {came}", (line, verdict.message, _belief(verdict)), verdict.ok, verdict=verdict)
 
 
 def _number_line(guess: float, truth: float) -> html.Markup:
@@ -123,7 +124,7 @@ def question(exercise: Exercise) -> list[html.Markup]:
     """The question with its answers, as it stands in a file that nobody runs."""
     parts = [html.element("div", exercise.ask, style="font-weight:600;margin:2px 0 4px;white-space:pre-line")]
     if isinstance(exercise, Choice):
-        parts += [_option(letter, option) for letter, option in zip(LETTERS, exercise.options, strict=False)]
+        parts += [_option(letter, option) for letter, option in exercise.lettered]
     if isinstance(exercise, Sort):
         parts += [
             html.element("div", html.element("b", f"{place} "), html.element("code", line))
@@ -141,7 +142,7 @@ def question_text(exercise: Exercise) -> str:
     """The same in words."""
     lines = [exercise.ask]
     if isinstance(exercise, Choice):
-        lines += [f"  {letter}) {option.text}" for letter, option in zip(LETTERS, exercise.options, strict=False)]
+        lines += [f"  {letter}) {option.text}" for letter, option in exercise.lettered]
     if isinstance(exercise, Sort):
         lines += [f"  {place} {line}" for place, line in enumerate(exercise.lines, 1)]
     return "\n".join(lines)
@@ -150,17 +151,11 @@ def question_text(exercise: Exercise) -> str:
 def solved(exercise: Exercise) -> Note:
     """The answer, why it is right, and why the others aren't."""
     others = [
-        html.join([html.element("b", _short(exercise, answer)), ": ", says])
-        for answer, says in exercise.wrong_answers
-        if not _is_far(exercise, answer)
+        html.join([html.element("b", _short(exercise, answer)), ": ", says]) for answer, says in exercise.mistakes
     ]
     right = exercise.right_answer
     shown = exercise.said(exercise.read(right)) if exercise.kind != "fill" else ""
     return Note(f"Solution {exercise.id}{': ' if shown else ''}{shown}", (exercise.why, *others), True)
-
-
-def _is_far(exercise: Exercise, answer: Any) -> bool:
-    return isinstance(exercise, Number) and not any(slip.value == answer for slip in exercise.slips)
 
 
 def _short(exercise: Exercise, answer: Any) -> str:

@@ -72,7 +72,7 @@ def fill(
         chosen = [
             *tags,
             "--python-version",
-            python,
+            _newest(python),
             "--only-binary=:all:",
             "--constraint",
             str(root / "constraints.txt"),
@@ -87,17 +87,24 @@ def _this_platform() -> str:
     return {"darwin": "macos", "win32": "windows"}.get(sys.platform, "linux")
 
 
+def _newest(python: str) -> str:
+    """The newest of these Pythons: to pip "3.11" is 3.11.0, for which not all wheels are made."""
+    return python if python.count(".") > 1 else f"{python}.99"
+
+
 def _pip(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter
     if done.returncode:
-        lines = (
-            [line for line in done.stderr.splitlines() if "ERROR" in line]
-            or done.stderr.splitlines()
-            or ["no reason given"]
-        )
         raise AitrainError(
             f"pip {arguments[0]} failed.",
-            lines[-1],
+            _reason(done.stderr),
             "Is there a network? Try it once more with --platform of one system.",
         )
+
+
+def _reason(said: str) -> str:
+    """The line that tells most: the first error that isn't an advice to read on somewhere else."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if "ERROR" in line and "for help" not in line.lower()]
+    return (errors or lines or ["no reason given"])[0]

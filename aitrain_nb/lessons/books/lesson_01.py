@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aitrain_nb.lessons.exercises import Before, Choice, Explain, Fill, Number, Option, Slip, Sort
+from aitrain_nb.lessons.experiments.tiny_digits import ink, tiny_trainer
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab, pace
-from aitrain_nb.lessons.tiny import ink, tiny_trainer
 
 
 def _seen() -> Lab:
@@ -129,13 +129,9 @@ LESSON = Lesson(
             ),
             rules=(
                 Before(3, 5, "The network takes numbers only. Something must make them first."),
-                Before(
-                    5, 2, "How wrong was what? There is no prediction yet.", "The loss is known before the prediction."
-                ),
+                Before(5, 2, "How wrong was what? There is no prediction yet.", "The loss is known before the prediction."),
                 Before(2, 4, "backward goes back from a loss. There is none yet.", "Gradients need no loss."),
-                Before(
-                    4, 1, "Nobody has said yet which way to turn the dials.", "The update comes first, then one looks."
-                ),
+                Before(4, 1, "Nobody has said yet which way to turn the dials.", "The update comes first, then one looks."),
             ),
             hints=(
                 "What does each call need from another one?",
@@ -208,9 +204,7 @@ LESSON = Lesson(
                     43.75,
                     "Nearly: there is no three quarters of a step. The last batch is smaller, and it counts as a step.",
                 ),
-                Slip(
-                    43, "43 steps use 1,376 digits. The other 24 make one more step.", "What is left over is dropped."
-                ),
+                Slip(43, "43 steps use 1,376 digits. The other 24 make one more step.", "What is left over is dropped."),
                 Slip(1400, "That would be one digit a step. A step takes a batch.", "One example, one step."),
                 Slip(32, "Those are the digits in a batch.", "Batch size and number of steps are one thing."),
                 Slip(44800, "You multiplied. How many groups of 32 are in 1,400?"),

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from aitrain_nb.lessons.exercises import Before, Choice, Explain, Fill, Option, Sort
+from aitrain_nb.lessons.experiments.tiny_digits import tiny_trainer
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab
-from aitrain_nb.lessons.tiny import tiny_trainer
 
 
 def _trained(steps: int) -> Any:
     """A small network that has taken so many steps on the digits."""
     import aitrain_nb as ai
 
-    trainer = ai.prepare(
-        data="digits", model="small-cnn", learning_rate=0.003, max_steps=400, evaluate_every=0, threads=1
-    )
+    trainer = ai.prepare(data="digits", model="small-cnn", learning_rate=0.003, max_steps=400, evaluate_every=0, threads=1)
     while trainer.step < steps:
         list(trainer.phases())
     return trainer

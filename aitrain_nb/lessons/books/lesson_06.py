@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab
 from aitrain_nb.lessons.widgets.forgetting_meter import mistaught
 
 if TYPE_CHECKING:
-    from aitrain_nb.records import Evaluation
     from aitrain_nb.trainer import Trainer
 
 RECIPE = {"data": "digits", "model": "mlp", "max_steps": 60, "keep": "last", "seed": 0}
@@ -38,43 +36,10 @@ def _forking() -> Lab:
 
 def _writing() -> Lab:
     """A small language model of whole words, and the losses of common and rare words."""
-    import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from aitrain_nb.lessons.experiments.tiny_gpt import by_frequency, word_run
 
-    import aitrain_nb as ai
-
-    ready = ai.prepare(
-        data="tickets", task="text-generation", tokenizer="words", vocabulary_size=1000, max_length=16, batch_size=16,
-        learning_rate=0.01, max_steps=100, evaluate_every=10, evaluation_examples=100, keep="last",
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        size = GPT2Config(
-            vocab_size=len(ready.processor), n_positions=16, n_embd=64, n_layer=2, n_head=4, resid_pdrop=0.0, embd_pdrop=0.0,
-            attn_pdrop=0.0, bos_token_id=None, eos_token_id=None, pad_token_id=None,
-        )  # fmt: skip
-        model = GPT2LMHeadModel(size)
-    trainer = ai.Trainer(model, ready.task, ready.data, ready.config, ready.processor)
-    return lab(trainer=trainer, by_frequency=partial(by_frequency, unknown=ready.processor.unk_token_id))
-
-
-def by_frequency(evaluation: Evaluation, unknown: int) -> dict[str, float]:
-    """The mean loss of the words that make up the commonest and the rarest third of a text, and of those between, nats.
-
-    Args:
-        evaluation: of a language model.
-        unknown: the token of all words outside the vocabulary, which are left out.
-    """
-    import torch
-
-    counted = (evaluation.labels >= 0) & (evaluation.labels != unknown)
-    labels, losses = evaluation.labels[counted], evaluation.per_target[counted]
-    place, seen = {}, 0
-    for token, count in Counter(labels.tolist()).most_common():
-        place[token] = min(2, int(3 * seen / len(labels)))
-        seen += count
-    third = torch.tensor([place[token] for token in labels.tolist()])
-    return {name: float(losses[third == number].mean()) for number, name in enumerate(("common", "between", "rare"))}
+    trainer = word_run()
+    return lab(trainer=trainer, by_frequency=partial(by_frequency, unknown=trainer.processor.unk_token_id))
 
 
 def _impostors() -> Lab:
@@ -119,11 +84,7 @@ def _decays(decay: Any) -> str | None:
         return f"At step 10 the rate should be at its peak of 0.3. Yours is {at_10:g}."
     if abs(at_50) > 1e-6:
         return f"At step 50 the rate should be 0. Yours is {at_50:g}."
-    return (
-        None
-        if abs(at_30 - 0.15) < 1e-6
-        else f"Half way, at step 30, a straight line is at 0.15. Yours is at {at_30:g}."
-    )
+    return None if abs(at_30 - 0.15) < 1e-6 else f"Half way, at step 30, a straight line is at 0.15. Yours is at {at_30:g}."
 
 
 def _in_powers(*losses: float) -> tuple[float, ...]:

@@ -81,6 +81,11 @@ class Exercise:
         """Wrong answers that are to be expected, each with the words that are said of it."""
         return []
 
+    @property
+    def mistakes(self) -> list[tuple[Any, str]]:
+        """Those of them that a solution explains."""
+        return self.wrong_answers
+
     def _right(self) -> Verdict:
         return Verdict(self.id, True, f"Right. {self.why}")
 

@@ -42,13 +42,18 @@ class Choice(Exercise):
     kind: ClassVar[str] = "choice"
     options: tuple[Option, ...]
 
+    @property
+    def lettered(self) -> list[tuple[str, Option]]:
+        """Each option with its letter."""
+        return list(zip(LETTERS, self.options, strict=False))
+
     def read(self, answer: Any) -> str:
         """The letter of an option."""
         typed = f"{answer:g}" if isinstance(answer, (int, float)) else str(answer).strip()
-        for letter, option in zip(LETTERS, self.options, strict=False):
+        for letter, option in self.lettered:
             if typed.lower() in {letter, option.text.lower()}:
                 return letter
-        letters = ", ".join(f'"{letter}"' for letter, _ in zip(LETTERS, self.options, strict=False))
+        letters = ", ".join(f'"{letter}"' for letter, _ in self.lettered)
         raise AnswerError(
             f"{self.id}: there is no answer {typed[:60]!r}.", f"The answers are {letters}.", f'check("{self.id}", "a")'
         )
@@ -71,11 +76,9 @@ class Choice(Exercise):
     @property
     def right_answer(self) -> str:
         """Its letter."""
-        return next(letter for letter, option in zip(LETTERS, self.options, strict=False) if option.right)
+        return next(letter for letter, option in self.lettered if option.right)
 
     @property
     def wrong_answers(self) -> list[tuple[Any, str]]:
         """Every other letter."""
-        return [
-            (letter, option.says) for letter, option in zip(LETTERS, self.options, strict=False) if not option.right
-        ]
+        return [(letter, option.says) for letter, option in self.lettered if not option.right]

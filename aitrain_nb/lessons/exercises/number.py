@@ -86,8 +86,9 @@ class Number(Exercise):
     def wrong_answers(self) -> list[tuple[Any, str]]:
         """The slips, and one that is far too small and too large."""
         far = 1 + 10 * abs(self.right)
-        return [
-            *((slip.value, slip.says) for slip in self.slips),
-            (self.right - far, self.low),
-            (self.right + far, self.high),
-        ]
+        return [*self.mistakes, (self.right - far, self.low), (self.right + far, self.high)]
+
+    @property
+    def mistakes(self) -> list[tuple[Any, str]]:
+        """The slips."""
+        return [(slip.value, slip.says) for slip in self.slips]

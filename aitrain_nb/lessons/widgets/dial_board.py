@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb import html
-from aitrain_nb.lessons.tiny import STEPS, tiny_trainer
+from aitrain_nb.lessons.experiments.tiny_digits import STEPS, tiny_trainer
 from aitrain_nb.widgets.explorable import Explorable, Pick, Range
 
 if TYPE_CHECKING:

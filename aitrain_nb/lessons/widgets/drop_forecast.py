@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aitrain_nb import plots
-from aitrain_nb.lessons.tiny import first_step
+from aitrain_nb.lessons.experiments.tiny_digits import first_step
 from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.widgets.explorable import Explorable, Range
 
