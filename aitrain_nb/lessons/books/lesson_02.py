@@ -67,8 +67,8 @@ def _padded() -> Lab:
     assert side is not None
     block = trainer.processor(side.columns["text"], padding="max_length", max_length=MOST_TOKENS, truncation=True, return_tensors="pt")
     ids, mask = block["input_ids"], block["attention_mask"].to(torch.int64)
-    alone = list(zip(ids, mask, mask.sum(-1).tolist(), strict=True))
-    return lab(trainer=trainer, ids=ids, mask=mask, without_padding=alone)
+    alone = [(ids[i : i + 1, :n], mask[i : i + 1, :n]) for i, n in enumerate(mask.sum(-1).tolist())]
+    return lab(trainer=trainer, ids=ids, mask=mask, one_by_one=alone)
 
 
 def _batches() -> Lab:
@@ -300,7 +300,7 @@ LESSON = Lesson(
     title="Everything becomes numbers",
     minutes=35,
     able=(
-        "cut a sentence in four ways, and said what each way costs,",
+        "cut a sentence in several ways, and said what each way costs,",
         "shown that a network sees no letters,",
         "told an id from a size, and looked at what stands behind an id,",
         "found a pixel in a row of numbers, and seen why numbers are scaled,",

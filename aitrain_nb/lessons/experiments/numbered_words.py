@@ -188,9 +188,7 @@ def size_run(steps: int = 600, seed: int = 0) -> Trainer:
     return _run(model, data, tokenizer, steps, 0.003, seed)
 
 
-def _run(
-    model: nn.Module, data: Splits, tokenizer: Any, steps: int, rate: float, seed: int, **more: Any
-) -> Trainer:
+def _run(model: nn.Module, data: Splits, tokenizer: Any, steps: int, rate: float, seed: int, **more: Any) -> Trainer:
     config = TrainConfig(
         seed=seed, batch_size=32, learning_rate=rate, max_steps=steps, max_length=MOST_TOKENS, evaluate_every=0, keep="last",
         threads=1, **more,

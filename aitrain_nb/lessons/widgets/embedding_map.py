@@ -132,14 +132,13 @@ def _dot(point: Tensor, reach: float, hue: str, size: int) -> html.Markup:
 
 def _named(words: list[tuple[str, int]], points: Tensor, reach: float) -> list[html.Markup]:
     """A point for each word, and its name where there is room for it."""
-    parts: list[html.Markup] = []
-    taken: list[tuple[float, float, float]] = []
-    for word, number in words:
-        parts.append(_dot(points[number], reach, html.BLUE, 8))
-        left, top = _place(points[number], reach)
+    parts = [_dot(points[number], reach, html.BLUE, 8) for _, number in words]
+    places = [_place(points[number], reach) for _, number in words]
+    taken = [(left - 4, top - 9, 8.0) for left, top in places]
+    for (word, _), (x, y) in zip(words, places, strict=True):
         wide = 7.5 * len(word) + 4
-        left = left + 7 if left + 7 + wide < _WIDE else left - 7 - wide
-        top = min(max(top - 9, 0), _HIGH - 18)
+        left = x + 7 if x + 7 + wide < _WIDE else x - 7 - wide
+        top = min(max(y - 9, 0), _HIGH - 18)
         if all(left > other[0] + other[2] or left + wide < other[0] or abs(top - other[1]) > 16 for other in taken):
             taken.append((left, top, wide))
             style = f"position:absolute;left:{left:.0f}px;top:{top:.0f}px;font-size:13px;line-height:18px;white-space:nowrap"
