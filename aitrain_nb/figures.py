@@ -110,8 +110,8 @@ def _small_png_of(figure: Figure, dpi: int) -> bytes:
 
     stream, small = io.BytesIO(), io.BytesIO()
     figure.savefig(stream, format="rgba", dpi=dpi, facecolor="white")
-    size = tuple(int(inches * dpi) for inches in figure.get_size_inches())
-    drawn = Image.frombytes("RGBA", size, stream.getvalue()).convert("RGB")
+    wide, high = (int(inches * dpi) for inches in figure.get_size_inches())
+    drawn = Image.frombytes("RGBA", (wide, high), stream.getvalue()).convert("RGB")
     drawn.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(small, "PNG")
     return small.getvalue()
 
