@@ -24,7 +24,7 @@ def test_every_lesson_stands_in_it_with_its_time_and_a_link():
 
 def test_what_shows_a_claim_computes_or_draws_it():
     shown = contents.shown()
-    assert shown
+    assert {one.claim for one in shown} == set(CLAIMS)
     for one in shown:
         assert one.claim in CLAIMS
         assert re.search(r"assert |print\(|plot|trainer|start\(|lab\.|[A-Z]\w+\(", one.source), one
