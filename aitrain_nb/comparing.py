@@ -256,7 +256,7 @@ class Comparison:
             parts.append(html.table(["setting that differs", *differing.columns], changed))
         elif len(differing.columns) > 1:
             parts.append(html.element("p", "Their settings are the same."))
-        return [html.element("div", part, style="overflow-x:auto") for part in parts]
+        return [html.wide("Comparison", part) for part in parts]
 
 
 def _first_difference(rows: dict[int, float], other: Compared) -> list[Any]:

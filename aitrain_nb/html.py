@@ -113,6 +113,16 @@ def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: 
     )
 
 
+def wide(name: str, *content: object) -> Markup:
+    """What may be wider than the page: it is moved sideways by mouse, finger or arrow keys, and the page itself stays.
+
+    Args:
+        name: what it is, for those who hear the page.
+        content: escaped where it isn't Markup.
+    """
+    return element("div", *content, style="overflow-x:auto", role="region", tabindex=0, **{"aria-label": name})
+
+
 def folded_table(
     headers: Sequence[object], rows: Sequence[Sequence[object]], first: int = 16, most: int | None = None
 ) -> Markup:

@@ -134,7 +134,7 @@ class Runs(Sequence[RunSummary]):
 
     def _repr_html_(self) -> str:
         table = html.folded_table(_HEADS, [_cells(one) for one in self._rows], _FIRST)
-        return self._page(html.element("div", table, style="overflow-x:auto"))
+        return self._page(html.wide("Runs", table))
 
     def _page(self, table: html.Markup) -> html.Markup:
         size = numerals.memory(sum(one.size_bytes for one in self._rows))

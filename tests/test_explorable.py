@@ -53,6 +53,19 @@ def test_what_was_drawn_lately_is_not_drawn_again():
     assert drawn.count(1) == 2
 
 
+@pytest.mark.parametrize(
+    ("stops", "moves"),
+    [((1, 2, 4, 8), {3: 4, 2.7: 2, 1: 1, 8: 8, "6": 8}), ((-1, 0, 1), {0.4: 0, -0.6: -1}), ((0.01, 1.0), {0.2: 1.0, 0.09: 0.01})],
+)  # fmt: skip
+def test_a_dial_with_few_stops_stands_at_the_nearest(stops, moves):
+    one = Explorable(lambda x: x, "x", x=Range(stops[0], "x", stops=stops))
+    for given, stands in moves.items():
+        assert one.set(x=given).value["x"] == stands
+    with pytest.raises(ai.ConfigError, match=f"from {stops[0]:g} to {stops[-1]:g}"):
+        one.set(x=100)
+    assert one.facts["fields"][0]["slider"]["stops"] == list(stops)
+
+
 @pytest.mark.parametrize("change", [{"x": 11}, {"x": "many"}, {"name": "c"}, {"y": 1}])
 def test_what_can_not_be_set_gets_a_sentence(change):
     with pytest.raises(ai.ConfigError):

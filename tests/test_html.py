@@ -24,7 +24,7 @@ HOSTILE = [
     "\ufeff\u200b\u00ad invisible",
 ]
 TAGS = {"b", "p", "div", "span", "table", "caption", "thead", "tbody", "tr", "th", "td", "img", "details", "summary"}
-ATTRIBUTES = {"style", "scope", "src", "alt"}
+ATTRIBUTES = {"style", "scope", "src", "alt", "role", "tabindex", "aria-label"}
 
 MAKERS = {
     "escape": html.escape,
@@ -41,6 +41,8 @@ MAKERS = {
     "fact value": lambda text: html.facts({"a": text}),
     "image description": lambda text: html.image(b"\x89PNG", text),
     "details": lambda text: html.details(text, html.element("p", text)),
+    "name of what is wide": lambda text: html.wide(text, "content"),
+    "content of what is wide": lambda text: html.wide("name", text),
     "section title": lambda text: html.section(text, "note"),
     "section note": lambda text: html.section("title", text),
     "section content": lambda text: html.section("title", "note", text),

@@ -108,6 +108,17 @@ def test_a_solution_says_why_and_why_not():
     assert "share of wrong answers" in said
 
 
+def test_what_stands_between_backticks_is_code_on_the_page_and_plain_words_in_a_terminal():
+    said = lessons.solution("08.6")
+    assert "<code>len(losses) - 1 - losses.index(min(losses))</code>" in said.to_html()
+    assert "`len(losses)" in said.text()
+
+
+@pytest.mark.parametrize(("number", "said"), [(4.06145, "4.061"), (46170, "46170"), (1437, "1437"), (0.012, "0.012")])
+def test_a_number_is_said_to_four_digits(number, said):
+    assert book.exercise("00.2").said(number).split()[0] == said
+
+
 def test_a_sentence_is_rated_by_its_writer():
     first = lessons.check("00.5", "It knows nothing about digits")
     assert first.verdict.ok is None

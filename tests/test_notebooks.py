@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from aitrain_nb.lessons import shelf
-from aitrain_nb.lessons.refresh import COMPARED, is_compared, refresh, strip
+from aitrain_nb.lessons.refresh import COMPARED, execute, is_compared, refresh, strip
 
 PATHS = sorted(shelf.folder().glob("*.ipynb"))
 every_lesson = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -83,9 +83,10 @@ def test_a_lesson_imports_nothing_that_the_package_does_not_bring(path):
         assert {name.split(".")[0] for name in names} <= allowed
 
 
-def nbval(path):
+def nbval(path, *options):
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "--rootdir", path.parent, "-c", "/dev/null", path],
+        [sys.executable, "-m", "pytest", *(options or ["--nbval-lax"]), "-q", "-p", "no:cacheprovider", "--rootdir", path.parent,
+         "-c", "/dev/null", path],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -105,6 +106,22 @@ def test_a_stored_number_that_is_right_is_green_and_a_wrong_one_is_red(tmp_path,
     wrong = nbval(small_notebook(tmp_path, 43))
     assert wrong.returncode == 1, wrong.stdout + wrong.stderr
     assert "43" in wrong.stdout
+
+
+def test_a_whole_lesson_shows_the_same_in_another_kernel_and_a_page_with_one_other_digit_is_red(tmp_path, forked):
+    """Strict: every output of every cell, text, HTML and pictures, but for the name of a widget's place and measured times."""
+    made = execute(read(next(path for path in PATHS if path.stem.startswith("05"))), tmp_path)
+    shown = [cell for cell in made.cells if cell.cell_type == "code" and cell.outputs]
+    page = next(cell.outputs[0].data for cell in shown if cell.source == "update.forgotten(360)")
+    page["text/html"] = re.sub(r"\d(?=\D*$)", lambda digit: str(9 - int(digit[0])), page["text/html"])
+    nbformat.write(made, tmp_path / "lesson.ipynb")
+    (tmp_path / "other.cfg").write_text(
+        '[place]\nregex: data-aitrain-place="[0-9a-f]{16}"\nreplace: a place\n[time]\nregex: [0-9.]+ m?s\\b\nreplace: a time\n'
+    )
+    said = nbval(tmp_path / "lesson.ipynb", "--nbval", "--nbval-sanitize-with", tmp_path / "other.cfg").stdout
+    assert len(shown) >= 20
+    assert re.search(r"1 failed, \d\d passed", said), said
+    assert "update.forgotten" in said
 
 
 def test_refreshing_keeps_the_text_of_compared_cells_and_strips_the_rest(tmp_path):

@@ -9,6 +9,7 @@ import traitlets
 from aitrain_nb import html
 from aitrain_nb.errors import AitrainError
 from aitrain_nb.lessons import views
+from aitrain_nb.lessons.desk import is_ungated
 from aitrain_nb.lessons.exercises import RATINGS, Choice, Exercise, Fill, Number, Sort, Verdict
 from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.placed import Placed
@@ -127,6 +128,8 @@ class Card(Placed):
         if self.is_gate:
             if kept is not None:
                 return f"Your guess: {self.exercise.said(kept)}. Now run the next cell (Shift + Enter)."
+            if is_ungated():
+                return "All gates are open here. Make your own guess before you read on."
             if self.desk.is_open(self.exercise.id):
                 return "The gate is open. Run the next cell (Shift + Enter)."
             return "The next cell waits for your guess."

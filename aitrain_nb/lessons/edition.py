@@ -31,6 +31,7 @@ img {{ max-width: 100%; height: auto; background: #fff; }} a {{ color: #1565c0; 
 {body}
 </body></html>
 """
+_INDEX = "td:nth-child(2) { white-space: nowrap; }"
 _SLIDES = """
 html { scroll-snap-type: y mandatory; } body { max-width: none; padding: 0; }
 section { min-height: 100vh; box-sizing: border-box; scroll-snap-align: start; padding: 6vh 8vw; display: flex; flex-direction: column; justify-content: center; }
@@ -66,7 +67,7 @@ def write_edition(to: Path, numbers: Sequence[str] = (), told: Callable[[str], N
         cells = _run(lesson)
         body = html.join([_nav(), *(part for cell in cells for part in _as_page(cell)), _nav()])
         written.append(_write(to / f"{lesson.stem}.html", lesson.title, body))
-    index = _write(to / "index.html", "The lessons", _links(_markdown(contents.contents())))
+    index = _write(to / "index.html", "The lessons", _links(_markdown(contents.contents())), _INDEX)
     return [index, *written]
 
 

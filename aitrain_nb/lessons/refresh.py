@@ -37,12 +37,8 @@ def refresh(path: Path) -> int:
 
 def execute(notebook: Any, folder: Path) -> Any:
     """Run every cell, with all gates open and nothing kept of a learner's own progress."""
-    from nbclient import NotebookClient
-
     os.environ |= {"AITRAIN_NB_UNGATED": "1", "AITRAIN_NB_PROGRESS": "", "AITRAIN_NB_FULL_SPEED": "1"}
-    NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    ).execute()
+    shelf.execute(notebook, folder)
     return notebook
 
 

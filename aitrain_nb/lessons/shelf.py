@@ -7,7 +7,7 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aitrain_nb.errors import AitrainError
 from aitrain_nb.placing import is_there, replace_file, replace_text
@@ -98,22 +98,12 @@ def run_headless(path: Path, timeout_seconds: int = 300) -> float:
     import time
 
     import nbformat
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        extra_arguments=[
-            "--log-level=ERROR"
-        ],  # a warning that it listens on this machine's own ports means nothing to a reader
-        timeout=timeout_seconds,
-        resources={"metadata": {"path": str(path.parent)}},
-    )
     began = time.perf_counter()
     try:
-        client.execute()
+        execute(notebook, path.parent, timeout_seconds)
     except CellExecutionError as error:
         why = f"{error.ename}: {error.evalue}"
         raise AitrainError(
@@ -124,6 +114,20 @@ def run_headless(path: Path, timeout_seconds: int = 300) -> float:
             f"The kernel that ran {path.name} gave up.", str(error), "Try again; `aitrain-nb lab` shows what it does."
         ) from error
     return time.perf_counter() - began
+
+
+def execute(notebook: Any, folder: Path, timeout_seconds: int = 300) -> None:
+    """Run every cell of a notebook in a kernel that works in a folder; its outputs are then in it.
+
+    Raises:
+        CellExecutionError, RuntimeError, TimeoutError: of nbclient.
+    """
+    from nbclient import NotebookClient
+
+    NotebookClient(
+        notebook, timeout=timeout_seconds, kernel_name="python3", resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],  # a warning that it listens on this machine's own ports means nothing to a reader
+    ).execute()  # fmt: skip
 
 
 def _digest(path: Path) -> str:

@@ -36,7 +36,7 @@ class Note:
     def to_html(self) -> html.Markup:
         """A block of the page."""
         head = html.element("div", html.element("b", f"{_MARKS[self.ok]} {self.head}"))
-        rows = [html.element("div", part, style="margin-top:3px") for part in self.paragraphs if part]
+        rows = [html.element("div", _with_code(part), style="margin-top:3px") for part in self.paragraphs if part]
         hue = _HUES[self.ok]
         style = f"border-left:4px solid rgb({hue});background-color:rgba({hue},0.08);padding:6px 12px;margin:4px 0;max-width:720px"
         return html.element("div", head, *rows, style=style)
@@ -53,6 +53,14 @@ class Note:
 
     def __repr__(self) -> str:
         return self.text()
+
+
+def _with_code(part: object) -> html.Markup:
+    """What stands between backticks is code, as in the text of a lesson."""
+    if isinstance(part, html.Markup):
+        return part
+    pieces = str(part).split("`")
+    return html.join(html.element("code", piece) if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,7 +159,8 @@ def question_text(exercise: Exercise) -> str:
 def solved(exercise: Exercise) -> Note:
     """The answer, why it is right, and why the others aren't."""
     others = [
-        html.join([html.element("b", _short(exercise, answer)), ": ", says]) for answer, says in exercise.mistakes
+        html.join([html.element("b", _short(exercise, answer)), ": ", _with_code(says)])
+        for answer, says in exercise.mistakes
     ]
     right = exercise.right_answer
     shown = exercise.said(exercise.read(right)) if exercise.kind != "fill" else ""

@@ -184,7 +184,7 @@ class Race:
         ran = html.table(_RAN, [[one.name, one.attention, one.optimizer, one.numbers] for one in self.ran])
         said = [html.element("p", sentence, style="margin:4px 0") for sentence in self._sentences()]
         note = f"{self.what}; {self.steps} pairs of steps each, in turn, on this machine"
-        wide = html.element("div", table, style="overflow-x:auto")
+        wide = html.wide("Times and memory", table)
         return html.section("A race of settings", note, *pictures, *said, wide, html.details("What ran", ran))
 
     @staticmethod

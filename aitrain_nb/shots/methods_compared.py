@@ -140,7 +140,7 @@ class MethodsCompared(Told):
 
     def _page(self, first: html.Markup) -> html.Markup:
         note = f"{self.name}, weights of {self.model}"
-        table = html.element("div", self._accuracies(), self._costs(), style="overflow-x:auto")
+        table = html.wide("Accuracies and costs", self._accuracies(), self._costs())
         return html.section("Methods compared", note, first, table)
 
     def _said(self) -> list[str]:

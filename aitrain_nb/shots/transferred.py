@@ -130,7 +130,7 @@ class Transfer(Told):
             "Transfer",
             f"{self.old} to {self.new}, {many}",
             first,
-            html.element("div", html.table(heads, self._rows()), style="overflow-x:auto"),
+            html.wide("Scores", html.table(heads, self._rows())),
         )
 
     @property

@@ -29,6 +29,7 @@ class Range:
         log: equal ways are equal ratios.
         unit: shown behind the number.
         help: a sentence.
+        stops: all values that it can have, ascending, where these are few; min, max, step and log then say nothing.
     """
 
     value: float
@@ -39,11 +40,18 @@ class Range:
     log: bool = False
     unit: str = ""
     help: str = ""
+    stops: tuple[float, ...] = ()
 
     def about(self) -> dict[str, Any]:
         """What the page builds it from."""
-        slider = {"min": self.min, "max": self.max, "step": self.step, "log": self.log}
+        slider = {"min": self.min, "max": self.max, "step": self.step, "log": self.log, "stops": list(self.stops)}
         return {"kind": "number", "slider": slider, "label": self.label, "unit": self.unit, "help": self.help}
+
+    def __post_init__(self) -> None:
+        """The ends are the first and the last stop, where there are any."""
+        if self.stops:
+            object.__setattr__(self, "min", self.stops[0])
+            object.__setattr__(self, "max", self.stops[-1])
 
     def take(self, given: Any) -> float:
         """The nearest value that it can have; a whole number where it goes in whole steps.
@@ -58,6 +66,11 @@ class Range:
         if not self.min <= number <= self.max:
             ends = f"It goes from {self.min:g} to {self.max:g}."
             raise ConfigError(f"{self.label} can't be {given!r}.", ends, "Name a number in between.")
+        if self.stops:
+            return min(
+                self.stops,
+                key=lambda stop: max(stop, number) / min(stop, number) if self.min > 0 else abs(stop - number),
+            )
         if self.step:
             number = float(min(self.max, self.min + round((number - self.min) / self.step) * self.step))
         return int(number) if self.step and number.is_integer() and float(self.step).is_integer() else number

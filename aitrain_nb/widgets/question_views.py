@@ -104,6 +104,4 @@ def _tree_twin(branches: Sequence[Standing]) -> html.Markup:
         told = _branch(one)
         rows.append([indented, one.origin, told["step"], told["loss"], told["validationLoss"]])
     heads = ["branch", "from", "step", "loss (nats)", "validation loss"]
-    return html.element(
-        "div", html.table(heads, rows, "The branches of this run"), style="overflow-x:auto;margin-top:8px"
-    )
+    return html.wide("Branches", html.table(heads, rows, "The branches of this run"))

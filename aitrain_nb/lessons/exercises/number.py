@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from aitrain_nb import numerals
 from aitrain_nb.lessons.exercises.base import AnswerError, Exercise, Verdict
 
 
@@ -74,8 +75,8 @@ class Number(Exercise):
         return abs(number - value) <= within * abs(value) + 1e-9
 
     def said(self, answer: Any) -> str:
-        """The number with its unit."""
-        return f"{answer:g}{' ' if self.unit else ''}{self.unit}"
+        """The number, to four digits, with its unit."""
+        return f"{numerals.epoch_loss(answer)}{' ' if self.unit else ''}{self.unit}"
 
     @property
     def right_answer(self) -> float:

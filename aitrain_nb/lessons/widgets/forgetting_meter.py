@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,9 +42,7 @@ class ForgettingMeter(Explorable):
 
     def __init__(self) -> None:
         _all()
-        slider = Range(
-            0.01, "Learning rate", min=RATES[0], max=RATES[-1], log=True, help="The nearest of eleven steps."
-        )
+        slider = Range(0.01, "Learning rate", stops=RATES)
         super().__init__(_picture, "One step on eight wrong answers", rate=slider)
 
 
@@ -77,9 +74,8 @@ def _all() -> tuple[float, dict[float, Forgot]]:
 
 def _picture(rate: float) -> Picture:
     before, found = _all()
-    chosen = min(RATES, key=lambda one: abs(math.log(one / rate)))
-    after = found[chosen]
-    title = f"Rate {numerals.rate(chosen)}: {after.kept:.0%} of the other digits still right"
+    after = found[rate]
+    title = f"Rate {numerals.rate(rate)}: {after.kept:.0%} of the other digits still right"
     figure = new_page(title, f"before the step: {before:.0%}", 720, 340)
     axis = add_axes(figure, 52, 44, 16, 46)
     axis.axhline(100 * before, color=plots.GREY, linestyle="--", linewidth=1)
@@ -93,13 +89,13 @@ def _picture(rate: float) -> Picture:
     )
     axis.plot(RATES, [100 * one.taken / EIGHT for one in found.values()], color=plots.ORANGE, linestyle="--", marker="s", markersize=4,
               label="of the eight wrong labels, taken over")  # fmt: skip
-    axis.plot([chosen], [100 * after.kept], "o", color=plots.BLUE, markersize=12, zorder=4)
+    axis.plot([rate], [100 * after.kept], "o", color=plots.BLUE, markersize=12, zorder=4)
     axis.set(xscale="log", ylim=(0, 109), xlabel="learning rate of the one step", ylabel="%")
     axis.set_xticks([0.001, 0.01, 0.1, 1], ["0.001", "0.01", "0.1", "1"])
     axis.minorticks_off()
     axis.legend(frameon=False, fontsize=8, loc="center left")
     figure.description = (
-        f"One step at rate {numerals.rate(chosen)}: {after.kept:.0%} of the other digits are right, from {before:.0%} before. "
+        f"One step at rate {numerals.rate(rate)}: {after.kept:.0%} of the other digits are right, from {before:.0%} before. "
         f"It took over {after.taken} of the {EIGHT} wrong labels."
     )
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ class ForkTree(Explorable):
         branches()
         super().__init__(
             _picture, "From step 100 on: the same batches, another rate",
-            times=Range(1.0, "Rate times", min=TIMES[0], max=TIMES[-1], log=True, help="From step 100 on; the nearest of six."),
+            times=Range(1.0, "Rate times", stops=TIMES, help="From step 100 on."),
         )  # fmt: skip
 
 
@@ -51,14 +50,13 @@ def branches() -> dict[float, tuple[float, ...]]:
 
 
 def _picture(times: float) -> Picture:
-    chosen = min(TIMES, key=lambda one: abs(math.log(one / times)))
-    end = short_runs.at_the_end(branches()[chosen])
-    title = f"Rate {numerals.rate(TRUNK)}, then {numerals.rate(TRUNK * chosen)}: loss {end:.2f} at the end"
+    end = short_runs.at_the_end(branches()[times])
+    title = f"Rate {numerals.rate(TRUNK)}, then {numerals.rate(TRUNK * times)}: loss {end:.2f} at the end"
     figure = new_page(title, "grey: the other branches; smoothed", 720, 340)
     axis = add_axes(figure, 56, 44, 16, 46)
     for one, curve in branches().items():
         line = smooth(np.array(curve), 8)
-        here = one == chosen
+        here = one == times
         axis.plot(range(BEFORE, BEFORE + AFTER + 1), line[BEFORE - 1 :], color=plots.BLUE if here else plots.GREY,
                   linewidth=2.4 if here else 0.9, alpha=1 if here else 0.5, zorder=3 if here else 2)  # fmt: skip
         if here:
@@ -66,7 +64,7 @@ def _picture(times: float) -> Picture:
     axis.axvline(BEFORE, color=plots.GREY, linestyle=":", linewidth=1)
     axis.set(xlabel="step", ylabel="loss (nats)", ylim=(0, 1.6), xlim=(15, BEFORE + AFTER))  # fmt: skip
     figure.description = (
-        f"{BEFORE} steps at rate {numerals.rate(TRUNK)}, then {AFTER} at {numerals.rate(TRUNK * chosen)}: the last ten have a mean "
+        f"{BEFORE} steps at rate {numerals.rate(TRUNK)}, then {AFTER} at {numerals.rate(TRUNK * times)}: the last ten have a mean "
         f"loss of {end:.2f}. The branch that goes on as before has {short_runs.at_the_end(branches()[1.0]):.2f}."
     )
     return figure

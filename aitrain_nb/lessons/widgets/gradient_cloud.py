@@ -42,7 +42,7 @@ class GradientCloud(Explorable):
 
     def __init__(self) -> None:
         clouds()
-        slider = Range(8, "Batch size", min=SIZES[0], max=SIZES[-1], log=True, help="The nearest of nine.")
+        slider = Range(8, "Batch size", stops=SIZES)
         super().__init__(_picture, "A cloud of gradients", batch_size=slider)
 
 
@@ -80,11 +80,12 @@ def _gradients() -> np.ndarray:
     return torch.stack(found).numpy()
 
 
-def _picture(batch_size: float) -> Picture:
-    chosen = min(SIZES, key=lambda one: abs(math.log(one / batch_size)))
-    cloud = clouds()[chosen]
+def _picture(batch_size: int) -> Picture:
+    cloud = clouds()[batch_size]
     note = "left: each point is a batch, the cross is all examples; right: how far off"
-    figure = new_page(f"60 batches of {chosen}: off by {cloud.error:.2f} times the gradient's length", note, 800, 340)
+    figure = new_page(
+        f"60 batches of {batch_size}: off by {cloud.error:.2f} times the gradient's length", note, 800, 340
+    )
     left, right = add_axes(figure, 48, 44, 460, 46), add_axes(figure, 420, 44, 16, 46)
     left.plot(*cloud.points.T, "o", color=plots.BLUE, markersize=5, alpha=0.55)
     left.plot([0], [0], "+", color=plots.ORANGE, markersize=16, markeredgewidth=2.5)
@@ -100,14 +101,14 @@ def _picture(batch_size: float) -> Picture:
         linestyle="--",
         label="1 / root of the size",
     )
-    right.plot([chosen], [cloud.error], "o", color=plots.BLUE, markersize=11)
+    right.plot([batch_size], [cloud.error], "o", color=plots.BLUE, markersize=11)
     right.set(xscale="log", yscale="log", xlabel="batch size", ylabel="distance / length")
     right.set_xticks([1, 4, 16, 64, 256], ["1", "4", "16", "64", "256"])
     right.set_yticks([0.1, 1, 10], ["0.1", "1", "10"])
     right.minorticks_off()
     right.legend(frameon=False, fontsize=8)
     figure.description = (
-        f"The gradients of batches of {chosen} lie {cloud.error:.2f} times the length of the true gradient away from it, on average; "
+        f"The gradients of batches of {batch_size} lie {cloud.error:.2f} times the length of the true gradient away from it, on average; "
         f"those of single examples {first:.2f} times."
     )
     return figure

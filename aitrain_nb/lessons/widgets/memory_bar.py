@@ -46,7 +46,7 @@ class MemoryBar(Explorable):
             needs(model)
         super().__init__(
             _picture, "Memory of one step",
-            batch_size=Range(8, "Batch size", min=SIZES[0], max=SIZES[-1], log=True, help="The nearest power of two."),
+            batch_size=Range(8, "Batch size", stops=SIZES),
             model=Pick("BERT", "Model", tuple(_SHAPES), "With 512 tokens a text."),
             checkpointing=Switch(False, "Gradient checkpointing", "Compute inner values twice instead of keeping them."),
         )  # fmt: skip
@@ -75,12 +75,11 @@ def largest(model: str, memory: float, *, checkpointing: bool) -> int:
     return max((size for size, peak in peaks.items() if peak <= memory), default=0)
 
 
-def _picture(batch_size: float, model: str, checkpointing: bool) -> Picture:
-    size = min(SIZES, key=lambda one: abs(math.log(one / batch_size)))
+def _picture(batch_size: int, model: str, checkpointing: bool) -> Picture:
     found = needs(model)
-    peak = (found.checkpointed if checkpointing else found.peak)[size]
+    peak = (found.checkpointed if checkpointing else found.peak)[batch_size]
     how = "with" if checkpointing else "without"
-    figure = new_page(f"{model}, batches of {size}, {how} gradient checkpointing: {peak:.1f} GiB",
+    figure = new_page(f"{model}, batches of {batch_size}, {how} gradient checkpointing: {peak:.1f} GiB",
                       "dark: weights and optimizer; light: what grows with the batch", 760, 210)  # fmt: skip
     axis = add_axes(figure, 16, 44, 16, 56)
     axis.barh([0], [found.fixed], height=0.5, color=plots.BLUE)
@@ -93,7 +92,7 @@ def _picture(batch_size: float, model: str, checkpointing: bool) -> Picture:
         axis.text(31.8, 0, "more than fits in here", ha="right", va="center", fontsize=8.5)
     fits = [str(machine) for machine in MACHINES if peak <= machine]
     figure.description = (
-        f"{model} with batches of {size}, {how} gradient checkpointing, needs {peak:.1f} GiB in a step, "
+        f"{model} with batches of {batch_size}, {how} gradient checkpointing, needs {peak:.1f} GiB in a step, "
         f"{found.fixed:.1f} of them for weights and optimizer. "
         + (f"It fits into {fits[0]} GiB." if fits else "It fits into none of 8, 16 and 24 GiB.")
     )

@@ -29,7 +29,7 @@ class RateBench(Explorable):
     def __init__(self) -> None:
         for rate in RATES:
             short_runs.losses(learning_rate=rate)
-        slider = Range(0.0001, "Learning rate", min=RATES[0], max=RATES[-1], log=True, help="The nearest of ten runs.")
+        slider = Range(0.0001, "Learning rate", stops=RATES, help="Ten runs.")
         super().__init__(_picture, "Ten rates, the same 60 batches", rate=slider)
 
 
@@ -41,9 +41,8 @@ def verdict(curve: tuple[float, ...]) -> str:
 
 
 def _picture(rate: float) -> Picture:
-    chosen = min(RATES, key=lambda one: abs(math.log(one / rate)))
-    curve = short_runs.losses(learning_rate=chosen)
-    figure = new_page(f"Rate {numerals.rate(chosen)}: {verdict(curve)}", "grey: the other rates", 720, 350)
+    curve = short_runs.losses(learning_rate=rate)
+    figure = new_page(f"Rate {numerals.rate(rate)}: {verdict(curve)}", "grey: the other rates", 720, 350)
     axis = add_axes(figure, 64, 44, 16, 46)
     for one in RATES:
         line = short_runs.losses(learning_rate=one)
@@ -58,5 +57,5 @@ def _picture(rate: float) -> Picture:
     axis.set_yticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1000"])
     axis.minorticks_off()
     axis.set_ylim(0.05, 2000)
-    figure.description = f"Rate {numerals.rate(chosen)} is {verdict(curve)}. Its loss is {ends}."
+    figure.description = f"Rate {numerals.rate(rate)} is {verdict(curve)}. Its loss is {ends}."
     return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +35,7 @@ class ScheduleDrawer(Explorable):
         super().__init__(
             _picture, "A schedule, and the loss under it",
             warm_up=Range(0.0, "Warm-up", min=0, max=30, step=15, unit="%", help="Of the steps."),
-            peak=Range(0.3, "Peak", min=PEAKS[0], max=PEAKS[-1], log=True, help="The nearest of four."),
+            peak=Range(0.3, "Peak", stops=PEAKS),
             decay=Pick("none", "Decay", tuple(DECAYS)),
         )  # fmt: skip
 
@@ -46,17 +45,16 @@ def _fields(peak: float, warm_up: float, decay: str) -> dict[str, Any]:
 
 
 def _picture(warm_up: float, peak: float, decay: str) -> Picture:
-    chosen = min(PEAKS, key=lambda one: abs(math.log(one / peak)))
-    curve = short_runs.losses(**_fields(chosen, warm_up, decay))
+    curve = short_runs.losses(**_fields(peak, warm_up, decay))
     steps, warming = range(1, short_runs.STEPS + 1), schedules.warmup_length(warm_up / 100, short_runs.STEPS)
     factors = [schedules.factor(DECAYS[decay], step - 1, short_runs.STEPS, warming) for step in steps]
     end = short_runs.at_the_end(curve)
     note = "left: the schedule, right: the loss under it, smoothed"
-    figure = new_page(f"Peak {numerals.rate(chosen)}: the loss ends at {end:.2f}", note, 860, 340)
+    figure = new_page(f"Peak {numerals.rate(peak)}: the loss ends at {end:.2f}", note, 860, 340)
     left, right = add_axes(figure, 56, 44, 490, 46), add_axes(figure, 450, 44, 16, 46)
-    left.plot(steps, [chosen * factor for factor in factors], color=plots.GREEN, linewidth=2.2)
+    left.plot(steps, [peak * factor for factor in factors], color=plots.GREEN, linewidth=2.2)
     left.set(xlabel="step", ylabel="learning rate", ylim=(0, 0.33))
-    bare = short_runs.losses(**_fields(chosen, 0.0, "none"))
+    bare = short_runs.losses(**_fields(peak, 0.0, "none"))
     right.plot(
         steps,
         smooth(np.array(bare), 5),
@@ -71,7 +69,7 @@ def _picture(warm_up: float, peak: float, decay: str) -> Picture:
     right.minorticks_off()
     right.legend(frameon=False, fontsize=8, loc="upper right")
     figure.description = (
-        f"Warm-up {warm_up:g} % of the steps, peak {numerals.rate(chosen)}, decay: {decay}. The loss ends at {end:.2f}; "
+        f"Warm-up {warm_up:g} % of the steps, peak {numerals.rate(peak)}, decay: {decay}. The loss ends at {end:.2f}; "
         f"with this peak from first to last at {short_runs.at_the_end(bare):.2f}."
     )
     return figure

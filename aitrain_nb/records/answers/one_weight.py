@@ -61,9 +61,7 @@ class Around(NamedTuple):
         where = f"columns {left} to {right}" if self.is_plane else f"places {left} to {right}"
         where = f"rows {top} to {bottom}, {where}" if self.is_plane else where
         words = html.element("div", f"{self.what}: {where}. The weight is framed.", style="margin-top:6px")
-        return words + html.element(
-            "div", html.grid(rows, min(flat), max(flat), framed=self.at), style="overflow-x:auto"
-        )
+        return words + html.wide("The weights around it", html.grid(rows, min(flat), max(flat), framed=self.at))
 
 
 class NudgeTest(Answer, dict[str, float]):

@@ -45,7 +45,8 @@ function sliderParts({ label, unit, help }) {
 }
 
 /** Between positions of the native range and values: equal ways are equal differences, or with `log` equal ratios. */
-function sliderScale({ min, max, step, log, zero }) {
+function sliderScale({ min, max, step, log, zero, stops }) {
+  if (stops && stops.length) return stopsScale(stops);
   const snapped = (value) => {
     const kept = Math.min(max, Math.max(min, value));
     return step ? Math.min(max, min + Math.round((kept - min) / step) * step) : kept;
@@ -64,6 +65,13 @@ function sliderScale({ min, max, step, log, zero }) {
   };
 }
 
+/** The same where there are few values: each is a position, and what lies between is moved to the nearest, by ratio where all are above 0. */
+function stopsScale(stops) {
+  const far = (stop, value) => (stops[0] > 0 && value > 0 ? Math.abs(Math.log(stop / value)) : Math.abs(stop - value));
+  const position = (value) => stops.reduce((best, stop, place) => (far(stop, value) < far(stops[best], value) ? place : best), 0);
+  return { min: 0, max: stops.length - 1, step: 1, position, at: (place) => stops[place], snapped: (value) => stops[position(value)] };
+}
+
 /** What a number field says of what was typed: `null` where it may be left empty, NaN where it is no number that is allowed. */
 function typedNumber(text, { least, most, zero, automatic }) {
   const typed = text.trim().replace(",", ".");
@@ -74,14 +82,14 @@ function typedNumber(text, { least, most, zero, automatic }) {
 }
 
 /**
- * @param options label, unit, help, min, max, step (0: continuous), log, value, zero (what 0 is called), onInput(value); least and most: what
+ * @param options label, unit, help, min, max, step (0: continuous), log, value, zero (what 0 is called), stops (all values there are), onInput(value); least and most: what
  *   may be typed, where that is more than the range shows; automatic: what holds while the field is left empty, which is the value `null`
  * @returns {element, set(value, automatic), refuse(words), disable(boolean), value()}
  */
 function makeSlider(options) {
-  const { label, unit = "", help = "", min, max, step = 0, log = false, zero = "", least = min, most = max, onInput } = options;
+  const { label, unit = "", help = "", min, max, step = 0, log = false, zero = "", stops = [], least = min, most = max, onInput } = options;
   const { element, range, field, wrong } = sliderParts({ label, unit, help });
-  const scale = sliderScale({ min, max, step, log, zero });
+  const scale = sliderScale({ min, max, step, log, zero, stops });
   Object.assign(range, { min: scale.min, max: scale.max, step: scale.step });
   let { value: current, automatic } = options;
   const said = (value) => (value === 0 && zero ? zero : asTyped(value));
@@ -109,7 +117,7 @@ function makeSlider(options) {
     const value = typedNumber(field.value, { least, most, zero, automatic });
     if (Number.isNaN(value)) {
       refuse(`a number from ${shortNumber(least)} to ${shortNumber(most)}${zero ? `, or ${zero}` : ""}`);
-    } else take(step && value >= min && value <= max ? scale.snapped(value) : value);
+    } else take((step || stops.length) && value >= min && value <= max ? scale.snapped(value) : value);
   });
   show();
   return {
