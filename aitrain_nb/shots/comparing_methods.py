@@ -120,7 +120,7 @@ def _checked(methods: Sequence[str] | None) -> list[str]:
 
 def _checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
     """The rates by method; raises ConfigError where a name is none of a method that trains, or a rate is no number above 0."""
-    found = dict(rates or {})
+    found: dict[str, Any] = dict(rates or {})
     for name, rate in found.items():
         if name not in TRAINED:
             raise ConfigError(*unknown_name("method that trains", name, tuple(TRAINED)))
