@@ -6,7 +6,6 @@ import importlib.util
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from numbers import Real
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -118,13 +117,13 @@ def _checked(methods: Sequence[str] | None) -> list[str]:
     return [name for name in METHODS if name in given]
 
 
-def _checked_rates(rates: Mapping[str, float] | None) -> dict[str, float]:
+def _checked_rates(rates: Any) -> dict[str, float]:
     """The rates by method; raises ConfigError where a name is none of a method that trains, or a rate is no number above 0."""
     found: dict[str, Any] = dict(rates or {})
     for name, rate in found.items():
         if name not in TRAINED:
             raise ConfigError(*unknown_name("method that trains", name, tuple(TRAINED)))
-        if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 < rate < math.inf:
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
             raise ConfigError(
                 f"rates[{name!r}]={rate!r} is no learning rate.", "It is a number above 0.", "rates={'scratch': 0.01}"
             )
