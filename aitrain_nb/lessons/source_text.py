@@ -56,7 +56,7 @@ CLAIMS = {
                               "'Gets worse' is; 'stops improving' alone is a reason to watch."),
     "scratch/data": Claim("Training from Scratch", "A completely random model; needs massive amounts of data and time."),
     "tuning/less": Claim("Fine-tuning", "Starts pre-trained; needs less data; much faster.",
-                         "Where the new task is near the old one. A step costs the same; fewer are needed."),
+                         "Where the new task is near the old one and examples are few. A step costs the same; fewer are needed."),
     "shots/few": Claim("Few-shot Learning", "A few examples, special techniques like prompts; good for quick prototypes.",
                        "The nearest examples do it, too. Neither moves a weight."),
     "shots/limited": Claim("Few-shot Learning", "Limited to certain tasks.", "To those whose difference the network sees already."),
