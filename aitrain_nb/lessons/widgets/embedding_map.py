@@ -127,7 +127,9 @@ def _place(point: Tensor, reach: float) -> tuple[float, float]:
 def _dot(point: Tensor, reach: float, hue: str, size: int) -> html.Markup:
     left, top = _place(point, reach)
     at = f"left:{left - size / 2:.0f}px;top:{top - size / 2:.0f}px;width:{size}px;height:{size}px"
-    return html.element("i", style=f"position:absolute;{at};background:rgba({hue},{0.4 if hue == html.GREY else 0.95})")
+    return html.element(
+        "i", style=f"position:absolute;{at};background:rgba({hue},{0.65 if hue == html.GREY else 0.95})"
+    )
 
 
 def _named(words: list[tuple[str, int]], points: Tensor, reach: float) -> list[html.Markup]:
@@ -137,10 +139,17 @@ def _named(words: list[tuple[str, int]], points: Tensor, reach: float) -> list[h
     taken = [(left - 4, top - 9, 8.0) for left, top in places]
     for (word, _), (x, y) in zip(words, places, strict=True):
         wide = 7.5 * len(word) + 4
-        left = x + 7 if x + 7 + wide < _WIDE else x - 7 - wide
         top = min(max(y - 9, 0), _HIGH - 18)
-        if all(left > other[0] + other[2] or left + wide < other[0] or abs(top - other[1]) > 16 for other in taken):
+        left = next((one for one in (x + 7, x - 7 - wide) if _is_free(one, top, wide, taken)), None)
+        if left is not None:
             taken.append((left, top, wide))
             style = f"position:absolute;left:{left:.0f}px;top:{top:.0f}px;font-size:13px;line-height:18px;white-space:nowrap"
             parts.append(html.element("b", word, style=style))
     return parts
+
+
+def _is_free(left: float, top: float, wide: float, taken: list[tuple[float, float, float]]) -> bool:
+    """Whether a name fits into the picture there, and covers no other name and no blue point but its own."""
+    return 0 <= left < _WIDE - wide and all(
+        left > other + width or left + wide < other or abs(top - above) > 14 for other, above, width in taken
+    )
