@@ -65,6 +65,8 @@ def named_folder(folder: Any, example: str) -> Path:
     if not os.fspath(folder).strip():
         raise DataError(f"{folder!r} names no folder.", "It is empty, or blanks alone.", example)
     named = Path(folder)
+    with suppress(RuntimeError):  # "~somebody" may be a folder's own name
+        named = named.expanduser()
     return named if named.name else named.resolve()
 
 

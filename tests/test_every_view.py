@@ -62,7 +62,19 @@ TAGS = {
     "b", "br", "caption", "code", "details", "div", "figcaption", "figure", "img", "li", "ol", "p", "pre", "span", "style", "summary",
     "table", "tbody", "td", "th", "thead", "tr", "ul", "wbr",
 }  # fmt: skip
-ATTRIBUTES = {"style", "scope", "src", "alt", "width", "class", "open", "data-aitrain-place"}
+ATTRIBUTES = {
+    "style",
+    "scope",
+    "src",
+    "alt",
+    "width",
+    "class",
+    "open",
+    "data-aitrain-place",
+    "role",
+    "tabindex",
+    "aria-label",
+}
 HINTS = tuple(HOSTILE[:3])
 MOST_BYTES = 100_000
 

@@ -170,6 +170,8 @@ def test_seconds_to_a_target_are_those_of_the_first_evaluation_that_reached_it(f
     easy, hard = found.frame(target=0.0), found.frame(target=1.0)
     assert (easy["seconds_to_target"] <= easy["seconds"]).all()
     assert np.isinf(hard["seconds_to_target"]).all()
+    assert np.isinf(hard["steps_to_target"]).all()
+    assert (easy["steps_to_target"] <= easy["steps"]).all()
     one = next(one for one in found.measured if one.method == "scratch")
     assert one.seconds_to(0.0) == one.curve[0][0]
     assert math.isinf(one.seconds_to(1.1))

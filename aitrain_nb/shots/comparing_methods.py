@@ -198,7 +198,7 @@ class _Comparison:
         seconds = perf_counter() - began + self._seconds_each * len(places)
         accuracy = float((classifier.predict(self._of_validation) == self.true).mean())
         of = sum(weight.numel() for weight in self.base.model.parameters())
-        return Measured(method, shots, seed, accuracy, seconds, 0, 0, of, ((seconds, accuracy),))
+        return Measured(method, shots, seed, accuracy, seconds, 0, 0, of, ((seconds, accuracy, 0),))
 
     @cached_property
     def _of_validation(self) -> NDArray[Any]:

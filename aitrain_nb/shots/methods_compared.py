@@ -33,7 +33,7 @@ class Measured(NamedTuple):
         steps: optimizer steps; 0 for a classifier on frozen features.
         trained_weights: of the network that a run could move; 0 for a classifier on frozen features.
         weights: of the network in all.
-        curve: (seconds so far, accuracy) each time it was asked.
+        curve: (seconds so far, accuracy, step) each time it was asked.
     """
 
     method: str
@@ -44,11 +44,15 @@ class Measured(NamedTuple):
     steps: int
     trained_weights: int
     weights: int
-    curve: tuple[tuple[float, float], ...] = ()
+    curve: tuple[tuple[float, float, int], ...] = ()
 
     def seconds_to(self, target: float) -> float:
         """Seconds of learning until the accuracy was first at least the target, infinite where it never was."""
-        return next((seconds for seconds, accuracy in self.curve if accuracy >= target), math.inf)
+        return next((seconds for seconds, accuracy, _ in self.curve if accuracy >= target), math.inf)
+
+    def steps_to(self, target: float) -> float:
+        """Steps until then; infinite where it never was."""
+        return next((step for _, accuracy, step in self.curve if accuracy >= target), math.inf)
 
 
 class MethodsCompared(Told):
@@ -86,8 +90,8 @@ class MethodsCompared(Told):
     def frame(self, target: float | None = None) -> pd.DataFrame:
         """One row a method, number of examples and seed.
 
-        Columns: method, shots, seed, accuracy (0 to 1), seconds, seconds_to_target (infinite where it wasn't reached),
-        steps, trained_weights, weights.
+        Columns: method, shots, seed, accuracy (0 to 1), seconds, seconds_to_target and steps_to_target (infinite where it wasn't
+        reached), steps, trained_weights, weights.
 
         Args:
             target: an accuracy; 0.9 of the best median by default.
@@ -98,7 +102,10 @@ class MethodsCompared(Told):
         import pandas as pd
 
         aim = _checked_target(self.target if target is None else target)
-        rows = [one._asdict() | {"seconds_to_target": one.seconds_to(aim)} for one in self.measured]
+        rows = [
+            one._asdict() | {"seconds_to_target": one.seconds_to(aim), "steps_to_target": one.steps_to(aim)}
+            for one in self.measured
+        ]
         columns = [
             "method",
             "shots",
@@ -106,6 +113,7 @@ class MethodsCompared(Told):
             "accuracy",
             "seconds",
             "seconds_to_target",
+            "steps_to_target",
             "steps",
             "trained_weights",
             "weights",
@@ -117,6 +125,7 @@ class MethodsCompared(Told):
         kinds = {
             "seconds": "median",
             "seconds_to_target": "median",
+            "steps_to_target": "median",
             "steps": "first",
             "trained_weights": "first",
             "weights": "first",

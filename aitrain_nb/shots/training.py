@@ -31,12 +31,12 @@ class Trained(NamedTuple):
 
     Attributes:
         trainer: as the run left it.
-        curve: (seconds of steps so far, score) at each evaluation.
+        curve: (seconds of steps so far, score, step) at each evaluation.
         seconds: of all its steps, without evaluations.
     """
 
     trainer: Trainer
-    curve: list[tuple[float, float]]
+    curve: list[tuple[float, float, int]]
     seconds: float
 
 
@@ -132,5 +132,5 @@ def train(trainer: Trainer) -> Trained:
     for row in trainer.history:
         total += row["seconds"]
         if "eval_accuracy" in row and row["eval_accuracy"] == row["eval_accuracy"]:
-            curve.append((total, row["eval_accuracy"]))
+            curve.append((total, row["eval_accuracy"], row["step"]))
     return Trained(trainer, curve, total)

@@ -94,12 +94,12 @@ _LINES = Choice(
         Option("With 1: both have seen the same", "The same scans, yes. But the reader has seen all the clean digits before.", belief="Only the new examples count."),
         Option("With about 50", "Few examples are where a start counts. Later the examples say it all.", right=True),
         Option("With 2 already", "At 2 and 5 the start is still ahead with every draw of the examples.", belief="A pretrained start is worth one example."),
-        Option("Nowhere: a start can't be made up for", "It can, by examples. Look at 50 and 200: there the two lines lie on each other.", belief="A pretrained network can't be reached."),
+        Option("Nowhere: a start can't be made up for", "It can, by examples. Look at 50 and 200: there the two lines nearly lie on each other.", belief="A pretrained network can't be reached."),
     ),
     hints=(
         "The reader knows strokes and loops. From how many scans can they be learned anew?",
         "The lines come nearer from left to right.",
-        "At 10 there is still a small lead. At 200 there is none.",
+        "At 10 there is still a lead. At 200 there is hardly any.",
     ),
     why="What the start brings, the examples bring in the end. It is worth the most where they are few.",
 )  # fmt: skip

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHOTS = (1, 2, 5, 10, 50, 200)
 """Examples of each class: the axis of the lesson."""
-STEPS, SEEDS = 150, 3
+STEPS, SEEDS = 90, 3
 RATES = {"scratch": 0.03, "fine-tune": 0.01, "lora": 0.01}
 """The best of four rates that were tried for each of these, 0.001 to 0.03; that of a head, 0.01, is the usual one."""
 _GRAIN = 3.0
