@@ -109,8 +109,9 @@ def _small_png_of(figure: Figure, dpi: int) -> bytes:
     from PIL import Image
 
     stream, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, facecolor="white", pil_kwargs={"compress_level": 1})
-    drawn = Image.open(stream).convert("RGB")
+    figure.savefig(stream, format="rgba", dpi=dpi, facecolor="white")
+    wide, high = (int(inches * dpi) for inches in figure.get_size_inches())
+    drawn = Image.frombytes("RGBA", (wide, high), stream.getvalue()).convert("RGB")
     drawn.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(small, "PNG")
     return small.getvalue()
 

@@ -200,6 +200,21 @@ def test_adapters_are_trained_beside_frozen_layers():
     assert one.steps == 2
 
 
+def test_each_method_may_have_a_rate_of_its_own():
+    def scores(**options):
+        found = ai.compare_methods(
+            "digits", [5], 1, ["scratch", "head"], steps=20, progress=lambda _line: None, **options
+        )
+        return {one.method: one.curve for one in found.measured}
+
+    usual, other = scores(), scores(rates={"scratch": 1e-6})
+    assert [point[1] for point in usual["head"]] == [point[1] for point in other["head"]]
+    assert usual["scratch"][-1][1] > other["scratch"][-1][1] + 0.1
+    assert [point[1] for point in scores(rates={"scratch": 0.001})["scratch"]] == [
+        point[1] for point in usual["scratch"]
+    ]
+
+
 def test_an_interrupt_and_the_end_of_the_time_keep_what_was_computed():
     def interrupt(line):
         if line.startswith("2 of"):
@@ -230,6 +245,8 @@ def test_an_interrupt_and_the_end_of_the_time_keep_what_was_computed():
         ({"seconds": "a"}, "seconds='a' can't be used"),
         ({"steps": 0}, "steps=0 can't be used"),
         ({"model": "minilm"}, "minilm"),
+        ({"rates": {"nearest mean": 0.1}}, "no method that trains named 'nearest mean'"),
+        ({"rates": {"scratch": 0}}, "is no learning rate"),
     ],
 )
 def test_what_cant_be_compared_is_said(options, said):

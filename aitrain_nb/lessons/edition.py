@@ -25,7 +25,8 @@ pre {{ background: rgba(128,128,128,.12); padding: 10px 12px; overflow-x: auto; 
 table {{ border-collapse: collapse; }} td, th {{ padding: 3px 8px; text-align: left; vertical-align: top; }}
 img {{ max-width: 100%; height: auto; background: #fff; }} a {{ color: #1565c0; }} figure {{ margin: 8px 0; }}
 .out {{ margin: 6px 0 14px 0; overflow-x: auto; }} nav {{ font-size: 15px; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #16181c; color: #e8e8e8; }} a {{ color: #8ab4f8; }} }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #16181c; color: #e8e8e8; }} a {{ color: #8ab4f8; }}
+  img.aitrain-drawing {{ filter: invert(.93) hue-rotate(180deg); }} }}
 {more}
 </style></head><body>
 {body}

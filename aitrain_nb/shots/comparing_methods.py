@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from time import perf_counter
@@ -21,7 +22,7 @@ from aitrain_nb.shots.training import TRAINED, some_of, train, with_new_head
 from aitrain_nb.trainer import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,6 +39,7 @@ def compare_methods(
     model: str | Trainer | None = None,
     steps: int | None = None,
     seconds: float | None = None,
+    rates: Mapping[str, float] | None = None,
     progress: Callable[[str], None] | None = None,
     **fields: Any,
 ) -> MethodsCompared:
@@ -58,6 +60,7 @@ def compare_methods(
             something else; minilm for texts. Without one for images it is a small-cnn with random weights, as which it is told.
         steps: optimizer steps of each run; by default 60 with a network of 2 million weights or more, else 300.
         seconds: no method begins after so many; no limit by default.
+        rates: learning rate of some of the methods that train, by their names; the usual one of each where it isn't named.
         progress: told a line for each that is done; a bar by default.
         fields: of `prepare`, such as `max_length`.
 
@@ -75,7 +78,7 @@ def compare_methods(
     check_budget(seeds, steps, seconds)
     given = _checked(methods)
     numbers = sorted({checked_shots(number) for number in _listed(shots)})
-    comparison = _Comparison(_base(data, model, fields), steps)
+    comparison = _Comparison(_base(data, model, fields), steps, _checked_rates(rates))
     most = most_shots(comparison.labels, comparison.base.class_names)
     plan = [
         (method, number, seed)
@@ -114,6 +117,19 @@ def _checked(methods: Sequence[str] | None) -> list[str]:
     return [name for name in METHODS if name in given]
 
 
+def _checked_rates(rates: Any) -> dict[str, float]:
+    """The rates by method; raises ConfigError where a name is none of a method that trains, or a rate is no number above 0."""
+    found: dict[str, Any] = dict(rates or {})
+    for name, rate in found.items():
+        if name not in TRAINED:
+            raise ConfigError(*unknown_name("method that trains", name, tuple(TRAINED)))
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+            raise ConfigError(
+                f"rates[{name!r}]={rate!r} is no learning rate.", "It is a number above 0.", "rates={'scratch': 0.01}"
+            )
+    return found
+
+
 def _fitting(base: Trainer, model: str | Trainer | None) -> list[str]:
     """All methods that make sense here: to fine-tune random weights is to train from scratch, and adapters need peft."""
     is_random = not isinstance(model, Trainer) and base.task.is_from_scratch(str(base.config.model))
@@ -146,8 +162,8 @@ def _called(base: Trainer, model: str | Trainer | None) -> str:
 class _Comparison:
     """What every method is given: the network, its features, the draws."""
 
-    def __init__(self, base: Trainer, steps: int | None) -> None:
-        self.base, self._steps = base, steps
+    def __init__(self, base: Trainer, steps: int | None, rates: Mapping[str, float]) -> None:
+        self.base, self._steps, self._rates = base, steps, rates
         self.labels: NDArray[Any] = base.prepared["train"].columns["labels"].numpy()
         self.true: NDArray[Any] = base.prepared["validation"].columns["labels"].numpy()
         self.majority = float(np.bincount(self.true[self.true >= 0]).max() / len(self.true))
@@ -164,7 +180,9 @@ class _Comparison:
         )
 
     def _trained(self, method: str, places: NDArray[Any], shots: int, seed: int) -> Measured:
-        trainer = TRAINED[method](self.base, some_of(self.base.data, places), self._steps, seed)
+        trainer = TRAINED[method](
+            self.base, some_of(self.base.data, places), self._steps, seed, self._rates.get(method)
+        )
         result = train(trainer)
         weights = [(weight.numel(), weight.requires_grad) for weight in trainer.model.parameters()]
         trained, of = sum(number for number, moves in weights if moves), sum(number for number, _ in weights)

@@ -47,36 +47,36 @@ def some_of(splits: Splits, places: NDArray[Any]) -> Splits:
     return replace(splits, train=splits.train.subset(torch.from_numpy(places)), train_indices=None, notes=())
 
 
-def from_scratch(base: Trainer, splits: Splits, steps: int | None, seed: int) -> Trainer:
+def from_scratch(base: Trainer, splits: Splits, steps: int | None, seed: int, rate: float | None = None) -> Trainer:
     """The small model of the task with random first weights; of a trainer that has such a small one, the same model."""
     config = base.config
     small = config.model if base.task.is_from_scratch(str(config.model)) else SMALL[base.task.read_as]
-    fields = {"model": small, "method": "scratch", "learning_rate": None, "max_length": config.max_length}
+    fields = {"model": small, "method": "scratch", "learning_rate": rate, "max_length": config.max_length}
     return prepare(of_budget(config, steps or _STEPS_OF_SMALL, seed, len(splits.train)).replace(**fields), data=splits)
 
 
-def fine_tuned(base: Trainer, splits: Splits, steps: int | None, seed: int) -> Trainer:
+def fine_tuned(base: Trainer, splits: Splits, steps: int | None, seed: int, rate: float | None = None) -> Trainer:
     """A copy of the whole network with a new head, all of it trained."""
-    return _going_on(base, splits, steps, seed, "fine-tune")
+    return _going_on(base, splits, steps, seed, "fine-tune", rate)
 
 
-def head_only(base: Trainer, splits: Splits, steps: int | None, seed: int) -> Trainer:
+def head_only(base: Trainer, splits: Splits, steps: int | None, seed: int, rate: float | None = None) -> Trainer:
     """A copy of the network with a new head, and nothing else trained."""
-    return _going_on(base, splits, steps, seed, "head")
+    return _going_on(base, splits, steps, seed, "head", rate)
 
 
-def adapted(base: Trainer, splits: Splits, steps: int | None, seed: int) -> Trainer:
+def adapted(base: Trainer, splits: Splits, steps: int | None, seed: int, rate: float | None = None) -> Trainer:
     """A copy of the network with a new head and adapters beside its frozen layers; these and the head are trained."""
-    return _going_on(base, splits, steps, seed, "lora")
+    return _going_on(base, splits, steps, seed, "lora", rate)
 
 
-TRAINED: dict[str, Callable[[Trainer, Splits, int | None, int], Trainer]] = {
+TRAINED: dict[str, Callable[[Trainer, Splits, int | None, int, float | None], Trainer]] = {
     "scratch": from_scratch,
     "head": head_only,
     "lora": adapted,
     "fine-tune": fine_tuned,
 }
-"""Name -> what gives a trainer from one whose network is to be used, the data, the steps and the seed."""
+"""Name -> what gives a trainer from one whose network is to be used, the data, the steps, the seed and a learning rate or None."""
 
 
 def with_new_head(base: Trainer, splits: Splits, config: TrainConfig, seed: int) -> Trainer:
@@ -98,9 +98,10 @@ def with_new_head(base: Trainer, splits: Splits, config: TrainConfig, seed: int)
     return Trainer(model, base.task, splits, config, base.processor)
 
 
-def _going_on(base: Trainer, splits: Splits, steps: int | None, seed: int, method: str) -> Trainer:
+def _going_on(base: Trainer, splits: Splits, steps: int | None, seed: int, method: str, rate: float | None) -> Trainer:
     config = of_budget(base.config, steps or usual_steps(base), seed, len(splits.train))
-    rate = config.learning_rate if method == "fine-tune" else None
+    if rate is None and method == "fine-tune":
+        rate = config.learning_rate
     return with_new_head(base, splits, config.replace(method=method, learning_rate=rate), seed)
 
 

@@ -60,17 +60,13 @@ LESSON = Lesson(
             id="00.1",
             ask="This network has learned nothing yet. What will its loss be, on ten digits?",
             options=(
-                Option(
-                    "0", "0 would be perfect: certain, and right. It has learned nothing.", belief="A loss starts at 0."
-                ),
+                Option("0", "0 would be perfect: certain, and right. It has learned nothing.", belief="A loss starts at 0."),
                 Option(
                     "1",
                     "The loss isn't the share of wrong answers. It can be larger than 1.",
                     belief="The loss is the share of wrong answers.",
                 ),
-                Option(
-                    "2.3", "It is as surprised as somebody who throws a die with ten sides: ln 10 = 2.30.", right=True
-                ),
+                Option("2.3", "It is as surprised as somebody who throws a die with ten sides: ln 10 = 2.30.", right=True),
                 Option(
                     "10",
                     "10 would be confidently wrong. This network isn't confident of anything.",

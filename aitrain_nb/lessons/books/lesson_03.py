@@ -135,9 +135,7 @@ LESSON = Lesson(
             ask="A unit of conv1 looks at 3 x 3 pixels. A unit of conv2 looks at 3 x 3 neighbours among the units of conv1. How many pixels can change it?",
             right=25,
             slips=(
-                Slip(
-                    9, "It looks at 9 units, and each of those sees more than one pixel.", "Every layer sees the same."
-                ),
+                Slip(9, "It looks at 9 units, and each of those sees more than one pixel.", "Every layer sees the same."),
                 Slip(81, "9 units of 9 pixels each, but they overlap. Count the whole patch."),
                 Slip(18, "The patches aren't laid side by side. Draw them: how wide is the whole?"),
                 Slip(64, "That is the whole picture. Two layers don't reach that far."),
@@ -199,9 +197,7 @@ LESSON = Lesson(
                     "There was no step yet. Nothing was learned, fast or slow.",
                     belief="Whatever is too large comes from the rate.",
                 ),
-                Option(
-                    "The batch is too large", "The spread of one digit's numbers doesn't ask how many others there are."
-                ),
+                Option("The batch is too large", "The spread of one digit's numbers doesn't ask how many others there are."),
             ),
             hints=(
                 "What is multiplied by what in each layer?",

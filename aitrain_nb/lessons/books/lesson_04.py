@@ -13,9 +13,7 @@ def _graded() -> Lab:
     """A network that has seen an epoch of digits, and its newest batch with the loss."""
     import aitrain_nb as ai
 
-    trainer = ai.prepare(
-        data="digits", model="small-cnn", learning_rate=0.003, max_steps=135, evaluate_every=0, threads=1
-    )
+    trainer = ai.prepare(data="digits", model="small-cnn", learning_rate=0.003, max_steps=135, evaluate_every=0, threads=1)
     while trainer.step < 45:
         list(trainer.phases())
     batch = trainer.tokenize()
@@ -146,9 +144,7 @@ LESSON = Lesson(
                     "Wrong, yes, but the 7 got 35 %. The undecided one gave it 10 %.",
                     "A wrong answer always costs more than no answer.",
                 ),
-                Before(
-                    1, 4, "To know nothing costs 2.3. To be sure and wrong costs 4.6.", "Confidence is good in itself."
-                ),
+                Before(1, 4, "To know nothing costs 2.3. To be sure and wrong costs 4.6.", "Confidence is good in itself."),
             ),
             hints=(
                 "Look only at what the 7 got.",

@@ -35,9 +35,7 @@ def _cures(fields: Any) -> str | None:
     if alarms:
         return f"Patient B was run again and is not well: {', '.join(alarms)}."
     loss = treated.evaluate().loss
-    return (
-        None if loss < 1 else f"No alarm any more, but its validation loss is still {loss:.2f}. It has hardly learned."
-    )
+    return None if loss < 1 else f"No alarm any more, but its validation loss is still {loss:.2f}. It has hardly learned."
 
 
 _LINE = Choice(

@@ -59,7 +59,7 @@ def gpt_run(count: int = 16, seed: int = 0, steps: int = STEPS) -> Trainer:
         data=data, task="text-generation", model="small-gpt", max_length=CONTEXT, batch_size=16, max_steps=steps, learning_rate=0.006,
         warmup_steps=20, evaluate_every=25, evaluation_examples=64, keep="last", seed=seed,
     )  # fmt: skip
-    return _with_a_gpt(
+    return with_a_gpt(
         made, len(made.class_names), CONTEXT, activation_function="gelu_pytorch_tanh", initializer_range=0.05
     )
 
@@ -72,10 +72,10 @@ def word_run() -> Trainer:
         data="tickets", task="text-generation", tokenizer="words", vocabulary_size=1000, max_length=16, batch_size=16,
         learning_rate=0.01, max_steps=100, evaluate_every=10, evaluation_examples=100, keep="last",
     )  # fmt: skip
-    return _with_a_gpt(made, len(made.processor), 16)
+    return with_a_gpt(made, len(made.processor), 16)
 
 
-def _with_a_gpt(made: Trainer, tokens: int, positions: int, **options: Any) -> Trainer:
+def with_a_gpt(made: Trainer, tokens: int, positions: int, **options: Any) -> Trainer:
     """The same run with a GPT of 2 layers, width 64, 4 heads and no dropout."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
