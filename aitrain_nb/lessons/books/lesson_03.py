@@ -132,7 +132,7 @@ LESSON = Lesson(
         ),
         Number(
             id="03.3",
-            ask="A unit of conv1 looks at 3 x 3 pixels. A unit of conv2 looks at 3 x 3 units of conv1. How many pixels can change it?",
+            ask="A unit of conv1 looks at 3 x 3 pixels. A unit of conv2 looks at 3 x 3 neighbours among the units of conv1. How many pixels can change it?",
             right=25,
             slips=(
                 Slip(9, "It looks at 9 units, and each of those sees more than one pixel.", "Every layer sees the same."),
@@ -174,7 +174,7 @@ LESSON = Lesson(
             hints=(
                 "Which of the five calls changes weights?",
                 "Was there an update?",
-                "The fingerprint is the same.",
+                "Only `update` changes weights, and it was not called.",
             ),
             why="What flows through was changed, for one pass. The weights stayed as they were.",
         ),
@@ -189,7 +189,7 @@ LESSON = Lesson(
                 ),
                 Option(
                     "Nothing: later layers are more important",
-                    "With 20 layers it would be a 1 with 19 zeros. Scores like that are wildly sure.",
+                    "With 20 layers it would be a 4 with 18 zeros. Scores like that are wildly sure.",
                     belief="Large activations are strong knowledge.",
                 ),
                 Option(
@@ -204,7 +204,7 @@ LESSON = Lesson(
                 "There was no step yet. Who chose the weights?",
                 "Ten times a layer: what if the weights were ten times smaller?",
             ),
-            why="A layer multiplies by its weights. Ten times too large, and each layer blows its numbers up by ten.",
+            why="A layer multiplies by its weights. If they are ten times too large, each layer makes its numbers ten times as large.",
         ),
         Explain(
             id="03.6",

@@ -149,7 +149,7 @@ LESSON = Lesson(
         ),
         Choice(
             id="05.3",
-            ask="We multiply the loss by 10. What becomes of grad_norm, and of the first update of AdamW?",
+            ask="We multiply the loss by 10. What becomes of grad_norm (the length of all gradients together), and of the first update of AdamW?",
             options=(
                 Option(
                     "Both get 10 times as large",
@@ -158,7 +158,7 @@ LESSON = Lesson(
                 ),
                 Option(
                     "grad_norm 10 times, the update stays",
-                    "AdamW looks at the way, and at how usual the size is.",
+                    "AdamW divides each gradient by its usual size: 10 times over 10 times is 1.",
                     right=True,
                 ),
                 Option(
@@ -174,7 +174,7 @@ LESSON = Lesson(
             hints=(
                 "How steep is a hill that is 10 times as high?",
                 "AdamW divides a gradient by the root of the mean of its squares.",
-                "10 times divided by 10 times is 1.",
+                "The factor 10 is above the line and below it. What is left of it?",
             ),
             why="The slope gets 10 times as steep. AdamW divides by the usual size of the gradient, and so the factor drops out.",
         ),
@@ -197,7 +197,7 @@ LESSON = Lesson(
             ),
             hints=(
                 "A slope is only true close by.",
-                "The loss is 1.15. Can it fall by 10 times 0.19?",
+                "The loss is 1.15, and norm² is 0.19. Can it fall by 10 times 0.19?",
                 "Small steps fall little, huge ones overshoot. Which one is in between?",
             ),
             why="Small steps keep a small promise, huge ones break a large one. In between lies the best, near 1.",
@@ -224,7 +224,7 @@ LESSON = Lesson(
                 Before(2, 1, "step follows the gradients. They aren't computed yet, or they were zeroed."),
             ),
             hints=(
-                "Numbers, prediction, mistake, advice, change.",
+                "Throw old advice away, then prediction, mistake, new advice, change.",
                 "zero_grad may stand anywhere before backward.",
                 "For example 4 3 5 2 1.",
             ),
@@ -251,8 +251,8 @@ LESSON = Lesson(
             ),
             hints=(
                 "Does backward replace gradients, or does it add to them?",
-                "What would make a sum grow?",
-                "The old gradients were never thrown away.",
+                "Something grows as a sum does. Which line would set the sum back to 0?",
+                "The old gradients were never thrown away: optimizer.zero_grad().",
             ),
             why="backward adds. Without zero_grad the gradients of all batches pile up.",
         ),
@@ -270,7 +270,7 @@ LESSON = Lesson(
                 "Which of the five calls gives grad_norm, and which gives the update?",
                 "backward says how steep. update says how far.",
             ),
-            why="grad_norm is the length of the gradient. The update is made of it by the optimizer, and can stay when the norm is ten times as large.",
+            why="grad_norm is the length of the gradient. The optimizer makes the update of it. With AdamW it can stay when the norm is ten times as large.",
         ),
     ),
     facilitator=Facilitator(

@@ -58,10 +58,10 @@ _STEPS = Number(
 
 _EPOCHS = Choice(
     id="07.2",
-    ask="Batches of 8, 32, 128, 512, the same rate, and each sees every digit three times. Which loss is the highest at the end?",
+    ask="Batches of 8, 32, 128, 512: each run sees every digit three times. Which one's loss is the highest at the end?",
     options=(
-        Option("8: its gradients are the noisiest", "Noisy, yes. But it took 540 steps, and 512 took nine.", belief="A noisy gradient is a bad gradient."),
-        Option("All the same: they saw the same digits", "Seeing doesn't train. Updates do, and their numbers differ by 60 times.", belief="Learning is seeing examples."),
+        Option("8: its gradients are the noisiest", "Noisy, yes. But it took 540 steps, and the run with 512 took nine.", belief="A noisy gradient is a bad gradient."),
+        Option("All the same: they saw the same digits", "Seeing doesn't train. Updates do, and 8 makes 60 times as many as 512.", belief="Learning is seeing examples."),
         Option("512: it made the fewest updates", "Nine steps, each one good, are too few.", right=True),
     ),
     hints=("How many steps does each take in three epochs?", "540, 135, 36 and 9. Which of them has moved the least?", "The one with nine steps."),
@@ -70,14 +70,14 @@ _EPOCHS = Choice(
 
 _EQUAL_STEPS = Choice(
     id="07.3",
-    ask="Now each takes 60 steps. Which loss is the lowest?",
+    ask="Now each run takes 60 steps, at the same rate. Whose loss is the lowest?",
     options=(
         Option("8: small batches learn better", "They learned more in equal epochs, since they made more updates. Now all make 60.", belief="Small batches are better."),
         Option("All the same: 60 updates each", "Equally many, but those of a large batch point more surely downhill.", belief="A step is a step."),
         Option("512: each of its steps is the surest", "And it has looked at 64 times as many digits for it.", right=True),
     ),
     hints=("What is the gradient of a batch? A guess at the gradient of all digits.", "Which guess is better: from 8 digits, or from 512?", "From 512. Its steps go straight down."),
-    why="Step for step the large batch wins: less noise. It pays with 64 times the examples.",
+    why="Step for step the large batch wins: less noise. It pays with 64 times as many examples as batches of 8.",
 )  # fmt: skip
 
 _ROOT = Number(
@@ -85,15 +85,15 @@ _ROOT = Number(
     ask="The gradient of 8 examples is off by some amount. How many examples does a batch need to be off by half as much?",
     right=32,
     slips=(
-        Slip(16, "Twice the examples make it better by the root of 2 only: 1.41.", "Twice the examples, half the noise."),
-        Slip(64, "That would be off by a third. The error falls with the root of the size."),
+        Slip(16, "Twice the examples make it better only by the square root of 2: 1.41 times.", "Twice the examples, half the noise."),
+        Slip(64, "That would be off by about a third as much. The error falls with the square root of the size."),
         Slip(4, "Fewer examples make it worse."),
     ),
     low="More than that.",
     high="Fewer than that will do.",
     unit="examples",
-    hints=("Move the slider from 8 upwards, and read how far off.", "The error falls as 1 / root of the size. Which size has twice the root?", "Four times 8."),
-    why="The error falls with the root of the size: half the noise costs four times the examples.",
+    hints=("Move the slider from 8 upwards, and read how far off.", "The error falls as 1 / square root of the size. Which size has twice the square root of 8?", "Four times 8."),
+    why="The error falls with the square root of the size: half the noise costs four times the examples.",
 )  # fmt: skip
 
 _ACCUMULATE = Fill(
@@ -108,7 +108,7 @@ _ACCUMULATE = Fill(
         (32, "no dictionary"),
     ),
     hints=("Gradients can be added up before the weights change.", "How many batches of 8 are 32 examples?", '{"batch_size": 8, "gradient_accumulation_steps": 4}'),
-    why="Four batches of 8, their gradients added up, then one update: the step of 32, in the memory of 8.",
+    why="Four batches of 8, the mean of their gradients, then one update: the step of 32, in the memory of 8.",
 )  # fmt: skip
 
 _EXPLAIN = Explain(
@@ -128,7 +128,7 @@ LESSON = Lesson(
     able=(
         "counted the steps of a run before it begins,",
         "seen who wins a race of batch sizes, and that it depends on what is counted,",
-        "watched the noise of a gradient shrink with the root of the batch,",
+        "watched the noise of a gradient shrink with the square root of the batch size,",
         "made a large batch out of small ones where memory is short.",
     ),
     kills=(

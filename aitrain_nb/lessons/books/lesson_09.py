@@ -40,9 +40,9 @@ def _cures(fields: Any) -> str | None:
 
 _LINE = Choice(
     id="09.1",
-    ask="Ten classes. The line says: Step 100/500: loss=2.341, lr=5e-5, grad_norm=1.23. What do you say?",
+    ask="A small network, ten classes, the first epoch: Step 100/500: loss=2.341, lr=5e-5, grad_norm=1.23. What do you say?",
     options=(
-        Option("After 100 steps it knows as little as a die: look at lr", "2.341 is above ln 10 = 2.303. And 5e-5 is a very small rate for a small network.", right=True),
+        Option("Bad: it still knows as little as a die", "2.341 is above ln 10 = 2.303. Look at lr: 5e-5 is 0.00005, very little for a small network.", right=True),
         Option("Fine: the loss is above 2, there is room to fall", "There is. But it should have begun to use it in 100 steps.", belief="Any number is fine as long as the run goes on."),
         Option("Bad: grad_norm is above 1", "1.23 is a usual size. There is no law that it be below 1.", belief="A gradient norm above 1 is an error."),
         Option("Stop: the weights change by 1.23 a step", "1.23 is the size of the gradient. The weights move by far less.", belief="grad_norm is the size of the update."),
@@ -110,7 +110,7 @@ _TREAT = Fill(
         ({"learning_rate": 0.00001}, "is not well"),
         (0.003, "no treatment"),
     ),
-    hints=("Its loss shot up in the first steps. Which field does that?", "Its learning rate is 3. What had patient A?", '{"learning_rate": 0.003}'),
+    hints=("Its loss shot up in the first steps. Which number on the line decides how far a step goes?", "Its learning rate is 3. What had patient A?", '{"learning_rate": 0.003}'),
     why="A thousandth of its rate, and it learns like patient A.",
 )  # fmt: skip
 
@@ -128,7 +128,7 @@ _ORDER = Sort(
         Before(3, 1, "A rate can't mend inputs that are wrong. Look at what goes in first.", "Every oddity needs another rate."),
         Before(1, 4, "A larger model costs hours, another rate costs a minute. Ask the cheap question first.", "More is better."),
     ),
-    hints=("Begin with what makes all other numbers worthless.", "Then what goes in, then the rate.", "2, 3, 1, 4."),
+    hints=("Which fault makes all other numbers worthless?", "Then what goes in, then the rate.", "2, 3, 1, 4."),
     why="First whether numbers are numbers, then what goes in, then the rate, and the model last: from cheap to dear.",
 )  # fmt: skip
 

@@ -23,7 +23,7 @@ def _watched() -> Lab:
 def _texts() -> Lab:
     from aitrain_nb.lessons.experiments.tiny_gpt import messages
 
-    return lab(source=messages().train.columns["text"][0], ours="I had enough points for the picnic set.")
+    return lab(source=messages().train.columns["text"][0], overlap=_overlap)
 
 
 def _two_sizes() -> Lab:
@@ -58,7 +58,7 @@ def _overlap(text: str, source: str, length: int) -> float:
 _EXERCISES = (
     Number(
         id="10.1",
-        ask="A batch holds 16 blocks of 32 letters. How many guesses does the network make in one step?",
+        ask="A batch holds 16 blocks of 32 letters, each with its next letter below it. How many guesses does the network make in one step?",
         right=512,
         slips=(
             Slip(16, "One for each block? It guesses at every position of each block.", "One example, one guess."),
@@ -115,7 +115,7 @@ _EXERCISES = (
             ),
             Option(
                 "No: it knows these messages by heart",
-                "Real text always surprises. No surprise at all means: copied.",
+                "New text always surprises. Hardly any surprise means: it knows this text.",
                 right=True,
             ),
             Option("No: the loss should be 0", "Then it would have copied all of it. That is no better."),
@@ -177,8 +177,8 @@ _EXERCISES = (
         ),
         hints=(
             "Would it be a guess if the answer could be seen?",
-            "Look at the picture: which half is empty?",
-            "Only what stands before.",
+            "Cover the line, uncover it letter by letter: what did you see when you guessed the sixth?",
+            "Only what stands before: letters 1 to 5.",
         ),
         why="A mask hides all that comes later. So each position is an honest guess.",
     ),
@@ -208,7 +208,7 @@ LESSON = Lesson(
         "told temperature from training.",
     ),
     kills=(
-        "A low loss always means that it understands.",
+        "A low training loss always means that it understands.",
         "Temperature is a kind of training.",
         "A language model compares whole texts.",
         "Somebody has to label the text.",

@@ -50,7 +50,7 @@ def _attention() -> Lab:
 
     chance = torch.Generator().manual_seed(0)
     queries, keys, values = (torch.randn(512, 32, generator=chance) for _ in range(3))
-    return lab(queries=queries, keys=keys, values=values, blockwise=blockwise)
+    return lab(queries=queries, keys=keys, values=values, blockwise=blockwise, mend=_mend)
 
 
 def blockwise(queries: Any, keys: Any, values: Any, shrink: Any, block: int = 64) -> Any:
@@ -99,6 +99,10 @@ def _exp(difference: Any) -> Any:
     return difference.exp()
 
 
+def _mend(highest: Any, new: Any) -> Any:
+    return _exp(highest - new)
+
+
 _BYTES = Number(
     id="12.1",
     ask="Training with AdamW in 32-bit numbers: how many bytes does each weight take in all, without activations?",
@@ -125,7 +129,7 @@ _CHECKPOINTING = Choice(
         Option("Memory and time both fall", "What is computed twice takes longer.", belief="Smaller is faster."),
     ),
     hints=("Is anything rounded or left out?", "What is computed twice takes how long?", "Less memory, more time, the same numbers."),
-    why="It trades time for memory. The numbers stay what they are.",
+    why="It trades time for memory. The gradient stays what it is.",
 )  # fmt: skip
 
 _LENGTH = Number(
@@ -165,7 +169,7 @@ _SHRINK = Fill(
 
 _OUT_OF_MEMORY = Choice(
     id="12.5",
-    ask="Out of memory. You want the same steps as before, number for number, and have time. What do you try first?",
+    ask="Out of memory. You want the same steps as before, but for rounding, and have time. What do you try first?",
     options=(
         Option("Half the batch", "Then each step has another gradient: fewer examples, more noise.", belief="The batch size is only a matter of memory."),
         Option("Batches of half the size, accumulated two by two", "The same examples a step, half the activations at once, the same gradient.", right=True),
@@ -173,15 +177,15 @@ _OUT_OF_MEMORY = Choice(
         Option("A smaller model", "It fits, and is another model."),
     ),
     hints=("Which of them leaves the gradient of a step what it was?", "Which memory grows with the batch? And what did lesson 07 add up?", "Accumulate."),
-    why="Accumulation keeps the step and halves the activations. Checkpointing would, too; the other three change what is trained.",
+    why="Accumulation keeps the step and halves the activations. Checkpointing keeps it as well. The other three change what is trained.",
 )  # fmt: skip
 
 _EXPLAIN = Explain(
     id="12.6",
-    ask="Explain to a friend: where does memory go in training, and which of it can be saved without changing a number?",
+    ask="Explain to a friend: where does memory go in training, and which of it can be saved without changing the result?",
     model="Weights, gradients, the optimizer's averages, and activations; activations can be saved by computing them twice, in blocks, or for fewer examples at once.",
     points=("Weights, gradients, optimizer, activations.", "Activations grow with batch and length.", "Checkpointing, blocks and accumulation save them without changing the result."),
-    hints=("Four parts.", "Which part grows with the batch?", "Which three tricks gave the same numbers?"),
+    hints=("Four parts.", "Which part grows with the batch?", "Which three tricks left the result the same?"),
     why="Four parts, and the fourth is the one that can be saved for time.",
 )  # fmt: skip
 
@@ -193,7 +197,7 @@ LESSON = Lesson(
     able=(
         "measured what computing in parallel is worth, on your own machine,",
         "said where the memory of a training step goes, part by part,",
-        "traded time for memory with gradient checkpointing, and checked that no number changed,",
+        "traded time for memory with gradient checkpointing, and checked that the gradient stayed the same,",
         "written the heart of efficient attention in one line,",
         "estimated how long a training takes before it begins.",
     ),
@@ -230,7 +234,7 @@ LESSON = Lesson(
     words={
         "activations": "The inner values of a forward pass; kept until the way back has used them.",
         "gradient checkpointing": "Keeping few inner values and computing the others again on the way back.",
-        "bf16": "A 16-bit number with the range of a 32-bit one and about two digits.",
+        "bf16": "A 16-bit number with the range of a 32-bit one, and between two and three digits.",
         "GPU": "A graphics card: thousands of small calculators that work at once.",
     },
 )

@@ -61,7 +61,7 @@ _EXERCISES = (
         ask="A checkpoint every 20 steps. The power goes after step 70, without any warning. At which step can it go on, at worst?",
         right=60,
         slips=(
-            Slip(0, "Then a checkpoint would be of no use.", "After a crash one begins anew."),
+            Slip(0, "Then the checkpoints at 20, 40 and 60 would be of no use.", "After a crash one begins anew."),
             Slip(
                 70,
                 "That is where it was. On the disk is what was written last.",
@@ -77,7 +77,7 @@ _EXERCISES = (
     ),
     Choice(
         id="13.2",
-        ask="A run goes on from a checkpoint. How far will its final weights be from those of a run that was never interrupted?",
+        ask="This run goes on from its checkpoint. How far will its final weights be from those of a run that was never interrupted?",
         options=(
             Option(
                 "A little: chance goes another way",
@@ -100,7 +100,7 @@ _EXERCISES = (
     ),
     Choice(
         id="13.3",
-        ask="16 checkpoints of the run with wrong labels. Which one do you ship?",
+        ask="16 checkpoints of the run with some wrong labels. Which one do you ship?",
         options=(
             Option(
                 "The last one: it was trained longest",
@@ -109,7 +109,7 @@ _EXERCISES = (
             ),
             Option(
                 "The one with the lowest training loss",
-                "That is the last one again.",
+                "Here that is the last one again.",
                 belief="A lower training loss is always better.",
             ),
             Option("The one with the lowest validation loss", "It was best on what it hadn't seen.", right=True),
@@ -135,8 +135,12 @@ _EXERCISES = (
             Before(4, 3, "To choose, one has to know how good each is."),
             Before(3, 1, "Export the one that you want to ship, so choose first."),
         ),
-        hints=("What has to be there first?", "Save, then evaluate.", "Save, evaluate, choose, export: 2 4 3 1."),
-        why="Save, evaluate, choose, export.",
+        hints=(
+            "What has to be there first?",
+            "Save, then evaluate. What does one need to choose?",
+            "Save, evaluate, choose, export: 2 4 3 1.",
+        ),
+        why="Save, evaluate, choose, export: each needs what the one before it made.",
     ),
     Fill(
         id="13.5",
@@ -159,14 +163,14 @@ _EXERCISES = (
         ask="A weight takes 32 bits. How many times smaller are the weights with 8 bits each?",
         right=4,
         slips=(
-            Slip(24, "That is the difference in bits. How many times is it?"),
+            Slip(24, "That is how many bits are saved. How often do 8 go into 32?"),
             Slip(8, "Those are the bits that are left."),
             Slip(2, "Half would be 16 bits."),
         ),
         low="Divide the bits before by the bits after.",
         high="That would leave hardly a bit. Divide the bits before by the bits after.",
         unit="times",
-        hints=("32 before, 8 after.", "Divide.", "32 / 8."),
+        hints=("32 bits before, 8 after.", "How many weights of 8 bits fit where one of 32 was?", "32 / 8."),
         why="32 / 8 = 4. The scales take a little, so it is nearly four.",
     ),
     Explain(
@@ -178,7 +182,11 @@ _EXERCISES = (
             "They may have memorised.",
             "Validation speaks for new examples.",
         ),
-        hints=("What may have happened since the best epoch?", "Overfitting.", "Which curve counts for a customer?"),
+        hints=(
+            "What may have happened since the best epoch?",
+            "Its training loss fell on. What did its validation loss do?",
+            "Which curve counts for a customer?",
+        ),
         why="Validation speaks for new examples, the training loss doesn't.",
     ),
 )

@@ -140,7 +140,15 @@ def moved(shots: int = 50, seeds: int = SEEDS) -> Transfer:
     """
     import aitrain_nb as ai
 
-    return ai.transfer(reader(), scans(), shots=shots, seeds=seeds, steps=STEPS, progress=lambda _: None)
+    return ai.transfer(
+        reader(),
+        scans(),
+        shots=shots,
+        seeds=seeds,
+        steps=STEPS,
+        learning_rate=RATES["fine-tune"],
+        progress=lambda _: None,
+    )
 
 
 def pictures(data: Splits, count: int, *, are_changed: bool = True) -> Picture:
