@@ -91,13 +91,17 @@ def methods() -> list[str]:
     return ["scratch", "head", *adapters, "fine-tune", "nearest mean", "nearest neighbours"]
 
 
-@cache
 def compared(seeds: int = SEEDS) -> MethodsCompared:
     """All methods on the new scanner's digits: about two seconds a seed.
 
     Args:
         seeds: draws of the examples, and first weights.
     """
+    return _compared(seeds)  # once, whether their number is named or not
+
+
+@cache
+def _compared(seeds: int) -> MethodsCompared:
     import aitrain_nb as ai
 
     return ai.compare_methods(
