@@ -172,7 +172,8 @@ def test_a_sentence_encoder_with_a_mean_takes_its_code_along(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "mini"), json.dumps(texts)], capture_output=True, text=True, check=True, timeout=300
     )  # fmt: skip
-    own = trainer.predict(texts)["probability"].tolist()
+    with trainer.in_full_precision():
+        own = trainer.predict(texts)["probability"].tolist()
     assert json.loads(done.stdout.strip().splitlines()[-1]) == pytest.approx(own, abs=1e-5)
 
 
@@ -431,3 +432,15 @@ def test_the_tolerance_is_looked_at(cnn):
     found = Compared((1, "validation"), 1, 0, float("nan"), None, {}, {}, (1, 1), (1.0, 1.0), (1.0, 1.0), 1, 0.1)
     with pytest.raises(ai.ModelError):
         check_same(found, find_format("onnx"))
+
+
+def test_a_run_with_16_bits_is_compared_with_32_as_its_export_computes(tmp_path):
+    trainer = ai.prepare(data="tickets", model="small-encoder", max_length=16, max_steps=3, precision="bf16")
+    trainer.fit("none")
+    texts = trainer.data.validation.columns["text"][:4]
+    coarse = trainer.predict(texts)["probability"]
+    with trainer.in_full_precision():
+        fine = trainer.predict(texts)["probability"]
+    assert (coarse - fine).abs().max() > 1e-5
+    assert (trainer.predict(texts)["probability"] == coarse).all(), "and afterwards it is as it was"
+    assert export(trainer, "transformers", tmp_path / "small", examples=8).compared.raw_furthest < 1e-6

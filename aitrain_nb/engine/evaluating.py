@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -88,6 +89,15 @@ class Evaluator:
         self._config, self._device, self._random, self._threads = config, device, random, threads
         self._processes, self._precision = processes, precision or Precision("fp32", device.type)
         self.batch_size = config.evaluation_batch_size or 256
+
+    @contextmanager
+    def in_full_precision(self) -> Iterator[None]:
+        """A `with` block in which the layers compute with 32 bits, whatever the run trains with."""
+        usual, self._precision = self._precision, Precision("fp32", self._device.type)
+        try:
+            yield
+        finally:
+            self._precision = usual
 
     @property
     def can_validate(self) -> bool:

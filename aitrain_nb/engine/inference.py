@@ -42,6 +42,10 @@ class Inference(Phases):
         """
         return self._evaluator.predict(examples, self.class_names)
 
+    def in_full_precision(self) -> AbstractContextManager[None]:
+        """A `with` block in which answers are computed with 32 bits where the run trains with 16, as an export computes them."""
+        return self._evaluator.in_full_precision()
+
     def head(self) -> str:
         """The name of the model's head: the linear layer that gives the class scores; raises ModelError where none does."""
         return self._evaluator.head()

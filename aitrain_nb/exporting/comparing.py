@@ -135,7 +135,8 @@ def _raw(trainer: Trainer, split: str) -> Sequence[str] | Tensor | None:
 def _probabilities_apart(trainer: Trainer, raw: Sequence[str] | Tensor | None, said: Tensor | None) -> float | None:
     if raw is None or said is None:
         return None
-    own = trainer.predict(raw)
+    with trainer.in_full_precision():
+        own = trainer.predict(raw)
     shares = [name for name in own.columns if name.startswith("p(")] or ["probability"]
     return float((torch.tensor(own[shares].to_numpy()) - said).abs().max())
 
