@@ -57,7 +57,7 @@ def gpt_run(count: int = 16, seed: int = 0, steps: int = STEPS) -> Trainer:
     data = messages(count)
     made = prepare(
         data=data, task="text-generation", model="small-gpt", max_length=CONTEXT, batch_size=16, max_steps=steps, learning_rate=0.006,
-        warmup_steps=20, evaluate_every=25, evaluation_examples=64, keep="last", seed=seed,
+        warmup_steps=20, evaluate_every=25, evaluation_examples=64, keep="last", seed=seed, threads=1,
     )  # fmt: skip
     return with_a_gpt(
         made, len(made.class_names), CONTEXT, activation_function="gelu_pytorch_tanh", initializer_range=0.05
