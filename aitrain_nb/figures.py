@@ -109,7 +109,10 @@ def _small_png_of(figure: Figure, dpi: int) -> bytes:
     from PIL import Image
 
     stream, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(stream, format="rgba", dpi=dpi, facecolor="white")
+    with mpl.rc_context(
+        {"savefig.bbox": None}
+    ):  # raw points don't say their size: the whole page, whatever a person has set
+        figure.savefig(stream, format="rgba", dpi=dpi, facecolor="white")
     wide, high = (int(inches * dpi) for inches in figure.get_size_inches())
     drawn = Image.frombytes("RGBA", (wide, high), stream.getvalue()).convert("RGB")
     drawn.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(small, "PNG")

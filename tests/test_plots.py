@@ -781,3 +781,15 @@ def test_a_probability_that_is_lost_is_not_the_surest():
 def test_pictures_of_another_shape_or_number_are_refused(shape):
     with pytest.raises(DataError, match="2 titles"):
         plots.images(np.zeros(shape), ["a", "b"])
+
+
+def test_a_drawing_is_the_same_where_a_person_crops_pictures():
+    import matplotlib as mpl
+
+    def draw():
+        return plots.surprise([0.1, 0.5], [2.3, 0.7]).png()
+
+    usual = draw()
+    with mpl.rc_context({"savefig.bbox": "tight"}):
+        assert draw() == usual
+        assert mpl.rcParams["savefig.bbox"] == "tight"

@@ -135,9 +135,7 @@ _EXERCISES = (
                 belief="Any gap is overfitting.",
             ),
             Option(
-                "No: nothing gets worse",
-                "It is surer about digits it has practised. On new ones it stays as good as it was.",
-                right=True,
+                "No: nothing gets worse", "It is surer about digits it has practised. On new ones it stays as good as it was.", right=True
             ),
             Option(
                 "Yes: the training loss is near 0",
@@ -159,11 +157,7 @@ _EXERCISES = (
         within=0.1,
         unit="%",
         slips=(
-            Slip(
-                10,
-                "That is what somebody gets who only guesses. It doesn't guess: it remembers.",
-                "Nothing can be learned from chance.",
-            ),
+            Slip(10, "That is what somebody gets who only guesses. It doesn't guess: it remembers.", "Nothing can be learned from chance."),
             Slip(50, "It has 51,880 dials and 56 rounds for 60 labels. It gets nearly all of them."),
             Slip(0.96, "The question asks for percent: 96, not 0.96."),
         ),
@@ -181,16 +175,8 @@ _EXERCISES = (
         ask="Four epochs: training 2.5, 1.8, 1.2, 0.8; validation 2.6, 1.9, 1.3, 1.5. The weights of which epoch would you keep?",
         right=3,
         slips=(
-            Slip(
-                4,
-                "Its training loss is lowest. But the weights are for examples that it hasn't seen.",
-                "The last epoch is the best.",
-            ),
-            Slip(
-                1,
-                "There the two lie closest, and both are high: it has learned little yet.",
-                "The smallest gap is the best.",
-            ),
+            Slip(4, "Its training loss is lowest. But the weights are for examples that it hasn't seen.", "The last epoch is the best."),
+            Slip(1, "There the two lie closest, and both are high: it has learned little yet.", "The smallest gap is the best."),
         ),
         low="It still gets better on what it has never seen after that one.",
         high="There are four epochs.",
@@ -211,9 +197,7 @@ _EXERCISES = (
                 belief="Validation that stops improving is overfitting.",
             ),
             Option(
-                "Watch it: nothing got worse yet",
-                "It may fall again, stay, or rise. Keep the best weights, and look again.",
-                right=True,
+                "Watch it: nothing got worse yet", "It may fall again, stay, or rise. Keep the best weights, and look again.", right=True
             ),
             Option("Train much longer: the training loss falls", "The training loss doesn't speak for new examples."),
         ),
@@ -246,11 +230,7 @@ _EXERCISES = (
         ask="Which of the eight overfit? Give their numbers, such as {2, 5}.",
         test=_test_eight,
         right={1, 4, 6, 7},
-        wrong=(
-            (set(), "The set is empty."),
-            ({1, 2}, "Not number 2"),
-            ({1, 4, 7}, "1 still missing"),
-        ),
+        wrong=((set(), "The set is empty."), ({1, 2}, "Not number 2"), ({1, 4, 7}, "1 still missing")),
         hints=(
             "Look for a validation loss that rises while the training loss falls.",
             "The slider makes the curves less noisy. Look at all eight with 360 digits.",
@@ -263,9 +243,7 @@ _EXERCISES = (
         ask="Every digit stands twice in a file, and the file is split at random. Training and validation loss fall together, to the end. What is it?",
         options=(
             Option(
-                "The perfect run",
-                "Too good: copies of the validation digits were trained on.",
-                belief="A validation score can't be wrong.",
+                "The perfect run", "Too good: copies of the validation digits were trained on.", belief="A validation score can't be wrong."
             ),
             Option(
                 "A leak: validation digits also stand in training",
@@ -291,17 +269,8 @@ _EXERCISES = (
                 curve=_STAYS,
                 belief="What was memorised stays memorised.",
             ),
-            Option(
-                "It rises slowly and evenly",
-                "It does rise. But first nearly nothing happens, then a lot at once.",
-                curve=_SLOW,
-            ),
-            Option(
-                "Nothing at first, then it shoots up",
-                "It finds the rule after it knew everything by heart.",
-                right=True,
-                curve=_LATE,
-            ),
+            Option("It rises slowly and evenly", "It does rise. But first nearly nothing happens, then a lot at once.", curve=_SLOW),
+            Option("Nothing at first, then it shoots up", "It finds the rule after it knew everything by heart.", right=True, curve=_LATE),
         ),
         hints=(
             "Weight decay makes large weights costly.",
@@ -314,11 +283,7 @@ _EXERCISES = (
         id="08.10",
         ask="Explain to a friend: how do you see that a network memorises instead of learning?",
         model="Keep examples aside that it never trains on. If the loss on them rises while the training loss still falls, it memorises.",
-        points=(
-            "Some examples are kept aside.",
-            "The loss on those rises.",
-            "Meanwhile the training loss falls.",
-        ),
+        points=("Some examples are kept aside.", "The loss on those rises.", "Meanwhile the training loss falls."),
         hints=("What is kept aside?", "Two curves: what does each do?", "One falls, one rises."),
         why="Validation loss rising while training loss falls: what it still learns is about its own examples only.",
     ),

@@ -6,15 +6,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from aitrain_nb.lessons.experiments import new_scanner
-from aitrain_nb.plots import GREY, ORANGE
+from aitrain_nb.plots import BLUE, GREY, ORANGE
 from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.plots.scales import short
 from aitrain_nb.widgets.explorable import Explorable, Pick, Range
 
 if TYPE_CHECKING:
     from aitrain_nb.figures import Picture
-
-_INK = "#0072b2"
 
 
 class KShotCurve(Explorable):
@@ -56,7 +54,7 @@ def _picture(method: str, against: str, examples: str, seeds: int) -> Picture:
     axis.minorticks_off()
     axis.xaxis.set_major_formatter(short())
     axis.axvline(shots, color=GREY, linewidth=1.2, linestyle=":")
-    looks = {against: (ORANGE, "--", "s"), method: (_INK, "-", "o")}
+    looks = {against: (ORANGE, "--", "s"), method: (BLUE, "-", "o")}
     for name, (colour, style, marker) in looks.items():
         lows, middles, highs = ([100 * take(some) for some in runs[name].values()] for take in (min, median, max))
         axis.fill_between(list(runs[name]), lows, highs, color=colour, alpha=0.16, linewidth=0)
