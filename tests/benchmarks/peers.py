@@ -195,6 +195,9 @@ PEERS: dict[str, Callable[[Work], float]] = {
     "HF Trainer, padded to 256": lambda work: with_transformers(work, padded=True),
     "HF Trainer": with_transformers,
     "HF Trainer, grouped": lambda work: with_transformers(work, train_sampling_strategy="group_by_length"),
+    "HF Trainer, grouped, bf16": lambda work: with_transformers(
+        work, train_sampling_strategy="group_by_length", bf16=True
+    ),
     "Lightning": with_lightning,
     "fastai": with_fastai,
 }
@@ -202,7 +205,7 @@ NEEDS = {"Lightning": "lightning", "fastai": "fastai"}
 
 
 def compare_fits(given: argparse.Namespace) -> None:
-    peers = {name: fit for name, fit in PEERS.items() if not given.only or given.only in name}
+    peers = {name: fit for name, fit in PEERS.items() if not given.only or any(part in name for part in given.only)}
     absent = [name for name, package in NEEDS.items() if name in peers and importlib.util.find_spec(package) is None]
     for name in absent:
         print(f"{name} isn't installed here: left out.")
@@ -316,12 +319,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", default="", help="gpt, or a part of a peer's name")
+    parser.add_argument("--only", default=[], nargs="+", help="gpt, or parts of peers' names")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    if given.only != "gpt":
+    if given.only != ["gpt"]:
         compare_fits(given)
-    if given.only in {"", "gpt"}:
+    if not given.only or "gpt" in given.only:
         compare_steps(given)
 
 

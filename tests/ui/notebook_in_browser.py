@@ -34,6 +34,7 @@ FOCUSED = """place => {
         is_seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
     };
 }"""
+AT_REST = "() => new Promise(done => requestIdleCallback(() => requestAnimationFrame(() => requestIdleCallback(done))))"
 TOKEN = "secret-of-these-tests"
 SHOTS = os.environ.get("AITRAIN_NB_SHOTS")
 """A folder: the tests leave their screenshots there, for a person to look at."""
@@ -114,7 +115,7 @@ class Book:
             self.page.keyboard.press("Control+Enter")
             for _ in range(20):
                 if prompt.text_content() != before:
-                    return
+                    return self.settle()
                 self.page.wait_for_timeout(50)
         raise AssertionError(f"cell {number} never began")
 
@@ -125,10 +126,27 @@ class Book:
         while time.monotonic() < deadline:
             shown = prompt.text_content().strip("[]: \n\xa0")
             if shown.isdigit():
-                self.page.wait_for_timeout(150)
+                self.settle()
                 return self.output(number).inner_text()
             self.page.wait_for_timeout(50)
         raise AssertionError(f"cell {number} still runs after {seconds} s: {self.output(number).inner_text()[:500]}")
+
+    def settle(self):
+        """Until the page is at rest: JupyterLab gives the focus back to the notebook some time after a cell has begun or ended."""
+        self.page.evaluate(AT_REST)
+        self.page.wait_for_timeout(150)
+
+    def press(self, element, key):
+        """Press a key on an element that surely has the focus."""
+        self.focus(element)
+        self.page.keyboard.press(key)
+
+    def focus(self, element):
+        def has_it():
+            element.focus()
+            return element.evaluate("element => element === document.activeElement")
+
+        self.until(has_it)
 
     def do(self, number, seconds=60):
         """Run a cell to its end; gives its text."""
@@ -157,7 +175,7 @@ class Book:
 
     def tabs(self, place):
         """The names of all that Tab reaches in a place, from its first field or button on; each is seen and has a ring."""
-        place.locator("input, select, textarea, button").first.focus()
+        self.focus(place.locator("input, select, textarea, button").first)
         names = [self.focused(place)]
         for _ in range(80):
             self.page.keyboard.press("Tab")
