@@ -46,6 +46,7 @@ class Picture(Figure):
 
     description: str = ""
     is_drawing: bool = False
+    _has_all_letters: bool = False
 
     def png(self, dpi: int = 144) -> bytes:
         """The picture as PNG bytes on white, which reads on a light and on a dark page."""
@@ -120,17 +121,23 @@ def _small_png_of(figure: Figure, dpi: int) -> bytes:
 
 
 @contextmanager
-def _all_letters(figure: Figure) -> Iterator[None]:
+def _all_letters(figure: Picture) -> Iterator[None]:
     """Letters outside ASCII may come from other fonts; where none has them, the box in the picture says so, not a warning."""
+    if figure._has_all_letters:  # to save is to draw
+        yield
+        return
     more = _installed()
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
-        families = text.get_fontfamily()
-        if more and not text.get_text().isascii() and more[-1] not in families:
+        if more and not text.get_text().isascii() and more[-1] not in (families := text.get_fontfamily()):
             text.set_fontfamily([*families, *more])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from", UserWarning)
-        yield
+    figure._has_all_letters = True
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"(?s)Glyph .* missing from", UserWarning)
+            yield
+    finally:
+        figure._has_all_letters = False
 
 
 @cache

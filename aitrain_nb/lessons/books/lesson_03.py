@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from aitrain_nb.lessons.exercises import Choice, Explain, Fill, Number, Option, Slip
+from aitrain_nb.lessons.experiments.digit_cnn import cnn
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab
-from aitrain_nb.lessons.widgets.layer_flow import trained_digits
 
 
 def _first() -> Lab:
-    return lab(trainer=trained_digits(0))
+    return lab(trainer=cnn("random", batch_size=32))
 
 
 def _learned() -> Lab:
-    """A network after three epochs of digits, and its next batch."""
-    trainer = trained_digits(135)
+    """A network that reads digits, and a batch of them."""
+    trainer = cnn("trained", batch_size=32)
     batch = trainer.tokenize()
     return lab(trainer=trainer, batch=batch, forward=trainer.forward(batch))
 
@@ -28,7 +28,7 @@ def _four() -> Lab:
     return lab(
         networks={
             "mlp": ai.prepare(data="digits", model="mlp", threads=1),
-            "convolutions": trained_digits(0),
+            "convolutions": cnn("random", batch_size=32),
             "encoder": ai.prepare(model="small-encoder", **text),
             "decoder": ai.prepare(model="small-gpt", task="text-generation", **text),
         }
@@ -74,7 +74,7 @@ LESSON = Lesson(
     able=(
         "followed a digit through every layer, with random and with trained weights,",
         "written softmax, and seen why a score is no probability,",
-        "measured how much of the picture an early and a later layer sees,",
+        "measured how much of the picture an early and a later layer sees, and what their units answer to,",
         "switched parts of a network off,",
         "seen four kinds of network go through the same five calls.",
     ),

@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aitrain_nb import html
+from aitrain_nb.lessons.experiments.digit_cnn import KINDS, LAYERS, flows
+from aitrain_nb.lessons.widgets._pixels import signed
 from aitrain_nb.widgets.explorable import Explorable, Pick, Range
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from aitrain_nb.trainer import Trainer
-
-LAYERS = ("the picture", "relu1", "relu2", "pool", "relu3", "output")
-"""What can be looked at: what goes in, and what these layers give."""
-KINDS = ("random", "trained")
 _SHOWN = 16
 """Channels that are drawn."""
-
-
-def trained_digits(steps: int) -> Trainer:
-    """A small-cnn that has taken so many steps on the digits.
-
-    Args:
-        steps: 0 leaves its random first weights.
-    """
-    import aitrain_nb as ai
-
-    few = 2_000_000  # bytes of snapshots: nobody takes these steps back
-    trainer = ai.prepare(
-        data="digits", model="small-cnn", learning_rate=0.003, max_steps=400, evaluate_every=0, threads=1, snapshot_memory_bytes=few
-    )  # fmt: skip
-    while trainer.step < steps:
-        list(trainer.phases())
-    return trainer
-
-
-@cache
-def flows(side: str = "validation") -> tuple[dict[str, dict[str, Tensor]], Tensor]:
-    """What each layer gives for the digits of a side, by kind of weights and layer [N, ...], and the right answers [N].
-
-    Args:
-        side: "train" or "validation".
-    """
-    return {kind: _given(trained_digits(135 * place), side) for place, kind in enumerate(KINDS)}, _labels(side)
-
-
-def _labels(side: str) -> Tensor:
-    found: Tensor = getattr(trained_digits(0).data, side).columns["label"]
-    return found
-
-
-def _given(trainer: Any, side: str) -> dict[str, Tensor]:
-    import torch
-
-    inputs = getattr(trainer.data, side).columns["image"] * trainer.data.scale
-    found = {LAYERS[0]: inputs}
-    with torch.no_grad():
-        values = inputs
-        for name, layer in trainer.model.eval().named_children():
-            values = layer(values)
-            if name in LAYERS:
-                found[name] = values
-    return found
 
 
 class LayerFlow(Explorable):
@@ -102,12 +52,4 @@ def _maps(values: Tensor) -> list[Tensor]:
 
 
 def _map(channel: Tensor, top: float) -> html.Markup:
-    side = max(6, 88 // max(channel.shape))
-    cells = [_cell(value / top) for row in channel.tolist() for value in row]
-    columns = f"display:grid;grid-template-columns:repeat({channel.shape[1]},{side}px);grid-auto-rows:{side}px"
-    return html.element("div", *cells, style=f"{columns};outline:1px solid rgba({html.GREY},0.5)")
-
-
-def _cell(strength: float) -> html.Markup:
-    hue = html.BLUE if strength > 0 else html.ORANGE
-    return html.element("i", style=f"background:rgba({hue},{abs(strength):.2f})")
+    return html.element("div", signed(channel[None], top, max(6, 88 // max(channel.shape))), style="line-height:0")

@@ -6,15 +6,13 @@ export default placed(({ model, el }) => {
   const facts = model.get("facts");
   const rest = atRest(model);
   const waiting = new Map();
-  let timer = null;
+  const say = eased(() => {
+    for (const [one, newest] of waiting) model.send({ type: "set", name: one, value: newest });
+    waiting.clear();
+  }, DIAL_EVERY);
   function put(name, value) {
     waiting.set(name, value);
-    if (timer) return;
-    timer = setTimeout(() => {
-      timer = null;
-      for (const [one, newest] of waiting) model.send({ type: "set", name: one, value: newest });
-      waiting.clear();
-    }, DIAL_EVERY);
+    say();
   }
   const fields = facts.fields.map((about) => [about.name, makeField(about, put)]);
   const dials = make("div", { className: "aitrain-dials" }, {}, ...fields.map(([, field]) => field.row));

@@ -24,8 +24,8 @@ function settled(call, milliseconds) {
   };
 }
 
-/** Calls at most every 100 ms while something moves, and always with where it came to rest. */
-function eased(call) {
+/** Calls at once, then at most every so many milliseconds while something moves, and always with where it came to rest. */
+function eased(call, milliseconds = 100) {
   let waiting = null;
   let value;
   let last = 0;
@@ -36,7 +36,7 @@ function eased(call) {
       waiting = null;
       last = Date.now();
       call(value);
-    }, Math.max(0, last + 100 - Date.now()));
+    }, Math.max(0, last + milliseconds - Date.now()));
   };
 }
 
