@@ -125,4 +125,4 @@ def _padding(token: Token, count: int) -> Markup:
 
 
 def _shown(text: str) -> str:
-    return shortened(text, _LONGEST) or "·"
+    return shortened(text, _LONGEST) if text.strip() else "·" * max(1, len(text))

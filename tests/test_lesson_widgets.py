@@ -56,3 +56,56 @@ def test_moving_a_dial_changes_what_is_shown(name):
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="Nothing"):
         widgets.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("number", [1.0, 0.1, 3.14159, 1e-8, 65504.0, 70_000.0, 1e6])
+def test_the_bits_of_a_number_are_those_in_memory_and_mean_what_is_held(number):
+    import struct
+
+    from aitrain_nb.lessons.widgets.dtype_table import KINDS, bits, stored
+
+    infinite = bytes.fromhex("7c00")
+    packed = {"fp32": struct.pack(">f", number), "fp16": infinite if number > 65504 else struct.pack(">e", number)}
+    for kind in KINDS:
+        pattern = bits(number, kind)
+        if kind.name in packed:
+            assert int(pattern, 2).to_bytes(len(pattern) // 8, "big") == packed[kind.name]
+        else:  # the first half of 32 bits, rounded
+            assert abs(int(pattern, 2) - int(bits(number, KINDS[0])[:16], 2)) <= 1
+        power, digits = int(pattern[1 : 1 + kind.exponent], 2), int(pattern[1 + kind.exponent :], 2)
+        bias, whole = 2 ** (kind.exponent - 1) - 1, 2**kind.fraction
+        if power == 2**kind.exponent - 1:
+            meant = float("inf")
+        elif power:
+            meant = 2.0 ** (power - bias) * (1 + digits / whole)
+        else:
+            meant = 2.0 ** (1 - bias) * digits / whole
+        assert meant == float(stored(number, kind))
+
+
+def test_a_run_that_is_given_all_of_its_state_goes_the_same_way_and_else_leaves_it():
+    import torch
+
+    from aitrain_nb.lessons.experiments.resumed_runs import STEPS, STOPPED, resumed, run
+
+    straight = run()
+    straight.fit(display="none")
+    found = resumed(True, True, True)
+    assert found.distances == (0.0,) * (STEPS - STOPPED + 1)
+    assert list(found.losses) == [row["loss"] for row in straight.history], "as in a run by fit"
+    for parts in ((False, True, True), (True, False, True), (True, True, False)):
+        other = resumed(*parts)
+        assert other.losses[:STOPPED] == found.losses[:STOPPED]
+        assert other.distances[0] == 0 < other.distances[1] < other.distances[-1]
+    assert torch.isfinite(torch.tensor(found.losses)).all()
+
+
+def test_what_is_cut_off_is_the_length_above_the_limit():
+    from aitrain_nb.lessons.widgets.clip_dial import LIMITS, RATES, ClipDial, rows
+
+    for optimizer in RATES:
+        for limit in LIMITS:
+            count = sum(row["grad_norm"] > limit for row in rows(optimizer, limit))
+            shown = ClipDial().set(optimizer=optimizer, limit=limit).shown
+            assert f"{count} of {len(rows(optimizer, limit))} were longer" in shown.description
+    assert rows("SGD", 0.3)[0]["loss"] == rows("SGD", 10.0)[0]["loss"], "the first loss comes before any cut"

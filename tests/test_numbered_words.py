@@ -1,5 +1,7 @@
 """What lesson 02 shows: secret writing has the same ids, a mask keeps padding out, rows are names, and shelves add up."""
 
+import re
+
 import pytest
 import torch
 
@@ -81,3 +83,23 @@ def test_what_is_no_single_word_gets_a_sentence(word):
     neighbours = word_neighbours.WordNeighbours().set(word=word)
     assert "is not 1 token" in neighbours.state["said"]
     assert neighbours.by_row(word) == neighbours.by_number(word) == []
+
+
+def test_a_message_has_the_same_numbers_in_both_scripts():
+    plain, secret = {"my": 4, "parcel": 5}, {"nb": 4, "kzixvo": 5}
+    both = numbered_words.BothScripts("My parcel", plain, secret)
+    assert [token.number for token in both.tokens["plain"]] == [token.number for token in both.tokens["secret"]]
+    assert "kzixvo" in both._repr_html_()
+    assert "kzixvo" in repr(both)
+    assert "parcel" in repr(both)
+
+
+@pytest.mark.parametrize("step", [0, 125, 400])
+def test_points_and_shelves_fit_into_any_page(step):
+    said = embedding_map.EmbeddingMap().set(step=step, kind="delivery").state["html"]
+    said += batch_shelf.BatchShelf().set(batch_size=4).state["html"]
+    places = re.findall(r"[;\"](?:left|right):(?:calc\()?([-\d.]+)(%|px)", said) + re.findall(
+        r"flex:0 0 ([\d.]+)(%|px)", said
+    )
+    assert len(places) > 350
+    assert all(0 <= float(place) <= (100 if unit == "%" else 10) for place, unit in places)

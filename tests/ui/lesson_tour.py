@@ -1,6 +1,8 @@
 """Every lesson in a real JupyterLab: all cells in turn, gates closed and open; each dial moved; pictures taken; axe-core asked.
 
-python tests/ui/lesson_tour.py [00 06 ...] [--dark] [--closed]     screenshots go to AITRAIN_NB_SHOTS
+python tests/ui/lesson_tour.py [00 06 ...] [--dark] [--closed] [--width 560] [--zoom 2]     screenshots go to AITRAIN_NB_SHOTS
+
+With --zoom 2 a page of 1280 pixels is 640 wide, as it is for a person who has enlarged everything twice.
 """
 
 import os
@@ -31,6 +33,23 @@ CHANGED = """([place, key]) => new Promise((done) => {
   place.dispatchEvent(new Event("input", { bubbles: true }));
 })"""
 """Milliseconds from a moved slider to the picture that answers; -1 where none does."""
+CUT = """() => [...document.querySelectorAll(".jp-Notebook .jp-OutputArea-output, .jp-Notebook .jp-RenderedMarkdown")].flatMap((output) => {
+  const edge = output.getBoundingClientRect().right + 1;
+  const all = [output, ...output.querySelectorAll("*")];
+  const box = (node) => node.getBoundingClientRect();
+  const hidden = (node) => node.closest("[hidden], details:not([open]) > :not(summary)") || getComputedStyle(node).clip !== "auto";
+  const scrolls = all.filter((node) => node.scrollWidth > node.clientWidth + 2 && node.clientWidth > 20
+    && getComputedStyle(node).overflowX !== "visible" && node.tagName !== "INPUT" && !hidden(node));
+  const over = all.filter((node) => box(node).width && box(node).height && box(node).right > edge && !hidden(node));
+  const say = (node, pixels) => `${Math.round(pixels)} px too wide: ${node.outerHTML.replace(/data:[^"]*/, "").slice(0, 120)}`;
+  const found = scrolls.map((node) => say(node, node.scrollWidth - node.clientWidth));
+  return [...found, ...over.map((node) => say(node, box(node).right - edge))].slice(0, 2);
+})"""
+"""What is wider than its output or text: cut off, or to be scrolled to."""
+
+
+WIDE = 1100
+"""Pixels of a page, the file browser beside the notebook."""
 
 
 def visit(book, cells, seconds=120):
@@ -58,36 +77,56 @@ def answers(book):
     return found
 
 
-def tour(server, browser, number, theme):
+def take_shots(book, name, height):
+    """The whole notebook, in as many parts as it needs."""
+    outer = book.page.locator(".jp-Notebook .jp-WindowedPanel-outer, .jp-Notebook").last
+    parts = 1 + int(outer.evaluate("(place) => (place.scrollHeight - 1) / place.clientHeight"))
+    for part in range(parts):
+        outer.evaluate("(place, top) => place.scrollTo(0, top)", part * height)
+        book.page.wait_for_timeout(300)
+        book.shot(f"{name}-{part}" if parts > 1 else name, book.page.locator(".jp-Notebook").first)
+
+
+def tour(server, browser, number, theme, width, zoom):
     """One lesson; prints a line."""
     lesson = lessons.lesson(number)
     server.set("notebook-extension/tracker", windowingMode="none")  # every cell is there, also those further down
-    book = open_book(server, browser, name=f"{lesson.stem}.ipynb", theme=theme, width=1100, height=14_000)
+    height = 14_000 // zoom
+    book = open_book(server, browser, name=f"{lesson.stem}.ipynb", theme=theme, width=width, height=height, scale=zoom)
     began = time.monotonic()
     cells = sum(cell.cell_type == "code" for cell in versions.make(lesson).cells)
     wrong = visit(book, cells)
     seconds = time.monotonic() - began
     waits = answers(book)
     unfair = violations(book.page, ".jp-Notebook .jp-OutputArea-output")
-    book.shot(f"tour-{number}-{theme}-{os.environ['AITRAIN_NB_UNGATED']}", book.page.locator(".jp-Notebook").first)
+    cut = book.page.evaluate(CUT)
+    size = "" if width == WIDE else f"-{width}"
+    take_shots(book, f"tour-{number}-{theme}-{os.environ['AITRAIN_NB_UNGATED']}{size}", height)
     shown = ", ".join(f"{wait:.0f}" for wait in waits) or "none"
     print(
-        f"{number} {theme}: {seconds:.0f} s, {len(wrong)} errors, sliders answer in {shown} ms, axe {len(unfair)}",
+        f"{number} {theme}: {seconds:.0f} s, {len(wrong)} errors, sliders answer in {shown} ms, axe {len(unfair)}, too wide {len(cut)}",
         flush=True,
     )
-    for line in [*wrong, *unfair]:
+    for line in [*wrong, *unfair, *cut]:
         print("   ", line, flush=True)
     book.close()
 
 
+def _after(arguments, name, otherwise):
+    """The number behind an option."""
+    return int(arguments[arguments.index(name) + 1]) if name in arguments else otherwise
+
+
 def main(arguments):
     """The lessons that were named, or all."""
-    numbers = [word for word in arguments if word.isdigit()] or lessons.numbers()
+    zoom, width = _after(arguments, "--zoom", 1), _after(arguments, "--width", WIDE)
+    width = 1280 // zoom if zoom > 1 else width
+    numbers = [word for word in arguments if word in lessons.numbers()] or lessons.numbers()
     with lab_in_browser() as (server, browser):
         if browser is None:
             raise SystemExit("no Chromium on this machine")
         for number in numbers:
-            tour(server, browser, number, "dark" if "--dark" in arguments else "light")
+            tour(server, browser, number, "dark" if "--dark" in arguments else "light", width, zoom)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,14 @@ def _secret() -> Lab:
     plain, hidden = words.messages(), words.all_in_secret()
     texts, secret_texts = (data.train.columns["text"] for data in (plain, hidden))
     runs = [words.bag_run(data, words.first_come(data.train.columns["text"])) for data in (plain, hidden)]
-    return lab(texts=texts, secret_texts=secret_texts, words_of=words.words_of, plain_run=runs[0], secret_run=runs[1])
+    return lab(
+        texts=texts,
+        secret_texts=secret_texts,
+        words_of=words.words_of,
+        both_scripts=words.BothScripts,
+        plain_run=runs[0],
+        secret_run=runs[1],
+    )
 
 
 def _sizes() -> Lab:
@@ -128,7 +135,7 @@ _TOKENS = Number(
     hints=(
         "Which of these words are common in messages to a shop?",
         "my, parcel and is: one token each. The sign is one, too.",
-        "un, tr, ack, able: the rare word makes four.",
+        "The rare word falls into un, tr, ack and able.",
     ),
     why="my, parcel, is: one each. un, tr, ack, able: four for the rare word. And the sign at the end.",
 )  # fmt: skip
@@ -160,12 +167,14 @@ _SIZES = Choice(
                belief="Numbers are numbers."),
         Option("About as many as the other network", "It has the same ids. But the other one doesn't add them up: it looks something up.",
                belief="An id is a size."),
+        Option("Fewer than the other, but far more than one in six", "A sum of ids says less than that: it is hardly better than guessing.",
+               belief="A rough number is better than none."),
         Option("About one in six: as bad as guessing", "Id 136 is no more than id 135, and a sum of ids means nothing.", right=True),
     ),
     hints=(
         "The network multiplies the ids and adds them up.",
         "If parcel is 68 and refund is 135, what is their sum?",
-        "Some other word, or nothing at all.",
+        "203, and that is the id of the word weeks.",
     ),
     why="Ids are names. Multiplied and added up, as a network does it, they say next to nothing about a message.",
 )  # fmt: skip
@@ -187,7 +196,7 @@ _WAY = Sort(
     hints=(
         "First it is cut.",
         "Then pieces become ids. What is looked up with an id?",
-        "2, 4, 1, 3.",
+        "The layers come last: they compute with the rows.",
     ),
     why="Text, tokens, ids, rows. Only the rows are computed with.",
 )  # fmt: skip
@@ -267,7 +276,7 @@ _MASK = Fill(
     hints=(
         "Compare every id with that of padding; a tensor does it for all at once.",
         "The mask is true where the id is another one.",
-        "ids != padding",
+        "In Python == asks whether two are the same. What asks whether they differ?",
     ),
     why="A token is real where its id isn't that of padding: (ids != padding). Yes and no serve as 1 and 0.",
 )
@@ -301,8 +310,8 @@ LESSON = Lesson(
     minutes=35,
     able=(
         "cut a sentence in several ways, and said what each way costs,",
-        "shown that a network sees no letters,",
-        "told an id from a size, and looked at what stands behind an id,",
+        "found out what a secret script does to a network,",
+        "asked whether an id is a size, and looked at what stands behind it,",
         "found a pixel in a row of numbers, and seen why numbers are scaled,",
         "written a mask, and halved the padding of a batch.",
     ),
@@ -314,8 +323,8 @@ LESSON = Lesson(
     ),
     sections=(
         Section("02.1", "Text: cut into pieces", _cutting),
-        Section("02.2", "Ids: no letters are left", _secret),
-        Section("02.3", "An id is a name, not a size", _sizes),
+        Section("02.2", "Ids, and a secret script", _secret),
+        Section("02.3", "Is an id a size?", _sizes),
         Section("02.4", "Embeddings: rows that are learned", _rows),
         Section("02.5", "Pictures: a grid, scaled", _pixels),
         Section("02.6", "Padding and the mask", _padded),
@@ -340,6 +349,7 @@ LESSON = Lesson(
     ),
     words={
         "tokenizer": "What cuts a text into tokens and gives each of them its id.",
+        "sub-word": "A piece that a tokenizer met often: a part of a word, or a common word as a whole.",
         "vocabulary": "The pieces that a tokenizer knows, each with its id.",
         "id": "The number of a token: its place in the vocabulary, a name and not a size.",
         "pixel": "One cell of a picture's grid; a number for grey, three for colour.",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from aitrain_nb import chips, html, reading
 from aitrain_nb.config import TrainConfig
 from aitrain_nb.data import Dataset, Splits
 from aitrain_nb.tokenizing import PADDING, SPECIAL, UNKNOWN, train_tokenizer
 from aitrain_nb.trainer import Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from torch import Tensor
 
@@ -114,6 +115,29 @@ def all_in_secret() -> Splits:
         for side in (plain.train, plain.validation)
     )
     return Splits(train, validation)
+
+
+class BothScripts:
+    """A message in plain and in secret writing, each word above its number.
+
+    Args:
+        text: in plain writing.
+        plain: word -> its number.
+        secret: word in secret writing -> its number.
+    """
+
+    def __init__(self, text: str, plain: Mapping[str, int], secret: Mapping[str, int]) -> None:
+        written = {"plain": (text, plain), "secret": (in_secret(text), secret)}
+        self.tokens = {
+            name: [chips.Token(word, numbers[word]) for word in words_of(line)]
+            for name, (line, numbers) in written.items()
+        }
+
+    def _repr_html_(self) -> str:
+        return html.join(chips.row(tokens, name) for name, tokens in self.tokens.items())
+
+    def __repr__(self) -> str:
+        return reading.as_text(self._repr_html_())
 
 
 def words_of(text: str) -> list[str]:

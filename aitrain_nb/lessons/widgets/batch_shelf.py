@@ -12,9 +12,8 @@ from aitrain_nb.widgets.explorable import Explorable, Range, Switch
 
 _SHOWN = 32
 """Messages on the shelves."""
-_LONGEST = 64
-_TOKEN = 8
-"""Pixels of a token."""
+_LONGEST = 36
+"""Tokens: a little more than the longest message on the shelves."""
 
 
 class Shelf(NamedTuple):
@@ -92,12 +91,17 @@ def _block(shelf: Shelf) -> html.Markup:
     high = 9 if len(shelf.lengths) > 1 else 7
     lines = [_line(length, widest, high) for length in shelf.lengths]
     return html.element(
-        "div", *lines, style=f"margin:5px 0;border-left:3px solid rgba({html.GREY},0.9);max-width:540px"
+        "div", *lines, style=f"margin:5px 0;border-left:3px solid rgba({html.GREY},0.9);max-width:600px"
     )
 
 
 def _line(length: int, widest: int, high: int) -> html.Markup:
     hatch = f"repeating-linear-gradient(135deg,rgba({html.ORANGE},0.75) 0 2px,transparent 2px 6px)"
-    text = html.element("i", style=f"flex:0 0 {length * _TOKEN}px;background:rgba({html.BLUE},0.85)")
-    padding = html.element("i", style=f"flex:0 0 {(widest - length) * _TOKEN}px;background:{hatch}")
+    text = html.element("i", style=f"flex:0 0 {_share(length)};background:rgba({html.BLUE},0.85)")
+    padding = html.element("i", style=f"flex:0 0 {_share(widest - length)};background:{hatch}")
     return html.element("div", text, padding, style=f"display:flex;height:{high - 2}px;margin-bottom:2px")
+
+
+def _share(tokens: int) -> str:
+    """How wide so many tokens are, whatever the width of the page."""
+    return f"{100 * tokens / _LONGEST:.2f}%"

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 STEPS = 400
 _EVERY = 25
-_WIDE, _HIGH = 620, 340
+_WIDE, _HIGH = 400, 340
+"""Pixels for which names are given their room; on a wider page there is only more of it."""
+_WIDEST = 620
 _DOTS = 350
 """The most common words are drawn; numbers follow how common a word is."""
 _FEWEST, _SHARE = 6, 0.6
@@ -103,47 +105,65 @@ class EmbeddingMap(Explorable):
         named = [(word, found.numbers[word]) for word in found.typical[kind]]
         chosen = {number for _, number in named}
         others = [_dot(points[number], reach, html.GREY, 4) for number in range(4, _DOTS) if number not in chosen]
-        board = [*others, *_named(named, points, reach)]
+        board = [*_axes(), *others, *_named(named, points, reach)]
         style = (
-            f"position:relative;width:{_WIDE}px;max-width:100%;height:{_HIGH}px;overflow:hidden;"
+            f"position:relative;max-width:{_WIDEST}px;height:{_HIGH}px;overflow:hidden;"
             f"border:1px solid rgba({html.GREY},0.5);border-radius:4px"
         )
         facts = {
             "step": step, "one point": "one word, two numbers",
             "nearest word is of the same kind": f"{found.in_company(step):.0%}", "both numbers within": f"±{reach:.1f}",
         }  # fmt: skip
-        note = f"Blue: words that stand mostly in messages about {kind}. Grey: all others."
+        note = (
+            f"Blue: words that stand mostly in messages about {kind}; named where there is room. Grey: all others. "
+            "The lines cross where both numbers are 0."
+        )
         return html.join([
             html.facts(facts), html.element("div", *board, style=style), html.element("div", note, style="font-size:85%;opacity:0.85"),
         ])  # fmt: skip
 
 
+def _axes() -> list[html.Markup]:
+    """Both axes through zero, with what runs along them."""
+    line, small = (
+        f"position:absolute;background:rgba({html.GREY},0.45)",
+        "position:absolute;font-size:11px;opacity:0.85",
+    )
+    return [
+        html.element("i", style=f"{line};left:0;width:100%;top:50%;height:1px"),
+        html.element("i", style=f"{line};top:0;height:100%;left:50%;width:1px"),
+        html.element("span", "first number \N{RIGHTWARDS ARROW}", style=f"{small};right:4px;bottom:calc(50% + 1px)"),
+        html.element("span", "\N{UPWARDS ARROW} second number", style=f"{small};left:calc(50% + 4px);top:1px"),
+    ]
+
+
 def _place(point: Tensor, reach: float) -> tuple[float, float]:
-    """Pixels from the left and from above."""
+    """Shares of the width from the left and of the height from above."""
     x, y = (float(value) / reach for value in point)
-    return _WIDE / 2 * (1 + 0.94 * x), _HIGH / 2 * (1 - 0.94 * y)
+    return (1 + 0.94 * x) / 2, (1 - 0.94 * y) / 2
 
 
 def _dot(point: Tensor, reach: float, hue: str, size: int) -> html.Markup:
     left, top = _place(point, reach)
-    at = f"left:{left - size / 2:.0f}px;top:{top - size / 2:.0f}px;width:{size}px;height:{size}px"
+    at = f"left:{left:.1%};top:{top:.1%};width:{size}px;height:{size}px;margin:-{size // 2}px"
     return html.element(
         "i", style=f"position:absolute;{at};background:rgba({hue},{0.65 if hue == html.GREY else 0.95})"
     )
 
 
 def _named(words: list[tuple[str, int]], points: Tensor, reach: float) -> list[html.Markup]:
-    """A point for each word, and its name where there is room for it."""
+    """A point for each word, and its name to the right or to the left where there is room for it."""
     parts = [_dot(points[number], reach, html.BLUE, 8) for _, number in words]
     places = [_place(points[number], reach) for _, number in words]
-    taken = [(left - 4, top - 9, 8.0) for left, top in places]
-    for (word, _), (x, y) in zip(words, places, strict=True):
-        wide = 7.5 * len(word) + 4
-        top = min(max(y - 9, 0), _HIGH - 18)
-        left = next((one for one in (x + 7, x - 7 - wide) if _is_free(one, top, wide, taken)), None)
-        if left is not None:
-            taken.append((left, top, wide))
-            style = f"position:absolute;left:{left:.0f}px;top:{top:.0f}px;font-size:13px;line-height:18px;white-space:nowrap"
+    taken = [(left * _WIDE - 4, top * _HIGH - 9, 8.0) for left, top in places]
+    for (word, _), (left, above) in zip(words, places, strict=True):
+        wide, x = 7.5 * len(word) + 4, left * _WIDE
+        top = min(max(above * _HIGH - 9, 0), _HIGH - 18)
+        sides = {f"left:calc({left:.1%} + 7px)": x + 7, f"right:calc({1 - left:.1%} + 7px)": x - 7 - wide}
+        side = next((side for side, begin in sides.items() if _is_free(begin, top, wide, taken)), None)
+        if side is not None:
+            taken.append((sides[side], top, wide))
+            style = f"position:absolute;{side};top:{top:.0f}px;font-size:13px;line-height:18px;white-space:nowrap"
             parts.append(html.element("b", word, style=style))
     return parts
 

@@ -52,10 +52,11 @@ class PixelLens(Explorable):
             ),
         ]
         both = html.element("div", *parts, style="display:flex;flex-wrap:wrap;gap:24px;align-items:flex-start")
+        note = html.element("div", "Rows, columns and places are counted from 0.", style="font-size:85%;opacity:0.85")
         strip = _titled(
             f"What the network gets: {picture.numel()} numbers in a row", _strip(picture, width * row + column)
         )
-        return html.join([html.facts(facts), both, strip])
+        return html.join([html.facts(facts), both, strip, note])
 
 
 def _titled(title: str, content: html.Markup) -> html.Markup:

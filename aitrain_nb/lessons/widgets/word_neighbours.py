@@ -101,7 +101,10 @@ class WordNeighbours(Explorable):
             html.table(["number", "word"], left, "Next by number"),
             html.table(["word", "likeness"], right, "Next by row"),
         ]
-        note = f"Rows of {found.origin}. Likeness is 1 where two rows point the same way, and about 0 where they have nothing in common."
+        note = (
+            f"Rows of {found.origin}. Likeness is 1 where two rows rise and fall in the same places, "
+            "and about 0 where they have nothing in common."
+        )
         return html.join([
             html.facts(facts), html.element("div", *both, style="display:flex;flex-wrap:wrap;gap:32px"),
             html.element("div", note, style="font-size:85%;opacity:0.85"),
