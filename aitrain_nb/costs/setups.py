@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -133,7 +134,8 @@ class Setup:
             return self.task.loss(logits, inputs, self.options)
 
         try:
-            with quiet_transformers():
+            # a model that isn't of transformers needs no import of it, which takes a second
+            with quiet_transformers() if "transformers" in sys.modules else nullcontext():
                 return follow(self.model, self.inputs, self.task.outputs, loss, around, self.device)
         except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
             raise ConfigError(

@@ -204,8 +204,13 @@ PEERS: dict[str, Callable[[Work], float]] = {
 NEEDS = {"Lightning": "lightning", "fastai": "fastai"}
 
 
+def is_chosen(name: str, parts: list[str]) -> bool:
+    """Whether it is one of these names, or holds one of these parts that are no whole name."""
+    return any(part == name if part in PEERS else part in name for part in parts)
+
+
 def compare_fits(given: argparse.Namespace) -> None:
-    peers = {name: fit for name, fit in PEERS.items() if not given.only or any(part in name for part in given.only)}
+    peers = {name: fit for name, fit in PEERS.items() if not given.only or is_chosen(name, given.only)}
     absent = [name for name, package in NEEDS.items() if name in peers and importlib.util.find_spec(package) is None]
     for name in absent:
         print(f"{name} isn't installed here: left out.")
@@ -215,7 +220,7 @@ def compare_fits(given: argparse.Namespace) -> None:
     texts, labels = texts_by_era(given.texts + given.texts // 4, tokenizer)
     seconds: dict[str, list[float]] = {name: [] for name in peers}
     scores: dict[str, list[float]] = {name: [] for name in peers}
-    for number in range(given.rounds):
+    for number in range(given.first, given.first + given.rounds):
         order = list(peers)
         order = order[number % len(order) :] + order[: number % len(order)]
         model = classifier(ai.TrainConfig(model="minilm", method="fine-tune", seed=number), NAMES)
@@ -317,9 +322,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first round")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", default=[], nargs="+", help="gpt, or parts of peers' names")
+    parser.add_argument("--only", default=[], nargs="+", help="gpt, or names of peers, or parts of them")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.only != ["gpt"]:

@@ -33,7 +33,7 @@ class ClipDial(Explorable):
                 rows(optimizer, limit)
         super().__init__(
             _draw, "Gradient clipping",
-            limit=Range(10, "max_grad_norm", log=True, stops=LIMITS, help="A longer gradient is cut to this length."),
+            limit=Range(10, "Cut to", log=True, stops=LIMITS, help="max_grad_norm: a longer gradient is cut to this length."),
             optimizer=Pick("SGD", "Optimizer", tuple(RATES)),
         )  # fmt: skip
 

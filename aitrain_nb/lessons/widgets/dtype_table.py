@@ -35,8 +35,11 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("fp32", "float32", 8, 23, "weights, optimizer, loss"),
     Kind("bf16", "bfloat16", 8, 7, "large products"),
-    Kind("fp16", "float16", 5, 10, "large products, on older cards"),
+    Kind("fp16", "float16", 5, 10, "products on older cards"),
 )
+
+
+_SMALL = "font-size:85%;opacity:0.85"
 
 
 class DtypeTable(Explorable):
@@ -77,11 +80,11 @@ def _draw(weight: float, update: float) -> html.Markup:
         after = held + step
         is_moved = bool(after != held)
         moved += [kind.name] * is_moved
-        rows.append((
-            html.element("b", kind.name), kind.used, _chips(bits(weight, kind), kind), _written(float(held)), _off(weight, float(held)),
-            html.chip(_written(float(after)) if is_moved else "the same: lost", html.GREEN if is_moved else html.ORANGE),
-        ))  # fmt: skip
-    names = ["kind", "used for", "bits", "holds", "off by", f"plus {_written(update)}"]
+        name = html.join([html.element("b", kind.name), html.element("div", kind.used, style=_SMALL)])
+        held_as = html.join([_written(float(held)), html.element("div", _off(weight, float(held)), style=_SMALL)])
+        result = html.chip(_written(float(after)) if is_moved else "the same", html.GREEN if is_moved else html.ORANGE)
+        rows.append((name, _chips(bits(weight, kind), kind), held_as, result))
+    names = ["kind", "its bits", "it holds", f"plus {_written(update)}"]
     key = html.join(
         [html.chip("sign", html.GREY), " ", html.chip("where the point stands", html.GREEN), " ", html.chip("the digits", html.BLUE)]
     )  # fmt: skip
@@ -117,7 +120,7 @@ def _off(number: float, held: float) -> str:
     if held == 0:
         return "too small for it"
     share = abs(held - number) / number
-    return "nothing" if share == 0 else "nearly nothing" if share < 1e-6 else f"{100 * share:.1g} %"
+    return "exact" if share == 0 else "nearly exact" if share < 1e-6 else f"{100 * share:.1g} % off"
 
 
 def _said(weight: float, update: float, moved: Sequence[str]) -> str:

@@ -30,9 +30,9 @@ class ResumeTest(Explorable):
         every()
         super().__init__(
             _draw, "What belongs into a checkpoint?",
-            optimizer=Switch(True, "The optimizer's averages", "Off: they begin at nothing."),
-            place=Switch(True, "The place in the data", "Off: it begins at the first batch again."),
-            chance=Switch(True, "The state of chance", "Off: dropout throws other dice."),
+            optimizer=Switch(True, "Optimizer", "Off: its averages begin at nothing."),
+            place=Switch(True, "Place in the data", "Off: it begins at the first batch again."),
+            chance=Switch(True, "Chance", "Off: dropout throws other dice."),
         )  # fmt: skip
 
 
