@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from aitrain_nb.lessons import widgets
-from aitrain_nb.lessons.experiments import digit_cnn
-from aitrain_nb.lessons.widgets import ablate_switch, filter_wall
+from aitrain_nb.lessons.experiments import digit_cnn, tiny_gpt
+from aitrain_nb.lessons.widgets import ablate_switch, filter_wall, shift_view
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,72 @@ def test_a_whole_layer_is_missed(digits):
     said = widgets.AblateSwitch().set(part=3, off=True, layer_too=True).state["said"]
     assert f"{right:.1%} are right" in said
     assert right < 0.2
+
+
+@pytest.fixture(scope="module")
+def gpt():
+    """The watched run of lesson 10, and its model with the weights of a step, computing attention step by step."""
+    run = tiny_gpt.watched_gpt()
+    model = copy.deepcopy(run.trainer.model).eval()
+    model.set_attn_implementation("eager")
+
+    def at(step):
+        model.load_state_dict(run.weights[step], strict=False)
+        return model
+
+    return run, at
+
+
+def ids_of(run, text):
+    names = run.trainer.class_names
+    return torch.tensor([[names.index({" ": "␣", "\n": "⏎"}.get(letter, letter)) for letter in text]])
+
+
+@pytest.mark.parametrize("step", [0, 100, 450])
+def test_each_column_of_the_shift_is_the_probability_of_the_letter_that_came(gpt, step):
+    run, at = gpt
+    view = widgets.ShiftView()
+    for place in (0, 17, 399):
+        stretch = run.source[place : place + 21]
+        ids = ids_of(run, stretch)
+        with torch.no_grad():
+            chances = at(step)(ids[:, :-1]).logits[0].softmax(-1)
+        right = chances[range(20), ids[0, 1:]]
+        torch.testing.assert_close(shift_view.right_ones(place, step), right, rtol=1e-4, atol=1e-5)
+        said = view.set(place=place, step=str(step)).state["said"]
+        count = int((chances.argmax(-1) == ids[0, 1:]).sum())
+        assert f"{count} right" in said
+        assert f"-ln is {-right.log().mean():.2f}" in said
+        assert f"{right.mean():.1%} on average" in said
+        letters = " ".join("␣" if letter == " " else "⏎" if letter == "\n" else letter for letter in stretch)
+        assert f"goes in {letters[:-2]} ↓" in said
+        assert f"should come out {letters[2:]} how" in said
+
+
+@pytest.mark.parametrize("step", [0, 450])
+def test_the_grid_shows_what_each_head_looks_at(gpt, step):
+    run, at = gpt
+    text = "Where is my parcel"
+    ids = ids_of(run, text)
+    with torch.no_grad():
+        given = at(step)(ids, output_attentions=True)
+    grid = widgets.AttentionGrid()
+    for layer, head, letter in ((1, 1, 5), (1, 2, 15), (2, 4, 18)):
+        row = given.attentions[layer - 1][0, head - 1, letter - 1]
+        said = grid.set(text=text, step=str(step), layer=str(layer), head=head, letter=letter).state["said"]
+        for place in row.topk(3).indices.tolist():
+            assert f"at {place + 1} ({row[place]:.0%})" in said
+        sure, guess = given.logits[0, letter - 1].softmax(-1).max(-1)
+        assert f"guess that {run.trainer.class_names[guess]} comes next ({sure:.0%})" in said
+        squares = grid.state["html"].count("<i>") + grid.state["html"].count("<i ")
+        assert squares == len(text) * (len(text) + 1) // 2, "the triangle: nobody looks at what comes later"
+
+
+def test_odd_texts_are_read_too(gpt):
+    del gpt
+    grid = widgets.AttentionGrid().set(letter=32)
+    assert "It can see 1 of 1 letters" in grid.set(text="").state["said"]
+    assert "It can see 1 of 1 letters" in grid.set(text="Q").state["said"]
+    assert "▯" in grid.set(text="日本 <b>").state["said"]
+    assert "<b>日" not in grid.state["html"]
+    assert "It can see 32 of 32 letters" in grid.set(text="I had enough points " * 3).state["said"]

@@ -6,7 +6,7 @@ The text is cut into blocks at every letter: so it learns what follows what, and
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -168,3 +168,40 @@ def watched_gpt(count: int = 16) -> WatchedGpt:
     trainer.fit(display="none")
     losses = {row["step"]: (row["train_loss"], row["eval_loss"]) for row in trainer.history.evaluations}
     return WatchedGpt(trainer, trainer.data.train.columns["text"][0], samples, losses, weights)
+
+
+class Read(NamedTuple):
+    """A text as the watched run reads it after some of its steps.
+
+    Attributes:
+        ids: [T] tokens, the last 32 of the text.
+        names: [T] of the tokens; a space is "␣", a letter that it doesn't know "▯".
+        looks: [2, 4, T, T] by layer and head, how much the position of a row takes from that of a column; rows sum to 1.
+        logits: [T, V] scores of the token after each position.
+    """
+
+    ids: Tensor
+    names: list[str]
+    looks: Tensor
+    logits: Tensor
+
+
+@lru_cache(64)
+def read(text: str, step: int = STEPS) -> Read:
+    """Let the run that `watched_gpt` kept read a text, with the weights that it had.
+
+    Args:
+        text: of which the last 32 letters are read; an empty one is a space.
+        step: one of `LOOKED_AT`.
+    """
+    import torch
+
+    from aitrain_nb.engine.attention import attention_of
+
+    run = watched_gpt()
+    trainer = run.trainer
+    ids = trainer.processor([text or " "], add_special_tokens=False, verbose=False)["input_ids"][0][-CONTEXT:]
+    with torch.no_grad(), attention_of(trainer.model.eval()) as layers:
+        given = torch.func.functional_call(trainer.model, run.weights[step], (torch.tensor([ids]),))
+    names = ["▯" if trainer.class_names[place] == "[UNK]" else trainer.class_names[place] for place in ids]
+    return Read(torch.tensor(ids), names, torch.stack([layer[0] for layer in layers]), given.logits[0])

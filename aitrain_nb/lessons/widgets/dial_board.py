@@ -110,12 +110,12 @@ class DialBoard(Explorable):
             _bar(name, float(now[place]) / top, float(before[place]) / top, float(moved[place]) / largest, number, place in most)
             for number, place, name in _numbered(run)
         ]  # fmt: skip
-        board = html.element("div", *bars, style=f"display:flex;height:{_HEIGHT + 16}px;min-width:460px")
+        board = html.element("div", *bars, style=f"display:flex;height:{_HEIGHT + 16}px;min-width:360px")
         names = [
             html.element("div", html.dotted(name), style=f"flex:{count} 0 0;min-width:0;text-align:center")
             for name, count in run.groups
         ]
-        named = html.element("div", *names, style="display:flex;min-width:460px;font-size:85%;opacity:0.85")
+        named = html.element("div", *names, style="display:flex;min-width:360px;font-size:85%;opacity:0.85")
         return html.join([self._facts(step), board, named, self._told(most, before, now)])
 
     def _facts(self, step: int) -> html.Markup:
@@ -163,7 +163,7 @@ def _bar(name: str, now: float, before: float, way: float, number: int, is_frame
     )
     edge, other = ("bottom", "top") if way > 0 else ("top", "bottom")
     arrow = html.element(
-        "div", style=f"position:absolute;left:50%;margin-left:-4px;bottom:3px;border:4px solid transparent;border-{other}:0;"
+        "div", style=f"position:absolute;left:50%;margin-left:-3px;bottom:3px;border:3px solid transparent;border-{other}:0;"
         f"border-{edge}:8px solid currentColor;opacity:{(0.25 + 0.75 * abs(way)) if way else 0:.2f}",
     )  # fmt: skip
     frame = f";outline:2px solid rgb({html.ORANGE});outline-offset:-1px" if is_framed else ""

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from aitrain_nb import html
-from aitrain_nb.lessons.experiments.tiny_gpt import CONTEXT, LOOKED_AT, watched_gpt
+from aitrain_nb.lessons.experiments.tiny_gpt import LOOKED_AT, read, watched_gpt
 from aitrain_nb.widgets.explorable import Explorable, Pick, Range, Typed
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _SHOWN = 8
 
@@ -33,7 +29,7 @@ class NextTokenBars(Explorable):
 
 def _draw(text: str, temperature: float, step: str) -> html.Markup:
     run = watched_gpt()
-    logits = _logits(text or " ", int(step))
+    logits = read(text, int(step)).logits[-1]
     chances = (logits / temperature).softmax(-1)
     best = chances.topk(_SHOWN)
     names = run.trainer.class_names
@@ -49,15 +45,3 @@ def _draw(text: str, temperature: float, step: str) -> html.Markup:
     return html.join(
         [html.table(["next letter", "probability"], rows), html.element("div", said, style="margin-top:4px")]
     )
-
-
-def _logits(text: str, step: int) -> Tensor:
-    """Scores of the next letter [V], with the weights of that step."""
-    import torch
-
-    run = watched_gpt()
-    trainer = run.trainer
-    ids = trainer.processor([text], add_special_tokens=False, verbose=False)["input_ids"][0][-CONTEXT:]
-    with torch.no_grad():
-        given = torch.func.functional_call(trainer.model, run.weights[step], (torch.tensor([ids]),))
-    return given.logits[0, -1]
