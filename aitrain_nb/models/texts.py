@@ -59,7 +59,7 @@ def small_gpt(vocabulary: int, positions: int) -> nn.Module:
     return GPT2LMHeadModel(
         GPT2Config(
             vocab_size=vocabulary, n_positions=positions, n_embd=128, n_layer=4, n_head=4, resid_pdrop=0.0, embd_pdrop=0.0,
-            attn_pdrop=0.0, activation_function="gelu_pytorch_tanh", bos_token_id=None, eos_token_id=None, pad_token_id=None,
+            attn_pdrop=0.0, activation_function="gelu", bos_token_id=None, eos_token_id=None, pad_token_id=None,
         )
     )  # fmt: skip
 
