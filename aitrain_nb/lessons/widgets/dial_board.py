@@ -110,12 +110,16 @@ class DialBoard(Explorable):
             _bar(name, float(now[place]) / top, float(before[place]) / top, float(moved[place]) / largest, number, place in most)
             for number, place, name in _numbered(run)
         ]  # fmt: skip
-        board = html.element("div", *bars, style=f"display:flex;height:{_HEIGHT + 16}px;min-width:360px")
+        board = html.element("div", *bars, style=f"display:flex;height:{_HEIGHT + 16}px;min-width:330px")
         names = [
-            html.element("div", html.dotted(name), style=f"flex:{count} 0 0;min-width:0;text-align:center")
+            html.element(
+                "div",
+                html.element("span", html.dotted(name)),
+                style=f"flex:{count} 0 0;min-width:0;{_PLACED[count < 6]}",
+            )
             for name, count in run.groups
         ]
-        named = html.element("div", *names, style="display:flex;min-width:360px;font-size:85%;opacity:0.85")
+        named = html.element("div", *names, style="display:flex;min-width:330px;font-size:85%;opacity:0.85")
         return html.join([self._facts(step), board, named, self._told(most, before, now)])
 
     def _facts(self, step: int) -> html.Markup:
@@ -139,6 +143,10 @@ def _numbered(run: Walked) -> list[tuple[int, int, str]]:
     """Number of the tensor, place and name of each weight."""
     numbers = [number for number, (_, count) in enumerate(run.groups) for _ in range(count)]
     return [(number, place, run.names[place]) for place, number in enumerate(numbers)]
+
+
+_PLACED = ("text-align:center", "display:flex;justify-content:flex-end;text-align:right")
+"""How a name lies below its dials; one that is wider than a few dials reaches to the left, and never over the edge."""
 
 
 def _arrow(way: float) -> str:
