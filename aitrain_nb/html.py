@@ -59,7 +59,9 @@ def bar(fraction: float, text: str, colour: str = BLUE, width: int = 120) -> Mar
     """A horizontal bar of `fraction` (0 to 1) of at most `width` pixels, with its value as text behind it."""
     share = 100 * min(1.0, max(0.0, fraction))
     block = element("span", style=f"display:block;width:{share:.4g}%;height:10px;background-color:rgb({colour})")
-    style = f"display:inline-block;width:min({width}px,16vw);height:10px;background-color:rgba({GREY},0.15)"
+    style = (
+        f"display:inline-block;width:clamp(30px,24vw - 100px,{width}px);height:10px;background-color:rgba({GREY},0.15)"
+    )
     return Markup(f'<span style="white-space:nowrap">{element("span", block, style=style)} {escape(text)}</span>')
 
 
@@ -99,7 +101,7 @@ def chip(text: object, colour: str = GREY) -> Markup:
 
 def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> Markup:
     """A plain table; cells that aren't Markup are escaped."""
-    plain = "text-align:left;padding:2px 8px;border-bottom:1px solid rgba(128,128,128,0.25)"
+    plain = "text-align:left;padding:2px clamp(2px,0.8vw,8px);border-bottom:1px solid rgba(128,128,128,0.25)"
 
     def cell(value: object) -> Markup:
         short = not isinstance(value, Markup) and len(str(value)) <= 14  # a number stays on its line

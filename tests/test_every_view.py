@@ -23,6 +23,7 @@ from aitrain_nb.exporting.quantizing import Rounding, Roundings
 from aitrain_nb.lessons.card import Card
 from aitrain_nb.lessons.desk import Desk
 from aitrain_nb.lessons.exercises import Before, Choice, Option, Sort
+from aitrain_nb.lessons.experiments.numbered_words import BothScripts, in_secret, words_of
 from aitrain_nb.lessons.room import Seat
 from aitrain_nb.lessons.views import Note, outcome, solved
 from aitrain_nb.questions import OF_A_STEP
@@ -251,7 +252,10 @@ def of_lessons(folder):
         text=HOSTILE[2]
     )
     seen = [outcome(one, "a", "b"), outcome(one, None, None), solved(one), solved(order), Note(HOSTILE[0], HOSTILE)]
-    return [*cards, typed, *seen, Seat(1, 0.1, 2.3, 0.1)]
+    words = {word for text in HOSTILE for word in words_of(text)}
+    numbers = {word: place for place, word in enumerate(words)}
+    secret = {word: 0 for text in HOSTILE for word in words_of(in_secret(text))}
+    return [*(BothScripts(text, numbers, secret) for text in HOSTILE[:4]), *cards, typed, *seen, Seat(1, 0.1, 2.3, 0.1)]
 
 
 GROUPS = {made.__name__: made for made in (of_texts, of_images, of_prompts, of_pairs, of_files, of_the_run, of_lessons)}

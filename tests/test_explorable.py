@@ -1,5 +1,8 @@
 """A picture with dials: it draws what the dials say, keeps its last good state, and leaves a twin."""
 
+import asyncio
+import time
+
 import pytest
 
 import aitrain_nb as ai
@@ -51,6 +54,52 @@ def test_what_was_drawn_lately_is_not_drawn_again():
     assert len(one._drawn) == 40
     assert one.set(x=1).shown == 1
     assert drawn.count(1) == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "dial", "expected"),
+    [
+        (0.03, Range(1, "x", stops=(1, 2, 4, 8)), {1, 4, 2, 8}),
+        (0.03, Range(0, "x", min=0, max=6, step=2), {0, 4, 2, 6}),
+        (0.03, Range(0, "x", min=0, max=6), {0, 4.5}),
+        (0.03, Range(0, "x", min=0, max=6000, step=1), {0, 4}),
+        (0.0, Range(1, "x", stops=(1, 2, 4, 8)), {1, 4}),
+    ],
+    ids=["stops", "steps", "any number", "too many", "quick"],
+)
+def test_while_the_hand_rests_slow_pictures_of_few_places_are_drawn_ahead(seconds, dial, expected):
+    drawn = []
+
+    async def moved():
+        one = Explorable(lambda x: drawn.append(x) or time.sleep(seconds) or x, "x", x=dial)
+        one.take({"type": "set", "name": "x", "value": 4.5})
+        await asyncio.sleep(0.05)
+        assert drawn == [dial.value, one.value["x"]], "the wish comes first"
+        await asyncio.sleep(0.6)
+        return one
+
+    one = asyncio.run(moved())
+    assert set(drawn) == expected
+    assert len(drawn) == len(expected), "none twice"
+    assert one.shown == one.value["x"] == drawn[1], "what is shown stays"
+
+
+def test_a_wish_ends_what_is_drawn_ahead():
+    drawn = []
+
+    async def moved():
+        one = Explorable(
+            lambda x: drawn.append(x) or time.sleep(0.03) or x, "x", x=Range(0, "x", min=0, max=19, step=1)
+        )
+        one.take({"type": "set", "name": "x", "value": 3})
+        await asyncio.sleep(0.2)
+        before = len(drawn)
+        assert 2 < before < 20
+        one.take({"type": "set", "name": "x", "value": 19})
+        await asyncio.sleep(0.01)
+        assert drawn[before : before + 1] == [19], "at once"
+
+    asyncio.run(moved())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +13,7 @@ from sklearn.preprocessing import normalize
 from torch import nn
 
 import aitrain_nb as ai
+from aitrain_nb.errors import ConfigError
 from aitrain_nb.shots import classifiers
 from aitrain_nb.shots.drawing import draw
 
@@ -254,3 +256,15 @@ def test_an_interrupt_and_the_end_of_the_time_keep_what_was_computed():
 def test_what_cant_be_compared_is_said(options, said):
     with pytest.raises(ai.AitrainError, match=said):
         ai.compare_methods("digits", **options)
+
+
+def test_some_of_the_methods_are_shown_alone(found):
+    some = found.only("nearest mean", "scratch")
+    assert some.methods == ["nearest mean", "scratch"]
+    assert some.summary().equals(
+        pd.concat(
+            [found.summary(target=some.target).query("method == @name") for name in some.methods], ignore_index=True
+        )
+    )
+    with pytest.raises(ConfigError, match="scratc"):
+        found.only("scratc")

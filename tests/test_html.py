@@ -161,7 +161,7 @@ def test_text_added_to_markup_is_escaped_again():
 def test_a_bar_is_as_long_as_its_fraction_and_stays_inside(fraction, width):
     bar = html.bar(fraction, "half")
     assert f"width:{width}%" in bar
-    assert "width:min(120px,16vw)" in bar
+    assert "width:clamp(30px,24vw - 100px,120px)" in bar
     assert "half" in Page(bar).text
 
 

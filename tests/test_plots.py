@@ -793,3 +793,8 @@ def test_a_drawing_is_the_same_where_a_person_crops_pictures():
     with mpl.rc_context({"savefig.bbox": "tight"}):
         assert draw() == usual
         assert mpl.rcParams["savefig.bbox"] == "tight"
+
+
+def test_a_title_that_follows_itself_is_said_once():
+    shown = plots.images(np.zeros((5, 1, 8, 8)), ["clean", "clean", "scanned", "clean", "clean"])
+    assert shown.description == "5 pictures of 8x8 pixels: 2 x clean; scanned; 2 x clean."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,19 @@ def images(pictures: Any, titles: Sequence[str], columns: int = 8) -> Picture:
     figure.description = "0 pictures: there is nothing to draw."
     if len(titles):
         size = "x".join(str(side) for side in pictures[0].shape[-2:])
-        named = "; ".join(titles[:24]) + (" ..." if len(titles) > 24 else "")
+        named = "; ".join(_runs(titles[:24])) + (" ..." if len(titles) > 24 else "")
         figure.description = f"{numerals.several(len(titles), 'picture')} of {size} pixels: {named}."
     return figure
+
+
+def _runs(titles: Sequence[str]) -> list[str]:
+    """The titles in order; one that follows itself stands once, with how often.
+
+    >>> _runs(["3", "5", "5"])
+    ['3', '2 x 5']
+    """
+    found = [(title, len(list(some))) for title, some in itertools.groupby(titles)]
+    return [f"{count} x {title}" if count > 1 else title for title, count in found]
 
 
 def _show(axis: Axes, picture: Any, title: str) -> None:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from aitrain_nb import html, numerals, plots
-from aitrain_nb.errors import ConfigError
+from aitrain_nb.errors import ConfigError, unknown_name
 from aitrain_nb.shots.told import Told
 
 if TYPE_CHECKING:
@@ -79,6 +79,21 @@ class MethodsCompared(Told):
     def methods(self) -> list[str]:
         """The methods of which something was measured."""
         return list(dict.fromkeys(one.method for one in self.measured))
+
+    def only(self, *methods: str) -> MethodsCompared:
+        """What these methods came to, in the order in which they are named.
+
+        Raises:
+            ConfigError: nothing was measured of one of them.
+        """
+        for method in methods:
+            if method not in self.methods:
+                raise ConfigError(*unknown_name("method", method, self.methods))
+        some = [one for method in methods for one in self.measured if one.method == method]
+        return MethodsCompared(
+            some, len(some), name=self.name, model=self.model, majority=self.majority, validation=self.validation,
+            reduced=self._reduced,
+        )  # fmt: skip
 
     @property
     def target(self) -> float:

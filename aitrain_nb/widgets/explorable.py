@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,10 @@ from aitrain_nb.widgets.placed import Placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_FEW = 20
+"""Places of a slider that are few."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,14 @@ class Range:
         """What the page builds it from."""
         slider = {"min": self.min, "max": self.max, "step": self.step, "log": self.log, "stops": list(self.stops)}
         return {"kind": "number", "slider": slider, "label": self.label, "unit": self.unit, "help": self.help}
+
+    def places(self) -> tuple[float, ...]:
+        """All values that it can have, where they are few; else none."""
+        if self.stops or not self.step or (self.max - self.min) / self.step > _FEW:
+            return self.stops
+        return tuple(
+            self.take(self.min + place * self.step) for place in range(round((self.max - self.min) / self.step) + 1)
+        )
 
     def __post_init__(self) -> None:
         """The ends are the first and the last stop, where there are any."""
@@ -158,6 +173,8 @@ class Typed:
 Dial = Range | Pick | Switch | Typed
 _KEPT = 40
 """Pictures that are kept."""
+_SLOW, _RESTING, _BETWEEN = 0.02, 0.1, 0.02
+"""Seconds: a picture that takes longer is drawn ahead; after which rest of the hand; and between two of them."""
 
 
 class Explorable(Placed):
@@ -191,6 +208,7 @@ class Explorable(Placed):
         super().__init__(facts={"title": title, "fields": fields})
         self._wishes: dict[str, Any] = {}
         self._drawn: dict[tuple[Any, ...], tuple[Any, html.Markup]] = {}
+        self._ahead: list[dict[str, Any]] = []
         self.value = {name: dial.value for name, dial in dials.items()}
         self._answer({})
 
@@ -228,10 +246,37 @@ class Explorable(Placed):
 
     def _grant(self) -> None:
         wishes, self._wishes = self._wishes, {}
+        began = time.perf_counter()
         try:
             self._answer(self._taken(wishes))
         except AitrainError as error:
             self.state = self.state | {"wrong": f"{error.what} {error.why}"}
+            return
+        if time.perf_counter() - began > _SLOW:
+            self._look_ahead(next(reversed(wishes)))
+
+    def _look_ahead(self, name: str) -> None:
+        """While the hand rests, the pictures of the other places of the dial that was moved last are drawn, the nearest first."""
+        dial, here = self._dials[name], self.value
+        if not isinstance(dial, Range) or self._loop is None:
+            return
+        places = dial.places()
+        middle = bisect_left(places, here[name])
+        nearest = sorted(range(len(places)), key=lambda number: abs(number - middle))
+        is_waiting, self._ahead = bool(self._ahead), [here | {name: places[number]} for number in nearest]
+        if self._ahead and not is_waiting:
+            self._loop.call_later(_RESTING, self._draw_ahead)
+
+    def _draw_ahead(self) -> None:
+        """One of them, unless something is wished for."""
+        assert self._loop is not None
+        if self._wishes or not self._ahead:
+            self._ahead = []
+            return
+        with suppress(AitrainError):
+            self._drawing(self._ahead.pop(0))
+        if self._ahead:
+            self._loop.call_later(_BETWEEN, self._draw_ahead)
 
     def _answer(self, changes: dict[str, Any]) -> None:
         wanted = self.value | changes

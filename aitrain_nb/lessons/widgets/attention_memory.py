@@ -26,7 +26,9 @@ class AttentionMemory(Explorable):
     """
 
     def __init__(self) -> None:
-        slider = Range(512, "Tokens of the text", min=64, max=16384, log=True, help="The nearest whole number.")
+        slider = Range(
+            512, "Tokens of the text", stops=tuple(map(int, _LENGTHS)), log=True, help="Each is twice the one before."
+        )
         super().__init__(_picture, "Scores of attention, one layer", length=slider)
 
 

@@ -110,12 +110,16 @@ class DialBoard(Explorable):
             _bar(name, float(now[place]) / top, float(before[place]) / top, float(moved[place]) / largest, number, place in most)
             for number, place, name in _numbered(run)
         ]  # fmt: skip
-        board = html.element("div", *bars, style=f"display:flex;height:{_HEIGHT + 16}px;min-width:460px")
+        board = html.element("div", *bars, style=f"display:flex;height:{_HEIGHT + 16}px;min-width:330px")
         names = [
-            html.element("div", html.dotted(name), style=f"flex:{count} 0 0;min-width:0;text-align:center")
+            html.element(
+                "div",
+                html.element("span", html.dotted(name)),
+                style=f"flex:{count} 0 0;min-width:0;{_PLACED[count < 6]}",
+            )
             for name, count in run.groups
         ]
-        named = html.element("div", *names, style="display:flex;min-width:460px;font-size:85%;opacity:0.85")
+        named = html.element("div", *names, style="display:flex;min-width:330px;font-size:85%;opacity:0.85")
         return html.join([self._facts(step), board, named, self._told(most, before, now)])
 
     def _facts(self, step: int) -> html.Markup:
@@ -141,6 +145,10 @@ def _numbered(run: Walked) -> list[tuple[int, int, str]]:
     return [(number, place, run.names[place]) for place, number in enumerate(numbers)]
 
 
+_PLACED = ("text-align:center", "display:flex;justify-content:flex-end;text-align:right")
+"""How a name lies below its dials; one that is wider than a few dials reaches to the left, and never over the edge."""
+
+
 def _arrow(way: float) -> str:
     return "▲" if way > 0 else "▼"
 
@@ -163,7 +171,7 @@ def _bar(name: str, now: float, before: float, way: float, number: int, is_frame
     )
     edge, other = ("bottom", "top") if way > 0 else ("top", "bottom")
     arrow = html.element(
-        "div", style=f"position:absolute;left:50%;margin-left:-4px;bottom:3px;border:4px solid transparent;border-{other}:0;"
+        "div", style=f"position:absolute;left:50%;margin-left:-3px;bottom:3px;border:3px solid transparent;border-{other}:0;"
         f"border-{edge}:8px solid currentColor;opacity:{(0.25 + 0.75 * abs(way)) if way else 0:.2f}",
     )  # fmt: skip
     frame = f";outline:2px solid rgb({html.ORANGE});outline-offset:-1px" if is_framed else ""

@@ -15,7 +15,6 @@ METHODS = {
     "fine-tune": "fine-tune: all",
     "head": "head: the rest is frozen",
     "lora": "LoRA: adapters beside",
-    "nearest mean": "few-shot: none",
 }
 """Name of a method -> how the switch calls it."""
 RANK = 8

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 class KShotCurve(Explorable):
     """Two methods on the new scanner's digits: which is ahead at so many examples a class, and are the seeds of one mind?
 
+    Args:
+        methods: those that can be picked; none: all that were compared.
+
     Example:
         KShotCurve().set(method="scratch", against="nearest mean", examples="5")
     """
 
-    def __init__(self) -> None:
-        names = tuple(new_scanner.compared().methods)
+    def __init__(self, *methods: str) -> None:
+        names = methods or tuple(new_scanner.compared().methods)
+        against = "scratch" if "scratch" in names else names[-1]
         super().__init__(
-            _picture, "Examples of each class", method=Pick("fine-tune", "Blue line", names),
-            against=Pick("scratch", "Orange line", names),
+            _picture, "Examples of each class", method=Pick("fine-tune" if "fine-tune" in names else names[0], "Blue line", names),
+            against=Pick(against, "Orange line", names),
             examples=Pick("5", "Examples a class", tuple(map(str, new_scanner.SHOTS))),
             seeds=Range(new_scanner.SEEDS, "Seeds", min=1, max=new_scanner.SEEDS, step=1, help="Draws of the examples."),
         )  # fmt: skip

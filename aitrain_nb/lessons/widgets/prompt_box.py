@@ -25,7 +25,7 @@ class PromptBox(Explorable):
     def __init__(self) -> None:
         word_puzzles.stand_in()
         super().__init__(
-            _page, "A prompt with examples", word=Typed("zebra", "Word to sort", most=24),
+            _page, "A prompt with examples", word=Typed("tiger", "Word to sort", most=24),
             rule=Pick(_RULES[0], "Sort by", _RULES),
             examples=Range(2, "Examples a class", min=0, max=4, step=1),
             swapped=Switch(False, "Swap the labels", "In the prompt only."),
@@ -41,7 +41,7 @@ def _asked(rule: str, shots: int, *, swapped: bool) -> tuple[PromptClassifier, f
 
 def _page(word: str, rule: str, examples: int, swapped: bool) -> html.Markup:
     asked, right = _asked(rule, examples, swapped=swapped)
-    typed = " ".join(word.lower().split()[:1]) or "zebra"
+    typed = " ".join(word.lower().split()[:1]) or "tiger"
     known = typed in word_puzzles.words()
     row = asked.predict([typed]).iloc[0]
     bars = [
@@ -52,8 +52,10 @@ def _page(word: str, rule: str, examples: int, swapped: bool) -> html.Markup:
     moved = f"No weight moved: {before} = {after}." if before == after else f"Weights moved: {before}, {after}."
     unknown = "" if known else f" It has never read {typed!r}: it can only guess."
     lines = " / ".join(" → ".join(line.split()) for line in asked.prompt(typed).split("\n\n"))
+    shown = asked.prompt(typed).split()[:-1:2]
+    own = f"{typed!r} stands among the examples: it need only be copied. " if typed in shown else ""
     said = (
-        f"Of {word_puzzles.asked_for(rule)} words that are not in the prompt it sorts {right:.0%} right.{unknown}"
+        f"{own}Of {word_puzzles.asked_for(rule)} words that are not in the prompt it sorts {right:.0%} right.{unknown}"
         if examples
         else "0 examples: nothing says which label means what, so any answer is chance."
     )
