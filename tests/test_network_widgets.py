@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from aitrain_nb.lessons import widgets
-from aitrain_nb.lessons.experiments import digit_cnn, tiny_gpt
-from aitrain_nb.lessons.widgets import ablate_switch, filter_wall, shift_view
+from aitrain_nb.lessons.experiments import digit_cnn, misread_digit, tiny_digits, tiny_gpt
+from aitrain_nb.lessons.widgets import ablate_switch, blame_view, filter_wall, shift_view, update_microscope
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +181,99 @@ def test_odd_texts_are_read_too(gpt):
     assert "▯" in grid.set(text="日本 <b>").state["said"]
     assert "<b>日" not in grid.state["html"]
     assert "It can see 32 of 32 letters" in grid.set(text="I had enough points " * 3).state["said"]
+
+
+@pytest.mark.parametrize("count", [1, 20, 500, 51880])
+def test_blame_is_gradient_times_weight_and_the_nudge_is_measured(count):
+    trainer = misread_digit.trained_cnn(misread_digit.EPOCH)
+    before, model = trainer.fingerprint(), trainer.model.eval()
+    part = trainer.tokenize().parts[0]
+    inputs, labels = part.inputs["pixel_values"], part.inputs["labels"]
+    losses = torch.nn.functional.cross_entropy(model(inputs), labels, reduction="none")
+    worst = int(losses.argmax())
+    weights = list(model.parameters())
+    gradients = torch.autograd.grad(losses[worst], weights)
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    blame = torch.cat(
+        [(gradient * weight).abs().flatten() for gradient, weight in zip(gradients, weights, strict=True)]
+    )
+    places = blame.topk(count).indices
+    assert set(blame_view.ranked()["blamed"][:count].tolist()) == set(places.tolist())
+    view = widgets.BlameView()
+    moved = {}
+    for which, chosen in (("blamed", places), ("random", blame_view.ranked()["random"][:count])):
+        assert len(set(chosen.tolist())) == count
+        other = copy.deepcopy(model)
+        mask = torch.zeros(len(flat)).index_fill(0, chosen, 1.0)
+        parts = (flat * mask).split([weight.numel() for weight in weights])
+        with torch.no_grad():
+            for weight, part in zip(other.parameters(), parts, strict=True):
+                weight.sub_(0.001 * part.reshape(weight.shape))
+        with torch.no_grad():
+            after = torch.nn.functional.cross_entropy(other(inputs), labels, reduction="none")
+        moved[which] = float(losses[worst].detach() - after[worst])
+        found = blame_view.nudged(which, count)
+        torch.testing.assert_close(found.losses, after, rtol=1e-3, atol=1e-5)
+        assert found.drop == pytest.approx(moved[which], abs=1e-4)
+        assert found.promised == pytest.approx(0.001 * float((flat * mask).square().sum()), rel=1e-4)
+    said = view.set(count=count, nudge=True).state["said"]
+    assert f"{blame_view.nudged('blamed', count).drop:.4f}, to " in said
+    if count == 20:
+        assert moved["blamed"] > 0.3
+        assert abs(moved["random"]) < 0.01
+        assert f"its loss {losses[worst]:.2f} nats" in said
+    assert "switch on" in view.set(nudge=False).state["said"]
+    assert trainer.fingerprint() == before
+    assert float(misread_digit.misread().weights.sum()) == pytest.approx(
+        float(sum(w.detach().sum() for w in weights)), rel=1e-4
+    )
+
+
+def adamw_by_hand(seed, steps=120):
+    """The tiny network's first steps with torch's own AdamW: name -> its gradient, value, m and v after each step."""
+    trainer = tiny_digits.tiny_trainer(seed)
+    model, data = trainer.model, trainer.data
+    pictures, labels = data.train.columns["image"] * data.scale, data.train.columns["label"]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.0)
+    places = [place for epoch in range(20) for place in trainer.order.of_epoch(epoch).split(32)][:steps]
+    seen = {name: [] for name in update_microscope.WEIGHTS}
+    for place in places:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(pictures[place]), labels[place]).backward()
+        before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+        optimizer.step()
+        for name, found in seen.items():
+            tensor, _, index = name[:-1].partition("[")
+            weight, at = dict(model.named_parameters())[tensor], tuple(map(int, index.split(",")))
+            state = optimizer.state[weight]
+            found.append(
+                [
+                    float(one[at])
+                    for one in (before[tensor], weight.detach(), weight.grad, state["exp_avg"], state["exp_avg_sq"])
+                ]
+            )
+    return seen
+
+
+def test_the_microscope_shows_what_torch_does():
+    view = widgets.UpdateMicroscope()
+    for name, found in adamw_by_hand(0).items():
+        for step, (before, after, gradient, mean, square) in enumerate(found, 1):
+            one = update_microscope.moments()[name][step - 1]
+            assert (one.before, one.after) == pytest.approx((before, after), abs=1e-5)
+            assert one.gradient == pytest.approx(gradient, abs=1e-5)
+            assert (one.mean, one.square) == pytest.approx((mean, square), abs=1e-5)
+            by_hand = -0.01 * (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)) ** 0.5 + 1e-8)
+            assert by_hand == pytest.approx(after - before, abs=2e-6)
+            assert -one.rate * one.mean_made_up / one.root == pytest.approx(by_hand, abs=1e-5)
+        said = view.set(weight=name, step=120).state["said"]
+        assert f"gradient of {name} is {one.gradient:+.5f}, and it moves by {one.step:+.5f}" in said
+        assert ("uphill" in said) == (one.step * one.gradient > 0)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_what_lesson_5_says_of_steps_holds_with_other_first_weights(seed):
+    found = adamw_by_hand(seed)
+    for (before, after, *_), *_ in found.values():
+        assert abs(abs(after - before) / 0.01 - 1) < 0.01
+    assert sum((after - before) * gradient > 0 for before, after, gradient, *_ in found["scores.bias[0]"]) > 12

@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from aitrain_nb.lessons.exercises import Before, Choice, Explain, Fill, Option, Sort
+from aitrain_nb.lessons.experiments.misread_digit import EPOCH, trained_cnn
 from aitrain_nb.lessons.experiments.tiny_digits import tiny_trainer
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab
 
 
-def _trained(steps: int) -> Any:
-    """A small network that has taken so many steps on the digits."""
-    import aitrain_nb as ai
-
-    trainer = ai.prepare(data="digits", model="small-cnn", learning_rate=0.003, max_steps=400, evaluate_every=0, threads=1)
-    while trainer.step < steps:
-        list(trainer.phases())
-    return trainer
-
-
 def _mistaken() -> Lab:
     """An epoch of digits, and the next batch with its gradients; `worst` is the most surprising digit in it."""
-    trainer = _trained(45)
+    trainer = trained_cnn(EPOCH)
     batch = trainer.tokenize()
     loss = trainer.loss(trainer.forward(batch))
     worst = int(loss.per_example.argmax())
@@ -36,7 +27,7 @@ def _two_optimizers() -> Lab:
 
 
 def _well_trained() -> Lab:
-    return lab(trainer=_trained(90))
+    return lab(trainer=trained_cnn(2 * EPOCH))
 
 
 def _loop() -> Lab:

@@ -53,6 +53,28 @@ def ink(pictures: Tensor, side: int, alt: str = "") -> html.Markup:
     return _image(np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=-1), side, alt)
 
 
+def bars(values: list[float], chosen: int, high: int, wide: int) -> html.Markup:
+    """A row of bars from a middle line, blue upward above 0, orange downward below, the largest as high as half the picture.
+
+    Args:
+        values: one a bar.
+        chosen: the place whose ground is marked.
+        high: pixels of the picture.
+        wide: pixels of a bar and the gap after it.
+    """
+    import numpy as np
+
+    pixels = np.zeros((high, wide * len(values), 4), dtype=np.uint8)
+    pixels[:, wide * chosen : wide * (chosen + 1)] = (*_BELOW, 90)
+    half, top = high // 2, max(map(abs, values)) or 1.0
+    for place, value in enumerate(values):
+        long = max(1, round(half * abs(value) / top)) if value else 0
+        rows = slice(half - long, half) if value > 0 else slice(half, half + long)
+        pixels[rows, wide * place : wide * (place + 1) - 1] = (*(_ABOVE if value > 0 else _BELOW), 255)
+    pixels[half] = (128, 128, 128, 255)
+    return html.image(_png(pixels), "")
+
+
 def _image(pixels: ndarray, side: int, alt: str) -> html.Markup:
     """[K, h, w, 4] side by side, each in a thin frame, with a clear gap between two."""
     import numpy as np
