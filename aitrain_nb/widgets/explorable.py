@@ -2,177 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from bisect import bisect_left
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from aitrain_nb import html
 from aitrain_nb.errors import AitrainError, ConfigError, unknown_name
+from aitrain_nb.widgets.dials import Dial, Pick, Range, Switch, Typed
 from aitrain_nb.widgets.front_end import source
 from aitrain_nb.widgets.placed import Placed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
-_FEW = 20
-"""Places of a slider that are few."""
+__all__ = ["Dial", "Explorable", "Pick", "Range", "Switch", "Typed"]
 
-
-@dataclass(frozen=True)
-class Range:
-    """A slider.
-
-    Attributes:
-        value: where it stands first.
-        label: in words.
-        min: the smallest value.
-        max: the largest.
-        step: the distance of two values; 0 for any.
-        log: equal ways are equal ratios.
-        unit: shown behind the number.
-        help: a sentence.
-        stops: all values that it can have, ascending, where these are few; min, max, step and log then say nothing.
-    """
-
-    value: float
-    label: str
-    min: float = 0.0
-    max: float = 1.0
-    step: float = 0.0
-    log: bool = False
-    unit: str = ""
-    help: str = ""
-    stops: tuple[float, ...] = ()
-
-    def about(self) -> dict[str, Any]:
-        """What the page builds it from."""
-        slider = {"min": self.min, "max": self.max, "step": self.step, "log": self.log, "stops": list(self.stops)}
-        return {"kind": "number", "slider": slider, "label": self.label, "unit": self.unit, "help": self.help}
-
-    def places(self) -> tuple[float, ...]:
-        """All values that it can have, where they are few; else none."""
-        if self.stops or not self.step or (self.max - self.min) / self.step > _FEW:
-            return self.stops
-        return tuple(
-            self.take(self.min + place * self.step) for place in range(round((self.max - self.min) / self.step) + 1)
-        )
-
-    def __post_init__(self) -> None:
-        """The ends are the first and the last stop, where there are any."""
-        if self.stops:
-            object.__setattr__(self, "min", self.stops[0])
-            object.__setattr__(self, "max", self.stops[-1])
-
-    def take(self, given: Any) -> float:
-        """The nearest value that it can have; a whole number where it goes in whole steps.
-
-        Raises:
-            ConfigError: it isn't a number within its ends.
-        """
-        try:
-            number = float(given)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if not self.min <= number <= self.max:
-            ends = f"It goes from {self.min:g} to {self.max:g}."
-            raise ConfigError(f"{self.label} can't be {given!r}.", ends, "Name a number in between.")
-        if self.stops:
-            return min(
-                self.stops,
-                key=lambda stop: max(stop, number) / min(stop, number) if self.min > 0 else abs(stop - number),
-            )
-        if self.step:
-            number = float(min(self.max, self.min + round((number - self.min) / self.step) * self.step))
-        return int(number) if self.step and number.is_integer() and float(self.step).is_integer() else number
-
-
-@dataclass(frozen=True)
-class Pick:
-    """One of several names.
-
-    Attributes:
-        value: the one chosen first.
-        label: in words.
-        choices: the names.
-        help: a sentence.
-    """
-
-    value: str
-    label: str
-    choices: tuple[str, ...]
-    help: str = ""
-
-    def about(self) -> dict[str, Any]:
-        """What the page builds it from."""
-        return {"kind": "choice", "choices": list(self.choices), "label": self.label, "unit": "", "help": self.help}
-
-    def take(self, given: Any) -> str:
-        """The name.
-
-        Raises:
-            ConfigError: it isn't one of them.
-        """
-        if given not in self.choices:
-            raise ConfigError(*unknown_name("choice", given, self.choices))
-        return str(given)
-
-
-@dataclass(frozen=True)
-class Switch:
-    """Yes or no.
-
-    Attributes:
-        value: what it is first.
-        label: in words.
-        help: a sentence.
-    """
-
-    value: bool
-    label: str
-    help: str = ""
-
-    def about(self) -> dict[str, Any]:
-        """What the page builds it from."""
-        return {"kind": "switch", "label": self.label, "unit": "", "help": self.help}
-
-    def take(self, given: Any) -> bool:
-        """Yes or no."""
-        return bool(given)
-
-
-@dataclass(frozen=True)
-class Typed:
-    """A text.
-
-    Attributes:
-        value: what stands there first.
-        label: in words.
-        help: a sentence.
-        most: letters that are taken.
-    """
-
-    value: str
-    label: str
-    help: str = ""
-    most: int = 400
-
-    def about(self) -> dict[str, Any]:
-        """What the page builds it from."""
-        return {"kind": "text", "label": self.label, "unit": "", "help": self.help}
-
-    def take(self, given: Any) -> str:
-        """Its first letters."""
-        return str(given if given is not None else "")[: self.most]
-
-
-Dial = Range | Pick | Switch | Typed
-_KEPT = 40
-"""Pictures that are kept."""
+_KEPT, _AHEAD = 40, 12
+"""Pictures that are kept, and at most so many that are drawn ahead."""
 _SLOW, _RESTING, _BETWEEN = 0.02, 0.1, 0.02
 """Seconds: a picture that takes longer is drawn ahead; after which rest of the hand; and between two of them."""
 
@@ -245,6 +95,10 @@ class Explorable(Placed):
                 self.in_turn_or_now(self._grant)
 
     def _grant(self) -> None:
+        with _no_collection():
+            self._grant_at_once()
+
+    def _grant_at_once(self) -> None:
         wishes, self._wishes = self._wishes, {}
         began = time.perf_counter()
         try:
@@ -258,14 +112,11 @@ class Explorable(Placed):
     def _look_ahead(self, name: str) -> None:
         """While the hand rests, the pictures of the other places of the dial that was moved last are drawn, the nearest first."""
         dial, here = self._dials[name], self.value
-        if not isinstance(dial, Range) or self._loop is None:
-            return
-        places = dial.places()
-        middle = bisect_left(places, here[name])
-        nearest = sorted(range(len(places)), key=lambda number: abs(number - middle))
-        is_waiting, self._ahead = bool(self._ahead), [here | {name: places[number]} for number in nearest]
-        if self._ahead and not is_waiting:
-            self._loop.call_later(_RESTING, self._draw_ahead)
+        if isinstance(dial, Range) and self._loop is not None:
+            is_waiting = bool(self._ahead)
+            self._ahead = [here | {name: place} for place in dial.around(here[name], _AHEAD)]
+            if self._ahead and not is_waiting:
+                self._loop.call_later(_RESTING, self._draw_ahead)
 
     def _draw_ahead(self) -> None:
         """One of them, unless something is wished for."""
@@ -313,6 +164,18 @@ class Explorable(Placed):
         """The same for a terminal."""
         dials = ", ".join(f"{dial.label} {_said(self.value[name], dial)}" for name, dial in self._dials.items())
         return f"{self.title}: {dials}\n{_in_words(self.shown)}"
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Python's garbage is collected after it: among the objects of torch and matplotlib that takes up to half a second."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _said(value: Any, dial: Dial) -> str:

@@ -25,10 +25,10 @@ class ConfidenceDial(Explorable):
     def __init__(self) -> None:
         scores, self.labels = asked()
         self.scores = scores[MOMENTS[2]]
-        self._places = [_LEAST * (_MOST / _LEAST) ** (place / 80) for place in range(81)]
+        self._places = [float(f"{_LEAST * (_MOST / _LEAST) ** (place / 80):.3g}") for place in range(81)]
         self._curve = [self.measured(place)[0] for place in self._places]
         super().__init__(
-            self._picture, "Confidence", times=Range(1.0, "Scores times", min=_LEAST, max=_MOST, log=True)
+            self._picture, "Confidence", times=Range(1.0, "Scores times", stops=tuple(self._places), log=True)
         )  # fmt: skip
 
     def measured(self, times: float) -> tuple[float, float, float]:

@@ -30,10 +30,10 @@ class DropForecast(Explorable):
         self._step = first_step()
         self.loss = self._step.loss
         self.norm = sum(float((slope**2).sum()) for slope in self._step.slopes.values()) ** 0.5
-        self._rates = [_LEAST * (_MOST / _LEAST) ** (place / 100) for place in range(101)]
+        self._rates = [float(f"{_LEAST * (_MOST / _LEAST) ** (place / 100):.3g}") for place in range(101)]
         self._curve = [self.drop(rate) for rate in self._rates]
         super().__init__(
-            self._picture, "Promised and measured", rate=Range(0.1, "Learning rate", min=_LEAST, max=_MOST, log=True)
+            self._picture, "Promised and measured", rate=Range(0.1, "Learning rate", stops=tuple(self._rates), log=True)
         )
 
     def promised(self, rate: float) -> float:
