@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import aitrain_nb as ai
 from aitrain_nb import quick_look as package
@@ -409,10 +410,32 @@ def test_plain_text_gets_its_own_short_look(tmp_path):
     nats = found.scores["nats_per_letter"].tolist()
     assert nats == sorted(nats, reverse=True)
     assert found.duplicates["times"].tolist() == [60, 60]
+    assert "Lines that occur more than once: 2 (look.duplicates)." in found.text()
+    assert "Lines that occur more than once: 2" in found._repr_html_()
     assert found.plot().description
     assert "nats a letter" in found._repr_html_()
     with pytest.raises(DataError, match="no labels to doubt"):
         found.mislabelled()
+
+
+def test_the_run_is_ready_where_there_are_few_examples(words_only, tmp_path):
+    """The batch is no larger than what there is to train on."""
+    chance = np.random.default_rng(0)
+    for name, level in (("dark", 40), ("light", 210)):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = np.clip(chance.normal(level, 20, (8, 8, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    (tmp_path / "tale.txt").write_text("the cat sat on the mat\n" * 50, encoding="utf-8")
+    small_tickets().loc[lambda rows: rows["class"].isin(sorted(set(rows["class"]))[:3])].groupby("class").head(
+        6
+    ).to_csv(tmp_path / "mine.csv", index=False)
+    for name in ("pictures", "tale.txt", "mine.csv"):
+        found = quick_look(tmp_path / name)
+        trainer = found.prepare(max_steps=1)
+        trainer.fit(display="none")
+        assert trainer.step == 1, name
+        assert found.config.batch_size < 32, name
 
 
 def test_the_letter_model_gives_shares_that_add_up_to_one():

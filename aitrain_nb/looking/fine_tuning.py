@@ -57,7 +57,7 @@ def suggest(opened: Opened, lengths: Sequence[int], limit: int) -> TrainConfig:
     return TrainConfig(
         task=found.task, data=found.data, model=found.model, method=found.method, seed=found.seed, epochs=EPOCHS,
         text_column=found.text_column, pair_column=found.pair_column, label_column=found.label_column,
-        validation_fraction=found.validation_fraction, batch_size=32 if len(opened.splits.train) >= 500 else 16,
+        validation_fraction=found.validation_fraction, batch_size=opened.batch_size(32 if len(opened.splits.train) >= 500 else 16),
         max_length=longest, warmup_steps=0.1, schedule="linear", learning_rate=None if scratch else 1e-4,
         **opened.balance.fields,
     )  # fmt: skip

@@ -54,7 +54,7 @@ def look_at_images(opened: Opened, seconds: float, rows: int | None, say: Callab
                    "Lengths, near-duplicates and frozen features are computed for texts only.",
                    *opened.balance.sentences, *scoring.sentences(scores, used)),
         config=TrainConfig(task=found.task, data=found.data, model=found.model, method=found.method, seed=seed,
-                      validation_fraction=found.validation_fraction, **opened.balance.fields),
+                      validation_fraction=found.validation_fraction, batch_size=opened.batch_size(), **opened.balance.fields),
         source=opened.source, fine_tune_seconds=None,
         doubts=Doubts(pixels[everything], shown, everything, opened.labels[everything], names, seed),
     )  # fmt: skip

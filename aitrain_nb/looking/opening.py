@@ -82,6 +82,11 @@ class Opened:
         )
         return Balance({"class_weights": "balanced", "best_metric": "macro_f1"}, [said])
 
+    def batch_size(self, wanted: int = TrainConfig().batch_size) -> int:
+        """This many examples, or all there are to train on where those are fewer."""
+        known = find_task(self.task).count_examples(self.splits.train, self.config)
+        return wanted if known is None else min(wanted, known)
+
     @cached_property
     def texts(self) -> list[str]:
         """Each example as one text: of a pair, both with a line between."""

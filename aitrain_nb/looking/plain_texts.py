@@ -63,7 +63,8 @@ def look_at_plain_text(
         contradictions=pd.DataFrame(), near_duplicates=pd.DataFrame(), suspicious=pd.DataFrame(),
         sentences=(*said, "Classes, labels and frozen features make sense for labelled texts only."),
         config=TrainConfig(task=found.task, data=found.data, model=found.model, method=found.method, seed=found.seed,
-                           text_column=found.text_column, validation_fraction=found.validation_fraction),
+                           text_column=found.text_column, validation_fraction=found.validation_fraction,
+                           batch_size=opened.batch_size()),
         source=opened.source, fine_tune_seconds=None, doubts=None,
     )  # fmt: skip
 

@@ -25,6 +25,8 @@ _WHAT = {
     "suspicious": "Rows worth reading",
 }
 """Table of a look -> its heading."""
+_LINES = "Lines that occur more than once"
+"""What the duplicates of plain text are."""
 
 
 def lines(look: Look) -> Iterator[str]:
@@ -37,7 +39,7 @@ def lines(look: Look) -> Iterator[str]:
         yield f"Classes: {listed}{more}."
     for column in look.lengths.columns:
         yield f"{column.capitalize()}: " + ", ".join(f"{k} {v:,.0f}" for k, v in look.lengths[column].items()) + "."
-    for name, heading in _WHAT.items():
+    for name, heading in _headings(look).items():
         frame = getattr(look, name)
         if len(frame.columns):
             yield f"{heading}: {len(frame):,}" + (f" (look.{name})." if len(frame) else ".")
@@ -46,6 +48,10 @@ def lines(look: Look) -> Iterator[str]:
     if look.doubts is not None:
         yield f"{_hint(look)} look.code() gives the run to go on with."
     yield f"The look took {numerals.duration(look.seconds)}."
+
+
+def _headings(look: Look) -> dict[str, str]:
+    return _WHAT | ({"duplicates": _LINES} if "times" in look.duplicates else {})
 
 
 def _score_line(row: pd.Series) -> str:
@@ -72,7 +78,7 @@ def page(look: Look) -> Markup:
     if len(look.lengths.columns):
         rows = [[name, *(f"{value:,.0f}" for value in row)] for name, *row in look.lengths.itertuples()]
         parts.append(html.table(["", *look.lengths.columns], rows, "Lengths"))
-    for name, heading in _WHAT.items():
+    for name, heading in _headings(look).items():
         frame = getattr(look, name)
         if len(frame):
             shown = f"the first {_ROWS} of {len(frame):,}" if len(frame) > _ROWS else f"{len(frame):,}"
