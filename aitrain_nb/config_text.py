@@ -10,6 +10,9 @@ import yaml
 
 from aitrain_nb.errors import ConfigError
 
+_DATA = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".png", ".jpg"}
+"""Endings that no config has."""
+
 
 def written(fields: dict[str, Any]) -> str:
     """The fields as YAML, in their order."""
@@ -30,6 +33,11 @@ def read_fields(source: str | Path, kind: Literal["YAML", "JSON"]) -> dict[str, 
         ConfigError: there is no such file, it can't be read, or it holds something else than names with values.
     """
     where, text = f"the {kind} text", str(source)
+    if isinstance(source, Path) and source.suffix.lower() in _DATA:
+        raise ConfigError(
+            f"{source.name!r} is no config.", "It looks like data, and a config describes the run on them.",
+            f"Write one with: aitrain-nb look {source} --config run.yaml",
+        )  # fmt: skip
     if isinstance(source, Path) or ("\n" not in text and text.lower().endswith((".yaml", ".yml", ".json"))):
         where, text = text, _text_of(Path(source))
     load: Any = yaml.safe_load if kind == "YAML" else json.loads

@@ -58,9 +58,10 @@ def _problem(entry: Any, fields: dict[str, Any], knobs: dict[str, Knob]) -> tupl
         return what, "It is a switch.", f"Give {name} True or False; the default is {described.default!r}."
     bounds = f"between {described.minimum:g} and {described.maximum:g}" if described.maximum is not None else "a text"
     unit = f" ({described.unit})" if described.unit else ""
+    left_out = ", or leave it out" if described.default is None else f"; the default is {described.default!r}"
     message = entry["msg"].removeprefix("Value error, ")
     return (
         what,
         f"{message[:1].upper()}{message[1:]}.",
-        f"Give {name} {bounds}{unit}; the default is {described.default!r}.",
+        f"Give {name} {bounds}{unit}{left_out}.",
     )

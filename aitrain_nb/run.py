@@ -15,6 +15,8 @@ from aitrain_nb.lettering import with_article
 from aitrain_nb.models.adapters import check_installed
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources import Raw, read
+from aitrain_nb.sources.files import likely
+from aitrain_nb.sources.values import shown
 from aitrain_nb.tasks import find_task
 from aitrain_nb.trainer import Trainer
 
@@ -179,7 +181,14 @@ def read_examples(config: TrainConfig, source: Any = None) -> Examples:
     if isinstance(source, Dataset):
         return Examples(_of_kind(source, read_as))
     if source is None and not is_there(Path(name)) and "/" not in name and "." not in name:
-        raise ConfigError(*unknown_name("data set or file", name, BUNDLED))
+        what, why, fix = unknown_name("data set or file", name, BUNDLED)
+        like = likely(Path(name))
+        if like and not fix.startswith("Did you mean"):
+            why, fix = (
+                f"{why} Names like it in the folder of this process: {', '.join(map(shown, like))}.",
+                f"Did you mean {shown(like[0])}?",
+            )
+        raise ConfigError(what, why, fix)
     raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
     return Examples(_of_kind(raw.dataset, read_as, raw.name), raw.name, raw.scale, raw.note, raw.guess)
 

@@ -95,6 +95,13 @@ def test_a_number_at_its_limit_is_taken_and_one_beyond_is_refused_by_name(name, 
     assert name in error.fix
 
 
+def test_a_field_without_a_default_may_be_left_out():
+    assert (
+        refused(learning_rate=-1).fix
+        == "Give learning_rate between 1e-08 and 100 (weight units per step (AdamW)), or leave it out."
+    )
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "many", [1], {}, 1j])
 def test_what_is_no_finite_number_is_refused_by_name(name, value):
@@ -298,6 +305,14 @@ def test_no_text_gives_anything_but_a_config_or_a_config_error(text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"no config file 'absent\.yaml'"):
         TrainConfig.from_yaml(tmp_path / "absent.yaml")
+
+
+def test_data_in_the_place_of_a_config_are_told_apart(tmp_path):
+    (tmp_path / "mine.csv").write_text("text,label\na,b\n")
+    with pytest.raises(
+        ConfigError, match=r"'mine\.csv' is no config[\s\S]*aitrain-nb look .*mine\.csv --config run\.yaml"
+    ):
+        TrainConfig.from_yaml(tmp_path / "mine.csv")
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):

@@ -140,6 +140,8 @@ def test_a_photo_is_asked_about_as_training_read_it(tmp_path):
     assert answers.frame["predicted"].tolist() == ["light"]
     with pytest.raises(ai.DataError, match=r"no file 'cat\.jpg'"):
         trainer.predict("cat.jpg")
+    with pytest.raises(ai.DataError, match=r"'light' is a folder\.[\s\S]*Name an image file in it"):
+        trainer.predict(tmp_path / "light")
 
 
 def test_the_place_for_the_answers_is_checked_before_the_work(tmp_path):

@@ -186,6 +186,26 @@ def test_a_named_text_turns_the_pair_off():
     assert "text_pair" not in read(data, text_column="premise").dataset.columns
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("labl", "Did you mean 'label': label_column='label'?"), ("zzz", "Choose one of them: label_column=...")],
+)
+def test_a_column_that_isnt_there_is_answered_with_the_nearest_or_a_choice(name, fix):
+    with pytest.raises(DataError) as refused:
+        read(frame(label=["a", "a", "b", "b"]), label_column=name)
+    assert refused.value.fix == fix
+
+
+@pytest.mark.parametrize(("name", "meant"), [("picz", "pics"), ("mine", "mine.csv"), ("tickts", "tickets")])
+def test_a_plain_name_that_isnt_there_is_answered_with_what_is_like_it(name, meant, tmp_path, monkeypatch):
+    (tmp_path / "pics").mkdir()
+    (tmp_path / "mine.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(aitrain_nb.ConfigError) as refused:
+        aitrain_nb.prepare(data=name)
+    assert refused.value.fix == f"Did you mean {meant!r}?"
+
+
 def test_columns_that_are_named_win_over_the_guess():
     raw = read(frame(other=TEXTS[::-1], kind=["x", "x", "y", "y"]), text_column="other", label_column="kind")
     assert texts(raw) == TEXTS[::-1]
@@ -576,6 +596,7 @@ def test_a_text_file_is_one_text_or_one_example_a_line(tmp_path):
     raw = read(path, task="text-generation")
     assert texts(raw) == ["one\ntwo\n\nthree\n"]
     assert "lines=True" in raw.guess.text()
+    assert "column" not in raw.guess.text()
     raw = read(path, task="text-generation", lines=True)
     assert texts(raw) == ["one", "two", "three"]
     assert raw.guess.dropped == {"empty text": 1}

@@ -118,7 +118,9 @@ class _Chooser:
         wanted = str(name).strip()
         if wanted not in self.profiles:
             what, why, fix = unknown_name("column", name, self.profiles)
-            raise DataError(what, why, f"{fix.removesuffix('?')}: {argument}={next(iter(_nearest(fix)))}?")
+            meant = fix.removeprefix("Did you mean ").removesuffix("?")
+            near = f"Did you mean {meant}: {argument}={meant}?"
+            raise DataError(what, why, near if meant != fix else f"Choose one of them: {argument}=...")
         return wanted
 
     def _pair(self, chosen: Mapping[str, Choice]) -> dict[str, Choice]:
@@ -218,10 +220,6 @@ class _Chooser:
     def _listed(profiles: Iterable[Profile]) -> str:
         listed = [one.words() for one in profiles]
         return ", ".join(listed[:12]) + (f" and {len(listed) - 12} more" if len(listed) > 12 else "")
-
-
-def _nearest(fix: str) -> list[str]:
-    return [fix.removeprefix("Did you mean ").removesuffix("?")]
 
 
 def _is_id(one: Profile) -> bool:

@@ -70,7 +70,7 @@ def locate(source: object, suffixes: Iterable[str]) -> object:
         and path.suffix.lower() not in known
         and not (len(path.parts) > 1 and path.parent.is_dir())
     ):
-        return HubName(source, next(iter(_likely(path)), ""))
+        return HubName(source, next(iter(likely(path)), ""))
     raise DataError(*_missing(path))
 
 
@@ -106,7 +106,7 @@ def _hub_name(name: str) -> str:
     return name
 
 
-def _likely(path: Path) -> list[str]:
+def likely(path: Path) -> list[str]:
     """Names in the path's folder that are like its name, the likeliest first."""
     try:
         names = [found.name for found in itertools.islice(path.parent.iterdir(), 10_000)]
@@ -131,7 +131,7 @@ def _missing(path: Path) -> tuple[str, str, str]:
             f"There is no folder {shown(path.parent.name)} either.",
             "Check the path; a name without a folder is looked for where the notebook runs.",
         )
-    like = _likely(path)
+    like = likely(path)
     what = f"There is no file or folder {shown(path.name)}."
     if like:
         return what, f"Names like it there: {', '.join(map(shown, like))}.", f"Did you mean {shown(like[0])}?"

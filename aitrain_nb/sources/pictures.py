@@ -256,6 +256,12 @@ def read_image(given: Any, shape: tuple[int, int, int]) -> Tensor:
     source = given if isinstance(given, Source) else Source("the image", given)
     if isinstance(given, (str, Path)):
         source = Source(Path(given).name, Path(given))
+        if source.cell.is_dir():
+            raise DataError(
+                f"{shown(source.name)} is a folder.",
+                "It stands where one image is asked for.",
+                "Name an image file in it.",
+            )
         if not source.cell.is_file():
             raise DataError(f"There is no file {shown(source.name)}.", "It was not found.", "Check the path.")
     try:

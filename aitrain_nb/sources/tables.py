@@ -177,7 +177,7 @@ def _reasons(
         if role == "label":
             more = f", {len(names):,} {'value' if len(names) == 1 else 'values'} in {rows:,} {'row' if rows == 1 else 'rows'}"
         elif role != "image":
-            more = f" (mean {sum(map(len, columns[role])) / max(1, len(columns[role])):.0f} characters)"
+            more = f" (mean {sum(map(len, columns[role])) / max(1, len(columns[role])):,.0f} characters)"
         reasons[role] = f"column {shown(choice.column)}, {choice.why}{more}"
     return reasons
 

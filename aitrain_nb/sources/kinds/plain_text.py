@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ def _read(path: Path, options: Options) -> Raw:
     else:
         examples = [text]
         notes.append("The whole file is one text; lines=True makes each line an example.")
-    return as_raw(Table(_frame(examples), path.name, f"Your file {path.name}.", tuple(notes)), options)
+    raw = as_raw(Table(_frame(examples), path.name, f"Your file {path.name}.", tuple(notes)), options)
+    return replace(raw, guess=replace(raw.guess, reasons={}))  # a column of ours, that nobody has to choose
 
 
 def _frame(examples: list[str]) -> pd.DataFrame:
