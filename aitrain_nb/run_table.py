@@ -127,7 +127,10 @@ class Runs(Sequence[RunSummary]):
         rows = [
             [*told[:2], one.word, *told[2:]] for one, told in zip(self._rows, map(_Words.of, self._rows), strict=True)
         ]
-        return reading.as_text(self._page(html.table(heads, rows)))
+        told = [place for place in range(len(heads)) if any(row[place] for row in rows)]
+        return reading.as_text(
+            self._page(html.table([heads[place] for place in told], [[row[place] for place in told] for row in rows]))
+        )
 
     def __repr__(self) -> str:
         return self.text()

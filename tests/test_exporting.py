@@ -127,6 +127,8 @@ def test_the_card_has_the_numbers_and_the_folder_can_be_asked(cnn, tmp_path, fre
     assert (opened.predict(raw)["predicted"] == cnn.predict(raw)["predicted"]).mean() > 0.9
     written = (tmp_path / "digits" / "README.md").read_text()
     assert "answers that became others" in written
+    assert "How to load it without aitrain_nb stands in its README.md." in card.text()
+    assert "## How to load it" in written
     assert "library_name: aitrain-nb" in written
     assert str(tmp_path) not in "".join(file.read_text(errors="ignore") for file in (tmp_path / "digits").iterdir())
     assert cnn.fingerprint() == before

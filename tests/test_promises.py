@@ -518,6 +518,7 @@ class TestPromise8TheBestWeightsAreWhatOneGets:
         assert verdict.overfitting
         assert trainer.ending.state == "stopped"
         assert "the model overfits. Validation loss rises" in trainer.ending.reason
+        assert ".;" not in trainer.ending.line
         assert verdict.best_epoch < len(rows) < 60
         assert trainer.ending.kept_step == rows[verdict.epoch]["step"]
 

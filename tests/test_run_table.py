@@ -53,6 +53,8 @@ def test_the_frame_and_the_text_have_a_row_a_run(folder):
     assert str(frame["began"].dt.tz) == "UTC"
     assert "mlp on digits" in repr(table)
     assert len(repr(table).splitlines()) == 4
+    assert "score" in repr(table)
+    assert "score" not in repr(ai.runs(folder / "first")), "no run was judged by one"
     assert [one.name for one in table[:1]] == ["second"]
     assert len(ai.runs(folder / "first")) == 1
 

@@ -108,7 +108,8 @@ def resume(
     trainer = load_run(folder)
     for note in trainer.notes if trainer.step else []:  # before the first step fit says them
         say(note)
-    say(f"goes on from step {trainer.step:,} of {trainer.total_steps:,}")
+    total = f" of {trainer.total_steps:,}" if epochs is None and max_steps is None else ""  # else fit reckons it anew
+    say(f"goes on from step {trainer.step:,}{total}")
     longer: dict[str, Any] = {"epochs": epochs, "max_steps": max_steps}
     with ended_in_order():
         trainer.fit(output_dir=folder, **{name: value for name, value in longer.items() if value is not None})

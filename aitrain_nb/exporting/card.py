@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CARD = "README.md"
 _HEADS = ["", "original", "export"]
 _LONGEST = 40
+_LOADING = "How to load it without aitrain_nb"
 _LIBRARIES = {Transformers.name: "transformers", Adapter.name: "peft"}
 """Format -> the library that the hub names beside it."""
 
@@ -132,19 +133,21 @@ class ExportCard:
 
     def text(self) -> str:
         """The card for a terminal."""
-        return reading.as_text(self._repr_html_())
+        return reading.as_text(self._page(html.element("p", f"{_LOADING} stands in its README.md.")))
 
     def __repr__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
+        return self._page(html.details(_LOADING, html.element("pre", self._loading())))
+
+    def _page(self, loading: html.Markup) -> html.Markup:
         about = self.manifest
         note = f"{about.model} for {about.task}, in {self.folder.name}"
-        loading = html.element("pre", self._loading())
         return html.section(
             f"Exported as {about.kind}", note, html.table(_HEADS, self._rows()),
             *(html.element("p", sentence, style="margin:4px 0") for sentence in self.sentences()),
-            html.details("How to load it without aitrain_nb", loading),
+            loading,
         )  # fmt: skip
 
     def _loading(self) -> str:

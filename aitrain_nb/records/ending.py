@@ -31,7 +31,7 @@ class Ending(NamedTuple):
 
     def __str__(self) -> str:
         how = f"{self.state}: {self.reason}" if self.reason else self.state
-        return f"{how}; {self.kept}" if self.kept else how
+        return f"{how.removesuffix('.')}; {self.kept}" if self.kept else how
 
     @property
     def line(self) -> str:
