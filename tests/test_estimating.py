@@ -341,5 +341,25 @@ def test_the_smallest_step_has_as_many_operations_as_are_counted():
 
 def test_a_small_step_takes_what_the_smallest_takes_however_little_there_is_to_compute():
     machine = speed.Speed(flops=1e18, moved=1e18, per_operation=1e-5, per_step=1e-3)
-    step = SimpleNamespace(flops=10, moved=10, operations=20)
+    step = SimpleNamespace(flops=10, moved=10, operations=20, numbers={})
     assert machine.seconds(step, 32, 1.0, 100) == pytest.approx(1.2e-3)
+
+
+def test_functions_and_random_numbers_take_their_time_at_each_number():
+    layers = torch.nn
+    net = layers.Sequential(
+        layers.Linear(8, 16), layers.GELU(), layers.Dropout(0.1), layers.GELU(approximate="tanh"), layers.Linear(16, 4)
+    )
+    given = {"x": torch.ones(2, 3, 8), "labels": torch.zeros(2, 3, dtype=torch.int64)}
+    found = follow(
+        net, given, lambda model, inputs: model(inputs["x"]),
+        lambda logits, inputs: torch.nn.functional.cross_entropy(logits.flatten(0, 1), inputs["labels"].flatten()),
+        lambda _model: nullcontext(),
+    )  # fmt: skip
+    hidden, scores = 3 * 16, 3 * 4
+    assert found.numbers == {"curved": 2 * hidden + 2 * scores, "drawn": hidden, "bent": 2 * hidden}
+    machine = speed.Speed(1e18, 1e18, 0.0, 0.0, {"curved": 1e6, "drawn": 1e3})
+    assert machine.seconds(found, 10, 0.5, 0) == pytest.approx(5 * ((2 * hidden + 2 * scores) / 1e6 + hidden / 1e3))
+    measured = speed.measure("cpu", torch.get_num_threads()).numbers
+    assert set(measured) == set(found.numbers)
+    assert measured["drawn"] < measured["curved"], "a random number takes longer than a norm"

@@ -1,8 +1,9 @@
-"""How fast this machine is: matrix products, moving bytes and the smallest of steps, measured in a third of a second."""
+"""How fast this machine is: matrix products, moving bytes, functions and the smallest of steps, measured in half a second."""
 
 from __future__ import annotations
 
 from time import perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -12,12 +13,13 @@ from aitrain_nb.engine.optim import clip_gradients
 from aitrain_nb.randomness import OwnRandom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aitrain_nb.costs.tracing import Step
 
 _ROWS, _WIDTH = 512, 768
-_ELEMENTS = 2**22
+_ELEMENTS, _NUMBERS, _NORMED = 2**22, 2**18, 128
+"""Numbers that are moved, numbers that a function is taken of, and how many of them have a mean of their own."""
 _SECONDS = 0.08
 _SMALLEST, _OPERATIONS = 8, 18
 """Width and examples of a net with one hidden layer that computes next to nothing, and how many operations its step has both ways."""
@@ -33,12 +35,14 @@ class Speed(NamedTuple):
         moved: bytes read and written by simple operations.
         per_operation: seconds that an operation needs however small it is, its way back with it.
         per_step: seconds of a step beside its operations however few weights there are: clipping, optimizer and the loop itself.
+        numbers: kind of work -> numbers that take it, see `Step.numbers`.
     """
 
     flops: float
     moved: float
     per_operation: float
     per_step: float
+    numbers: Mapping[str, float] = MappingProxyType({})
 
     def seconds(self, step: Step, examples: int, length: float, update_bytes: int) -> float:
         """How long an optimizer step takes.
@@ -50,6 +54,7 @@ class Speed(NamedTuple):
             update_bytes: that the optimizer reads and writes.
         """
         each = step.flops / self.flops + step.moved / self.moved
+        each += sum(count / self.numbers[kind] for kind, count in step.numbers.items() if kind in self.numbers)
         smallest = step.operations * self.per_operation + self.per_step
         return each * examples * length + update_bytes / self.moved + smallest
 
@@ -64,7 +69,7 @@ def is_measured(device: str, threads: int) -> bool:
 
 
 def measure(device: str, threads: int) -> Speed:
-    """The speed of this machine with so many processor threads, measured once a process in a third of a second."""
+    """The speed of this machine with so many processor threads, measured once a process in half a second."""
     if not is_measured(device, threads):
         _known[device, threads] = _measured(device, threads)
     return _known[device, threads]
@@ -78,13 +83,25 @@ def _measured(device: str, threads: int) -> Speed:
         source, target = torch.ones(_ELEMENTS, device=device), torch.ones(_ELEMENTS, device=device)
         product = _rate(lambda: torch.mm(left, right), device)
         moving = _rate(lambda: torch.add(source, target, out=target), device)
+        numbers = {kind: _NUMBERS * _rate(work, device) for kind, work in _work_on_numbers(device).items()}
         there_and_back, update = (1 / _rate(work, device) for work in _smallest_step(device))
     finally:
         torch.set_num_threads(before)
     per_step = update + _LOOP * (there_and_back + update)
-    return Speed(
-        2 * _ROWS * _WIDTH * _WIDTH * product, 3 * source.nbytes * moving, there_and_back / _OPERATIONS, per_step
-    )
+    flops, moved = 2 * _ROWS * _WIDTH * _WIDTH * product, 3 * source.nbytes * moving
+    return Speed(flops, moved, there_and_back / _OPERATIONS, per_step, numbers)
+
+
+def _work_on_numbers(device: str) -> dict[str, Callable[[], Any]]:
+    """One kind of work at each of many numbers: random ones, a norm of rows, GELU by tanh."""
+    values = torch.ones(_NUMBERS // _NORMED, _NORMED, device=device)
+    target = torch.empty_like(values)
+    generator = torch.Generator(device).manual_seed(0)
+    return {
+        "drawn": lambda: target.bernoulli_(0.9, generator=generator),
+        "curved": lambda: nn.functional.layer_norm(values, (_NORMED,)),
+        "bent": lambda: nn.functional.gelu(values, approximate="tanh"),
+    }
 
 
 def _smallest_step(device: str) -> tuple[Callable[[], Any], Callable[[], Any]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,16 @@ _HIDDEN = {"aten.bernoulli_.float": 4}
 """Kernel -> bytes an element that it takes inside itself on a processor: torch draws whole numbers of 32 bits first."""
 
 
+_ELEMENTWISE = {"bernoulli_": "drawn", "native_dropout": "drawn"} | dict.fromkeys(
+    ("_softmax", "_log_softmax", "_softmax_backward_data", "_log_softmax_backward_data", "native_layer_norm",
+     "native_layer_norm_backward", "gelu", "gelu_backward", "silu", "silu_backward", "sigmoid", "exp", "log", "erf", "tanh", "pow",
+     "rsqrt"),
+    "curved",
+)  # fmt: skip
+"""Operations that compute longer at each number than it takes to read and to write it, and which kind of work that is: a random number,
+a function such as exp; GELU by tanh is a third kind, "bent", and takes longest of all functions."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Step:
     """What one step asks of memory and of arithmetic, for any number of examples.
@@ -49,6 +60,7 @@ class Step:
         turn: how many of the events are of the forward pass and the loss.
         flops: floating-point operations in matrix products, for each example.
         moved: bytes that all other operations read and write, for each example.
+        numbers: kind of work ("drawn", "curved" or "bent", see `_ELEMENTWISE`) -> how many numbers take it, for each example.
         operations: how many operations there are.
         places: [k] how many events there are before each operation, views among them.
         recorded: [k] whether autograd is told of it: in the forward pass, and where that is done once more.
@@ -63,6 +75,7 @@ class Step:
     turn: int
     flops: float
     moved: float
+    numbers: dict[str, float]
     operations: int
     places: np.ndarray
     recorded: np.ndarray
@@ -109,6 +122,7 @@ class Follower(TorchDispatchMode):
         self.events: list[int] = []
         self.flops = 0
         self.moved = 0
+        self.numbers: Counter[str] = Counter()
         self.operations = 0
         self.places: list[int] = []
         self.recorded: list[bool] = []
@@ -178,6 +192,8 @@ class Follower(TorchDispatchMode):
             self.flops += sdpa_backward_flop_count(args[0].shape, args[1].shape, args[2].shape, args[3].shape)
         elif packet in flop_registry:
             self.flops += flop_registry[packet](*args, **kwargs, out_val=out)
+        elif (kind := _ELEMENTWISE.get(packet.__name__)) is not None:
+            self.numbers["bent" if kwargs.get("approximate") == "tanh" else kind] += args[0].numel()
         else:
             given = [leaf for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor)]
             self.moved += sum(tensor.nbytes for tensor in (*given, *tensors))
@@ -252,8 +268,9 @@ def _step(
     is_kept, is_gradient = np.zeros(len(sizes), dtype=bool), np.zeros(len(sizes), dtype=bool)
     is_kept[kept] = True
     is_gradient[gradients] = True
+    numbers = {kind: count / examples for kind, count in follower.numbers.items()}
     return Step(
         np.where(grows, 0, sizes), np.where(grows, sizes // examples, 0), is_kept, is_gradient,
-        np.array(follower.events, dtype=np.int64), turn, follower.flops / examples, follower.moved / examples,
+        np.array(follower.events, dtype=np.int64), turn, follower.flops / examples, follower.moved / examples, numbers,
         follower.operations, np.array(follower.places), np.array(follower.recorded), without,
     )  # fmt: skip
