@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aitrain_nb.lessons.experiments.short_runs import at_the_end, trained
@@ -17,7 +18,6 @@ LIMITS = (0.03, 0.1, 0.3, 1.0, 10.0)
 RATES = {"SGD": 2.0, "AdamW": 0.03}
 """The learning rate of each optimizer; that of SGD is too high without clipping."""
 STEPS = 60
-_runs: dict[tuple[str, float], list[dict[str, Any]]] = {}
 
 
 class ClipDial(Explorable):
@@ -38,15 +38,13 @@ class ClipDial(Explorable):
         )  # fmt: skip
 
 
-def rows(optimizer: str, limit: float) -> list[dict[str, Any]]:
+@cache
+def rows(optimizer: str, limit: float) -> tuple[dict[str, Any], ...]:
     """The history of the run with this limit, a row a step."""
-    key = optimizer, limit
-    if key not in _runs:
-        run = trained(
-            optimizer=optimizer.lower(), learning_rate=RATES[optimizer], max_grad_norm=limit, max_steps=STEPS, evaluate_every=0
-        )  # fmt: skip
-        _runs[key] = [dict(row) for row in run.history]
-    return _runs[key]
+    run = trained(
+        optimizer=optimizer.lower(), learning_rate=RATES[optimizer], max_grad_norm=limit, max_steps=STEPS, evaluate_every=0
+    )  # fmt: skip
+    return tuple(dict(row) for row in run.history)
 
 
 def ends(optimizer: str) -> dict[float, float]:
