@@ -28,14 +28,8 @@ def _secret() -> Lab:
     plain, hidden = words.messages(), words.all_in_secret()
     texts, secret_texts = (data.train.columns["text"] for data in (plain, hidden))
     runs = [words.bag_run(data, words.first_come(data.train.columns["text"])) for data in (plain, hidden)]
-    return lab(
-        texts=texts,
-        secret_texts=secret_texts,
-        words_of=words.words_of,
-        both_scripts=words.BothScripts,
-        plain_run=runs[0],
-        secret_run=runs[1],
-    )
+    shown = {"words_of": words.words_of, "both_scripts": words.BothScripts}
+    return lab(texts=texts, secret_texts=secret_texts, plain_run=runs[0], secret_run=runs[1], **shown)
 
 
 def _sizes() -> Lab:
@@ -214,11 +208,7 @@ _PHOTO = Number(
     low="More: rows x columns x colours.",
     high="Fewer: rows x columns x colours.",
     unit="numbers",
-    hints=(
-        "How many pixels are there?",
-        "224 x 224 = 50,176 pixels.",
-        "Times three.",
-    ),
+    hints=("How many pixels are there?", "224 x 224 = 50,176 pixels.", "Times three."),
     why="224 x 224 x 3 = 150,528: rows times columns times colours.",
 )  # fmt: skip
 
