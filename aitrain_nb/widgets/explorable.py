@@ -27,6 +27,18 @@ _SLOW, _RESTING, _BETWEEN = 0.02, 0.1, 0.02
 """Seconds: a picture that takes longer is drawn ahead; after which rest of the hand; and between two of them."""
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Python's garbage is collected after it: among the objects of torch and matplotlib that takes up to half a second."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Explorable(Placed):
     """A picture that answers to dials. A subclass gives the picture and the dials to `super().__init__`.
 
@@ -94,11 +106,8 @@ class Explorable(Placed):
             if is_first:
                 self.in_turn_or_now(self._grant)
 
+    @_no_collection()
     def _grant(self) -> None:
-        with _no_collection():
-            self._grant_at_once()
-
-    def _grant_at_once(self) -> None:
         wishes, self._wishes = self._wishes, {}
         began = time.perf_counter()
         try:
@@ -164,18 +173,6 @@ class Explorable(Placed):
         """The same for a terminal."""
         dials = ", ".join(f"{dial.label} {_said(self.value[name], dial)}" for name, dial in self._dials.items())
         return f"{self.title}: {dials}\n{_in_words(self.shown)}"
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Python's garbage is collected after it: among the objects of torch and matplotlib that takes up to half a second."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _said(value: Any, dial: Dial) -> str:
