@@ -193,7 +193,7 @@ class Follower(TorchDispatchMode):
         elif packet in flop_registry:
             self.flops += flop_registry[packet](*args, **kwargs, out_val=out)
         elif (kind := _ELEMENTWISE.get(packet.__name__)) is not None:
-            self.numbers["bent" if kwargs.get("approximate") == "tanh" else kind] += args[0].numel()
+            self.numbers["bent" if kwargs.get("approximate") == "tanh" else kind] += tensors[0].numel()
         else:
             given = [leaf for leaf in tree_leaves(args) if isinstance(leaf, torch.Tensor)]
             self.moved += sum(tensor.nbytes for tensor in (*given, *tensors))
