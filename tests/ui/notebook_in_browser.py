@@ -173,6 +173,13 @@ class Book:
         found = place.evaluate(FOCUSED)
         return found["name"] if found["is_inside"] else None
 
+    def until_focused(self, place, name):
+        """Until what has this name has the focus: a page that is redrawn may give it back a moment later."""
+        deadline = time.monotonic() + 5
+        while (found := self.focused(place)) != name:
+            assert time.monotonic() < deadline, f"{found} has the focus, not {name}"
+            self.page.wait_for_timeout(20)
+
     def tabs(self, place):
         """The names of all that Tab reaches in a place, from its first field or button on; each is seen and has a ring."""
         self.focus(place.locator("input, select, textarea, button").first)

@@ -28,18 +28,19 @@ def test_a_fix_is_applied_and_undone_and_a_rate_is_found(open_book, theme, width
     assert "10 → 0.001" in says.inner_text()
     book.shot(f"advice_{name}", says)
     book.run(2)  # a fix is arithmetic: it doesn't wait for the cell that runs
-    apply.focus()
+    book.focus(apply)
     book.page.keyboard.press("Enter")
     book.until(lambda: rate.input_value() == "0.001", 2)
     book.until(lambda: "Applied: learning rate 10 → 0.001" in book.page.locator("#aitrain-said").text_content(), 5)
-    assert book.focused(form) == "apply"
+    book.until_focused(form, "apply")
     assert "was 10" in form.locator('[data-field="learning_rate"]').inner_text()
     book.shot(f"advice_applied_{name}")
+    book.until(says.locator("[data-does=undo]").first.is_visible)
     book.page.keyboard.press("Tab")
-    assert book.focused(form) == "undo"
+    book.until_focused(form, "undo")
     book.page.keyboard.press("Space")
     book.until(lambda: rate.input_value() == "10")
-    assert book.focused(form) == "apply", "the focus goes on where the button was that has gone"
+    book.until_focused(form, "apply")  # the focus goes on where the button was that has gone
     assert "was 10" not in form.inner_text()
     book.wait_for(2)
 
@@ -77,7 +78,7 @@ def test_a_range_test_waits_its_turn_and_is_stopped(open_book):
     assert not violations(book.page, ".aitrain-form")
     testing.locator("[data-does=stop_test]").click()
     book.until(lambda: testing.get_attribute("data-word") == "stopped")
-    assert book.focused(form) == "test"
+    book.until_focused(form, "test")
     book.wait_for(2)
     assert 0 < int(book.do(1).split()[-1]) < 100
     assert not book.page.problems

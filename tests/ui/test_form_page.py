@@ -34,10 +34,10 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     )
 
     size = form.locator('[data-field="batch_size"] input[type=range]')
-    size.focus()
+    book.focus(size)
     for _ in range(3):
         book.page.keyboard.press("ArrowRight")
-    assert book.focused(form) == "Batch size", "the notebook takes no arrow key of a slider"
+    book.until_focused(form, "Batch size")  # the notebook takes no arrow key of a slider
     book.until(lambda: fact(form, "steps in all") != "90")
     box = form.locator('[data-field="learning_rate"] input[type=range]').bounding_box()
     book.page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
@@ -64,7 +64,7 @@ def test_a_run_is_described_previewed_and_trained(open_book):
     book.run(2)  # a cell that runs goes first
     form.locator("[data-does=train]").press("Enter")
     book.until(lambda: form.get_attribute("data-word") in {"done", "failed"}, 60)
-    assert book.focused(form) == "train"
+    book.until_focused(form, "train")
     assert form.get_attribute("data-word") == "done", form.inner_text()
     assert book.do(1).split()[-1] == page_says
     steps, trained, difference = book.do(4).split()

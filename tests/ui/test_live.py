@@ -80,7 +80,7 @@ def pause_step_and_resume(book, word):
 
 def move_rate_and_pace(book):
     rate = book.panel(0).get_by_role("slider", name="Learning rate")
-    rate.focus()
+    book.focus(rate)
     book.page.keyboard.press("ArrowRight")
     book.until(lambda: "lr=0.00316" in book.panel(0).locator(".aitrain-line").text_content(), WITHIN)
     field = book.panel(0).get_by_role("textbox", name="Learning rate")
@@ -231,7 +231,7 @@ def test_the_slider_by_keyboard_only_and_inside_other_widgets(open_book):
     book.do(0)
     rate = book.output(0).get_by_role("slider", name="Rate")
     rate.wait_for()
-    rate.focus()
+    book.focus(rate)
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "ArrowLeft"):
         book.page.keyboard.press(key)
     book.page.keyboard.press("Tab")
@@ -257,7 +257,7 @@ def test_a_slider_of_its_own_leaves_its_words_in_the_file(open_book):
     )
     book.do(0)
     slider = book.output(0).get_by_role("slider", name="Rate")
-    slider.focus()
+    book.focus(slider)
     book.page.keyboard.press("ArrowRight")
     moved = float(slider.get_attribute("aria-valuetext"))
     assert moved > 0.001
@@ -288,7 +288,7 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     def focused():
         return book.page.evaluate("() => document.activeElement.dataset.does || document.activeElement.localName")
 
-    panel.locator("[data-does=pause]").focus()
+    book.focus(panel.locator("[data-does=pause]"))
     for key in ("x", "d", "d", "b", "j"):  # in a notebook these cut, delete, add and leave a cell
         keys.press(key)
     assert (focused(), book.page.locator(".jp-CodeCell").count()) == ("pause", 2)
@@ -319,11 +319,11 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     assert focused() == "canvas"
     read_and_view_by_keyboard(book, panel, rate)
     book.shot("by_keyboard")
-    panel.locator("[data-does=pause]").focus()
+    book.focus(panel.locator("[data-does=pause]"))
     keys.press("Enter")
     book.until(lambda: "lr=0.02" in panel.locator(".aitrain-line").text_content(), WITHIN)
     assert rate.get_attribute("aria-valuetext") == "0.02"
-    panel.locator("[data-does=stop]").focus()
+    book.focus(panel.locator("[data-does=stop]"))
     keys.press("Space")
     assert "by the Stop button" in book.wait_for(0, 10)
     assert "by the Stop button" in book.do(1)

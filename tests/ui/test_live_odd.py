@@ -19,7 +19,7 @@ def test_a_slider_keeps_what_the_hand_gave_it_however_slow_the_steps(open_book):
     book = open_book([SLOW])
     start(book, rows=2)
     rate = book.panel(0).get_by_role("slider", name="Learning rate")
-    rate.focus()
+    book.focus(rate)
     seen = []
     for _ in range(6):
         book.page.keyboard.press("ArrowRight")

@@ -83,7 +83,7 @@ def test_a_digit_is_drawn_with_the_mouse_and_by_keys_and_read_from_a_file(playgr
     book.run(2)  # a cell that runs goes first, and the page says so
     shown.locator("[data-does=clear]").click()
     assert "pad is empty" in shown.locator(".aitrain-hint").inner_text()
-    canvas.focus()
+    book.focus(canvas)
     for key in ["Space", *["ArrowDown"] * 14]:
         book.page.keyboard.press(key)
     book.until(lambda: "a cell that runs" in shown.locator(".aitrain-hint").inner_text())
@@ -103,11 +103,11 @@ def test_a_digit_is_drawn_with_the_mouse_and_by_keys_and_read_from_a_file(playgr
     book.page.keyboard.press("Backspace")
     book.until(lambda: answer(shown).startswith("Answer: 1"))
 
-    canvas.focus()
+    book.focus(canvas)
     book.page.keyboard.press("Escape")
-    assert book.focused(shown) == "undo", "out of the pad, and the focus isn't lost"
+    book.until_focused(shown, "undo")  # out of the pad, and the focus isn't lost
     shown.locator("[data-does=clear]").press("Enter")
-    assert book.focused(shown) == "clear"
+    book.until_focused(shown, "clear")
     assert canvas.evaluate("pad => getComputedStyle(pad).touchAction") == "none", "a finger draws, it doesn't scroll"
     book.touch(canvas, [(0.5, 0.15), (0.5, 0.4), (0.5, 0.6), (0.5, 0.85)])
     book.until(lambda: answer(shown).startswith("Answer: 1"))
@@ -163,7 +163,7 @@ def test_a_prompt_is_gone_on_with_and_stopped(playground):
     book.until(lambda: shown.get_attribute("data-writing") == "false")
     count = pieces.count()
     assert count < 300
-    pieces.first.focus()
+    book.focus(pieces.first)
     book.page.keyboard.press("ArrowRight")
     assert "Most probable here" in shown.locator(".aitrain-about").inner_text()
     book.shot("playground_prompt_light")

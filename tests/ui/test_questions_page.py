@@ -39,7 +39,7 @@ def test_blame_is_asked_and_tested_and_a_branch_is_trained(open_book):
     book.page.keyboard.press("Enter")  # from here on by keyboard
     for _ in range(3):  # past the two other moves
         book.page.keyboard.press("Tab")
-    assert book.focused(stepper) == "Name"
+    book.until_focused(stepper, "Name")
     book.page.keyboard.type("faster <b>")
     before = int(stepper.get_attribute("data-clicks"))
     book.page.keyboard.press("Enter")

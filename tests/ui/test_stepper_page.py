@@ -24,7 +24,7 @@ def test_a_step_of_a_paused_run_is_looked_into(open_book):
     book.until(lambda: book.data(0, "word") == "paused")
     assert look.inner_text() == "Look inside the next step"
     held = panel.locator(".aitrain-place").inner_text()
-    look.focus()
+    book.focus(look)
     for done in range(1, 5):
         book.page.keyboard.press("Enter")
         book.until(lambda: states(panel) == ["done"] * done + ["next"] + ["ahead"] * (4 - done))  # noqa: B023
@@ -67,17 +67,17 @@ def test_a_whole_step_of_each_task_is_walked_and_taken_back(open_book):
         stepper = book.cell(shown).locator(".aitrain-stepper")
         stepper.wait_for(timeout=60_000)
         forward, back = (stepper.locator(f"[data-does={does}]") for does in ("next_phase", "back"))
-        forward.focus()
+        book.focus(forward)
         for done, phase in enumerate(PHASES, 1):
             book.page.keyboard.press("Enter")  # by keyboard alone
             book.until(lambda: stepper.get_attribute("data-clicks") == str(done))  # noqa: B023
-            assert book.focused(stepper) == "next_phase"
+            book.until_focused(stepper, "next_phase")
             assert f"trainer.{phase}(" in stepper.locator(".aitrain-click pre").text_content()
             assert stepper.locator(".aitrain-view").inner_text()
         book.shot(f"stepper_dark_narrow_{task}")
         assert not violations(book.page, ".aitrain-stepper")
         assert book.do(where).split() == ["1", "False"]
-        back.focus()
+        book.focus(back)
         book.page.keyboard.press("Enter")
         book.until(lambda: stepper.get_attribute("data-clicks") == "6")  # noqa: B023
         assert book.do(where).split() == ["0", "True"]
