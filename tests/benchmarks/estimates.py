@@ -74,7 +74,8 @@ def one(case, batch_size, checkpointing):
     warnings.simplefilter("ignore")
     import aitrain_nb as ai
 
-    ai.prepare(data="tickets", max_steps=2, threads=1, evaluate_every=0, batch_size=4).fit(display="none")
+    for known in ({"data": "tickets"}, {"data": "digits", "model": "small-vit"}):
+        ai.prepare(**known, max_steps=2, threads=1, evaluate_every=0, batch_size=4).fit(display="none")
     trainer = trainer_of(case, batch_size, checkpointing=checkpointing)()
     began = time.perf_counter()
     estimated = ai.estimate(trainer)
