@@ -126,13 +126,20 @@ class Dataset:
             Columns by name for each piece, or None where a second copy of the data would be large or a column isn't a
             tensor.
         """
+        if not self.bytes_of_pieces(len(order)):
+            return None
+        cut = [tensor.index_select(0, order).split(size) for tensor in self.columns.values()]
+        return [dict(zip(self.columns, piece, strict=True)) for piece in zip(*cut, strict=True)]
+
+    def bytes_of_pieces(self, examples: int) -> int:
+        """What `pieces` takes for so many examples that are like these; 0 where it gives None."""
         import torch
 
         tensors = [column for column in self.columns.values() if isinstance(column, torch.Tensor)]
-        if len(tensors) < len(self.columns) or sum(tensor.nbytes for tensor in tensors) > _SMALL_BYTES:
-            return None
-        cut = [tensor.index_select(0, order).split(size) for tensor in tensors]
-        return [dict(zip(self.columns, piece, strict=True)) for piece in zip(*cut, strict=True)]
+        if len(tensors) < len(self.columns):
+            return 0
+        size = sum(tensor[:1].nbytes for tensor in tensors) * examples
+        return size if size <= _SMALL_BYTES else 0
 
     def subset(self, indices: Tensor) -> Dataset:
         """A dataset of these examples only."""

@@ -90,7 +90,7 @@ class Scout:
         config = resolve(config, self.source)
         find_task(str(config.task)).check_config(config)
         find_device(config.device)
-        examples = self._examples.get(_shape(config), lambda: self._count_examples(config))
+        examples = self._number_of_examples(config)
         plan = Plan.of(config, DataOrder.of(config, examples).steps_per_epoch)
         weights = self._weights.get(_shape(config), (lambda: self._count_weights(config)) if with_weights else None)
         facts = self._facts.get(
@@ -131,9 +131,17 @@ class Scout:
         from aitrain_nb.costs.setups import RunLength, of_run
 
         found: Setup = self._setups.get(
-            _model_of(config), lambda: of_run(config, plan, self._split(config), self._processor(config))
+            _model_of(config),
+            lambda: of_run(
+                config, plan, self._split(config), self._processor(config), self._number_of_examples(config)
+            ),
         )
         return found.for_run(config, RunLength(plan.total_steps, plan.steps_per_epoch))
+
+    def _number_of_examples(self, config: TrainConfig) -> int:
+        """Of an epoch: rows, or the blocks that texts are cut into."""
+        found: int = self._examples.get(_shape(config), lambda: self._count_examples(config))
+        return found
 
     def knows(self, config: TrainConfig) -> bool:
         """Whether its preview needs no data to be read: then it is arithmetic, and any thread may ask for it."""

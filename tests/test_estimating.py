@@ -367,3 +367,18 @@ def test_functions_and_random_numbers_take_their_time_at_each_number():
     measured = speed.measure("cpu", torch.get_num_threads()).numbers
     assert set(measured) == set(found.numbers)
     assert measured["drawn"] < measured["curved"], "a random number takes longer than a norm"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"data": "digits"}, {"data": "tickets"}, {"data": "speeches", "max_steps": 3}],
+    ids=lambda fields: fields["data"],
+)
+def test_a_second_copy_of_the_examples_is_counted_where_there_is_one(fields):
+    trainer = ai.prepare(**fields, keep="last")
+    train = trainer.prepared["train"]
+    is_laid_out = all(isinstance(column, torch.Tensor) for column in train.columns.values())
+    of_all = sum(column.nbytes for column in train.columns.values()) if is_laid_out else 0
+    assert of_all > 0 or fields["data"] == "tickets"
+    assert ai.estimate(trainer).setup.laid_out_bytes == of_all
+    assert ai.estimate(**fields, keep="last").setup.laid_out_bytes == of_all

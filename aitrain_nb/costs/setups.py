@@ -54,6 +54,7 @@ class Setup:
         length_of_run: of the run; None where no data are known.
         lengths: [n] of the training examples, as far as they were looked at; None where all are alike.
         validation: examples of an evaluation.
+        laid_out_bytes: of an epoch's examples in their order, where they are laid out ahead.
         followed: steps that were followed before, by what they depend on besides model and inputs.
         kept: what the C library takes for such steps, bytes, as far as that was found out: by the same and the batch.
     """
@@ -68,6 +69,7 @@ class Setup:
     length_of_run: RunLength | None = None
     lengths: Tensor | None = None
     validation: int = 0
+    laid_out_bytes: int = 0
     followed: dict[tuple[str, bool], Step] = field(default_factory=dict)
     kept: dict[tuple[str, bool, int], int] = field(default_factory=dict)
 
@@ -189,8 +191,8 @@ class Setup:
 
     @property
     def kept_bytes(self) -> int:
-        """Copies of the weights: the best so far, and one more while they change places."""
-        return 2 * self.weights_bytes if self.keeps_best else 0
+        """An epoch's examples in their order; copies of the weights: the best so far, and one more while they change places."""
+        return self.laid_out_bytes + (2 * self.weights_bytes if self.keeps_best else 0)
 
     @property
     def what(self) -> str:
@@ -240,7 +242,7 @@ def switched(model: nn.Module, config: TrainConfig, steps_per_epoch: int, *, rag
     return config
 
 
-def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup:
+def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any, examples: int) -> Setup:
     """The setup of a run that isn't there yet.
 
     Args:
@@ -248,6 +250,7 @@ def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup
         plan: its steps.
         splits: its data.
         processor: its tokenizer, or None.
+        examples: that it trains on in an epoch: rows, or the blocks that texts are cut into.
 
     Raises:
         ConfigError: the model can't be made without its numbers.
@@ -267,7 +270,9 @@ def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any) -> Setup
     most = config.evaluation_examples or task.default_evaluation_examples or validation
     options = task.loss_options(config, sample.columns["labels"], len(task.class_names(splits, processor)))
     run = RunLength(plan.total_steps, plan.steps_per_epoch)
-    return _setup(str(config.model), task, config, model, sample, processor, options, run, min(most, validation))
+    return _setup(
+        str(config.model), task, config, model, sample, processor, options, run, min(most, validation), examples
+    )
 
 
 def _sample(train: Dataset, task: Task) -> Dataset:
@@ -291,12 +296,13 @@ def _sample(train: Dataset, task: Task) -> Dataset:
 
 def _setup(
     name: str, task: Task, config: TrainConfig, model: nn.Module, train: Dataset, processor: Any, options: Any, run: RunLength,
-    validation: int,
+    validation: int, examples: int,
 ) -> Setup:  # fmt: skip
     lengths = lengths_of(train)
     longest = torch.arange(len(train)) if lengths is None else torch.argsort(lengths, descending=True)
     inputs = task.collate(train.take(longest[:2].repeat(2)[:2]), processor)
-    return Setup(name, task, config, model, inputs, str(config.device), options, run, lengths, validation)
+    laid_out = train.bytes_of_pieces(examples)
+    return Setup(name, task, config, model, inputs, str(config.device), options, run, lengths, validation, laid_out)
 
 
 def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:
@@ -306,6 +312,7 @@ def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:
         config.model or type(trainer.model).__name__, trainer.task, config, trainer.model, prepared["train"], trainer.processor,
         trainer.loss_options,
         RunLength(trainer.total_steps, trainer.steps_per_epoch), len(prepared["validation"]) if "validation" in prepared else 0,
+        len(prepared["train"]),
     )  # fmt: skip
 
 

@@ -109,6 +109,7 @@ class Feed:
 
     def _columns(self, taken: StepIndices, number: int) -> dict[str, Any]:
         if self._pieces is None or self._pieces[0] != taken.epoch:
+            self._pieces = None  # before there are others
             self._pieces = taken.epoch, self._dataset.pieces(self._order.of_epoch(taken.epoch), self._order.batch_size)
         pieces = self._pieces[1]
         if pieces is None:
