@@ -173,6 +173,11 @@ class ConfigFields(BaseModel):
         0.0, "Test share", "Share of the examples that nothing looks at until you ask for evaluate('test'); 0: none.",
         unit="share of the examples", minimum=0.0, maximum=0.5, group="Split",
     )  # fmt: skip
+    buffer_size: int | None = knob(
+        None, "Buffer", "For data that don't fit into memory: rows that are held at a time and shuffled among themselves, while the "
+        "others are read as the run goes on; it needs max_steps. Empty: all.",
+        unit="rows", minimum=2, maximum=10**9, group="Split",
+    )  # fmt: skip
     evaluate_every: int | None = knob(
         None, "Evaluate every", "Steps between evaluations; empty: at the end of each epoch and of the run; 0: never.",
         unit="steps", minimum=0, maximum=10**9, group="Length and evaluation",

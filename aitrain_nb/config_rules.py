@@ -33,6 +33,12 @@ def _something_is_left_to_train_on(config: TrainConfig) -> str:
     return f"validation_fraction={config.validation_fraction} and test_fraction={config.test_fraction} leave nothing to train on"
 
 
+def _a_stream_has_an_end(config: TrainConfig) -> str:
+    if config.buffer_size is None or config.max_steps is not None:
+        return ""
+    return f"buffer_size={config.buffer_size} needs max_steps: how many examples there are isn't known before all were read"
+
+
 _RULES: tuple[Callable[[TrainConfig], str], ...] = (
-    _warmup_is_a_share_or_whole, _warmup_fits_into_the_run, _something_is_left_to_train_on,
+    _warmup_is_a_share_or_whole, _warmup_fits_into_the_run, _something_is_left_to_train_on, _a_stream_has_an_end,
 )  # fmt: skip

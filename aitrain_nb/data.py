@@ -116,15 +116,13 @@ class Dataset:
         }
 
     def pieces(self, order: Tensor, size: int) -> list[dict[str, Any]] | None:
-        """All examples in this order, cut into pieces of `size`, at once: quicker than taking each piece by itself.
+        """All examples in this order, cut into pieces at once, which is quicker: columns by name for each piece.
+
+        None where a second copy of the data would be large, or a column isn't a tensor.
 
         Args:
             order: [n] int64 positions.
             size: examples a piece; the last one may be smaller.
-
-        Returns:
-            Columns by name for each piece, or None where a second copy of the data would be large or a column isn't a
-            tensor.
         """
         if not self.bytes_of_pieces(len(order)):
             return None
@@ -214,6 +212,7 @@ class Splits:
         test: examples that are used for nothing at all until you ask for `evaluate("test")`, or None.
         test_indices: the same for test.
         notes: what a person should know about the split, a sentence each.
+        later: gives the training examples that follow, where they are read a buffer at a time; else None.
         guess: what was decided about columns, delimiters and the like when a person's own data were read, or None.
     """
 
@@ -228,6 +227,7 @@ class Splits:
     test: Dataset | None = None
     test_indices: Tensor | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    later: Any = field(default=None, repr=False)
 
     @property
     def label_names(self) -> tuple[str, ...]:

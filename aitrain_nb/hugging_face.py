@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aitrain_nb.config import TrainConfig
 
 UNTRANSLATED = {
-    "data text_column pair_column label_column max_length": "Hand datasets to its Trainer.",
+    "data text_column pair_column label_column max_length buffer_size": "Hand datasets to its Trainer.",
     "validation_fraction test_fraction evaluation_examples": "Hand it datasets that were split.",
     "task model method tokenizer vocabulary_size": "Hand a loaded model and tokenizer to its Trainer.",
     "freeze frozen_layers head_epochs": "Set requires_grad of the weights before its Trainer gets the model.",

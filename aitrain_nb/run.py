@@ -15,6 +15,8 @@ from aitrain_nb.lettering import with_article
 from aitrain_nb.models.adapters import check_installed
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources import Raw, read
+from aitrain_nb.sources.base import Options
+from aitrain_nb.sources.buffers import Stream
 from aitrain_nb.sources.files import likely
 from aitrain_nb.sources.values import shown
 from aitrain_nb.tasks import find_task
@@ -148,7 +150,7 @@ def _task_in_memory(source: Any) -> str | None:
     return "text-classification" if "label" in dataset.columns else "text-generation"
 
 
-READ_BY = ("task", "data", "text_column", "pair_column", "label_column", "image_size")
+READ_BY = ("task", "data", "text_column", "pair_column", "label_column", "image_size", "buffer_size")
 """The fields that `read_examples` depends on."""
 SPLIT_BY = ("validation_fraction", "test_fraction", "seed")
 """The fields that `split_examples` depends on besides."""
@@ -163,6 +165,7 @@ class Examples(NamedTuple):
         scale: what a raw value is multiplied by before the model sees it; None: as `split` finds out.
         note: where the data come from and under which licence.
         guess: what was decided on the way, or None.
+        stream: of what the dataset is the beginning, where the data are read a buffer at a time, or None.
     """
 
     dataset: Dataset
@@ -170,11 +173,14 @@ class Examples(NamedTuple):
     scale: float | None = None
     note: str = ""
     guess: Any = None
+    stream: Any = None
 
 
 def read_examples(config: TrainConfig, source: Any = None) -> Examples:
     """The examples of a resolved config; see `load_data`."""
     name, read_as = str(config.data), find_task(str(config.task)).read_as
+    if config.buffer_size is not None:
+        return _begun(name, read_as, config, source)
     if source is None and name in BUNDLED:
         found = BUNDLED[name](read_as)
         return Examples(_of_kind(found.dataset, read_as, name), name, found.scale, found.note)
@@ -191,6 +197,19 @@ def read_examples(config: TrainConfig, source: Any = None) -> Examples:
         raise ConfigError(what, why, fix)
     raw = source if isinstance(source, Raw) else _read(name if source is None else source, read_as, config)
     return Examples(_of_kind(raw.dataset, read_as, raw.name), raw.name, raw.scale, raw.note, raw.guess)
+
+
+def _begun(name: str, read_as: str, config: TrainConfig, source: Any) -> Examples:
+    """The first examples of data that are read a buffer at a time."""
+    assert config.buffer_size is not None
+    if source is None and name in BUNDLED:
+        raise ConfigError(
+            f"buffer_size={config.buffer_size} doesn't fit {name!r}.", "This data set is small and read at once.", "Leave buffer_size out.",
+        )  # fmt: skip
+    options = Options(read_as, config.text_column, config.pair_column, config.label_column)
+    stream = Stream(name if source is None else source, options, config.buffer_size)
+    first = stream.beginning
+    return Examples(_of_kind(first.dataset, read_as, first.name), first.name, None, first.note, first.guess, stream)
 
 
 def _of_kind(dataset: Dataset, read_as: str, name: str = "your data") -> Dataset:
@@ -210,7 +229,8 @@ def split_examples(found: Examples, config: TrainConfig) -> Splits:
         found.dataset, config.validation_fraction, config.seed, test_fraction=config.test_fraction, name=found.name,
         scale=found.scale, note=found.note,
     )  # fmt: skip
-    return replace(splits, guess=found.guess)
+    splits = replace(splits, guess=found.guess)
+    return splits if found.stream is None else found.stream.split(splits)
 
 
 def load_data(config: TrainConfig, source: Any = None) -> Splits:

@@ -25,8 +25,8 @@ FIRST = "main"
 """Name of the run that others branch off."""
 _OF_THE_MODEL = (
     "task", "data", "model", "method", "tokenizer", "text_column", "pair_column", "label_column", "image_size",
-    "vocabulary_size", "max_length", "normalization", "validation_fraction", "test_fraction", "evaluation_examples", "lora_rank",
-    "lora_alpha", "lora_dropout", "freeze", "frozen_layers",
+    "vocabulary_size", "max_length", "normalization", "validation_fraction", "test_fraction", "buffer_size", "evaluation_examples",
+    "lora_rank", "lora_alpha", "lora_dropout", "freeze", "frozen_layers",
 )  # fmt: skip
 """Fields that decide what is trained, and on what; branches have them in common."""
 _OF_THE_ORDER = ("batch_size", "gradient_accumulation_steps", "seed", "group_by_length")

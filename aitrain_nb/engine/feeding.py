@@ -50,6 +50,10 @@ class Feed:
         other._order, other._pieces = order, None
         return other
 
+    def hold(self, dataset: Dataset) -> None:
+        """Take other examples, as many."""
+        self._dataset, self._pieces = dataset, None
+
     def next_step(self, at_most: int | None = None) -> tuple[StepIndices, tuple[MicroBatch, ...]]:
         """The next step's examples; moves the cursor of the order.
 

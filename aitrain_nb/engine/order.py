@@ -74,6 +74,11 @@ class DataOrder:
         accumulation, seed = config.gradient_accumulation_steps, config.seed
         return cls(examples, config.batch_size, accumulation, seed, lengths if is_grouped else None)
 
+    def hold(self, lengths: torch.Tensor | None) -> None:
+        """Take other examples, as many, from the cursor's epoch on; `lengths` of them, where they are grouped by it."""
+        self._lengths = lengths if self._lengths is not None else None
+        self._shuffled = self._pieces = None
+
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the data; the last one may be smaller."""

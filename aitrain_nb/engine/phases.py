@@ -57,6 +57,7 @@ class Phases(TrainingState):
         state = self._snapshot() if self._snapshot_due() else None
         epoch = self.order.epochs_completed
         try:
+            self._buffered.reach(self)
             taken, parts = self._feed.next_step(self.micro_batch_limit)
         except BaseException:  # no example is lost
             self.order.cursor, self.random.state = self._start.cursor, self._start.random

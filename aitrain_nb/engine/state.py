@@ -13,6 +13,7 @@ import torch
 from aitrain_nb.control import Control
 from aitrain_nb.engine import device, snapshots
 from aitrain_nb.engine.arguments import checked_arguments
+from aitrain_nb.engine.buffered import Buffered
 from aitrain_nb.engine.evaluating import Evaluator
 from aitrain_nb.engine.feeding import Feed
 from aitrain_nb.engine.freezing import freeze, told, weights_for_later
@@ -141,7 +142,7 @@ class TrainingState:
         self._turn = Turn(self._reference)
         self._keeps_records = True  # fit keeps none
         self._start: _StepStart | None = None
-        self._seconds = 0.0
+        self._seconds, self._buffered = 0.0, Buffered(self)
         self._losses: list[Tensor] = []
         self._at_most: int | None = None  # examples at once in a step that is tried again after memory ran out
         self._evaluator = Evaluator(
@@ -181,6 +182,10 @@ class TrainingState:
         """Train other tensors in the place of the model's own ones: id of a weight -> the other one."""
         self._trained = [other[id(weight)] for weight in self._trained]
         self._later = tuple(other[id(weight)] for weight in self._later)
+
+    def raw_examples(self, epoch: int) -> Dataset:
+        """The raw training examples of a 0-based epoch: always the same, unless they are read a buffer at a time."""
+        return self._buffered.raw(self, epoch)
 
     def _step_start(self) -> _StepStart:
         buffers = snapshots.copy_buffers(self.model) if self._has_buffers else {}

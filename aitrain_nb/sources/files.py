@@ -174,7 +174,7 @@ def read_bytes(path: Path) -> bytes:
             raise DataError(
                 f"{shown(path.name)} is too large.",
                 f"It has {numerals.memory(size)}; at most {numerals.memory(MOST_BYTES)} are read into memory.",
-                "Give a part of it.",
+                "Give a part of it. Rows of text can be read while a run trains: buffer_size=10_000, and max_steps.",
             )
         data = path.read_bytes()
     except OSError as error:

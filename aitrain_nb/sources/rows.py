@@ -106,7 +106,7 @@ def find_delimiter(text: str, path: Path) -> str:
         return "\t"
     scores: dict[str, tuple[bool, bool, bool, float]] = {}
     for delimiter in DELIMITERS:
-        rows = _first_rows(text, delimiter) if delimiter in text else []
+        rows = first_rows(text, delimiter) if delimiter in text else []
         if not rows or len(rows[0].cells) < 2:
             continue
         same = sum(len(row.cells) == len(rows[0].cells) for row in rows) / len(rows)
@@ -126,7 +126,8 @@ def find_delimiter(text: str, path: Path) -> str:
     return fitting[0]
 
 
-def _first_rows(text: str, delimiter: str) -> list[Row]:
+def first_rows(text: str, delimiter: str) -> list[Row]:
+    """The first 200 rows that aren't blank, with quotes as far as they fit; none where it can't be cut so."""
     for quoted in (True, False):
         try:
             return _parse(text, _Dialect(delimiter, quoted), _LOOKED_AT).rows

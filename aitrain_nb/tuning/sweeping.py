@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _OF_THE_MODEL = (
     "task", "data", "model", "method", "text_column", "pair_column", "label_column", "max_length", "tokenizer", "vocabulary_size",
-    "image_size", "validation_fraction", "test_fraction",
+    "image_size", "validation_fraction", "test_fraction", "buffer_size",
 )  # fmt: skip
 """Fields that decide over data and model, which a trainer already has."""
 

@@ -24,7 +24,7 @@ _ONLY_FOR = {"Texts": "text", "Images": "image"}
 
 _OF_THE_DATA = (
     "task", "model", "method", "text_column", "pair_column", "label_column", "max_length", "tokenizer", "image_size", "augmentation",
-    "best_metric", "class_weights",
+    "best_metric", "class_weights", "buffer_size",
 )  # fmt: skip
 """Fields that may no longer fit when other data, or another task, are chosen."""
 

@@ -66,7 +66,7 @@ def _frame(rows: list[Row], options: Options, name: str) -> tuple[pd.DataFrame, 
 
     if not rows:
         raise DataError(f"{shown(name)} has no rows.", "All its values are empty.", "Give a file with examples.")
-    header, why = (options.header, "as you asked") if options.header is not None else _has_header(rows)
+    header, why = (options.header, "as you asked") if options.header is not None else has_header(rows)
     body = rows[1:] if header else rows
     if not body:
         raise DataError(
@@ -84,7 +84,7 @@ def _frame(rows: list[Row], options: Options, name: str) -> tuple[pd.DataFrame, 
     return frame, [note]
 
 
-def _has_header(rows: list[Row]) -> tuple[bool, str]:
+def has_header(rows: list[Row]) -> tuple[bool, str]:
     """Whether the first row names the columns, and why."""
     first, rest = rows[0].cells, rows[1:1001]
     known = known_names(first)

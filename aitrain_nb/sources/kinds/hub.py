@@ -21,12 +21,13 @@ def _takes(source: Any) -> bool:
 
 
 def _read(source: HubName, options: Options) -> Raw:
-    datasets = _library(source.name)
+    datasets = library(source.name)
     loaded = _from_hub(datasets, source, options) if hub.reachable() else _from_disk(source, options)
     return read_dataset(loaded, options, source.name.split("/")[-1], f"{source.name} of the Hugging Face hub.")
 
 
-def _library(name: str) -> Any:
+def library(name: str) -> Any:
+    """The package datasets; raises DataError where it isn't installed, or this name means something else to it."""
     try:
         import datasets
     except ImportError as error:
@@ -50,10 +51,11 @@ def _from_hub(datasets: Any, source: HubName, options: Options) -> Any:
     try:
         return datasets.load_dataset(f"hf://datasets/{source.name}", options.configuration)
     except Exception as error:  # the library raises its own, httpx's, pyarrow's and python's
-        raise DataError(*_why_not(source, error)) from error
+        raise DataError(*why_not(source, error)) from error
 
 
-def _why_not(source: HubName, error: Exception) -> tuple[str, str, str]:
+def why_not(source: HubName, error: Exception) -> tuple[str, str, str]:
+    """What happened, why, and a fix, where the library raised this error."""
     kind, whole = type(error).__name__, str(error).strip().replace(str(Path.home()), "~")
     what = f"Can't load {shown(source.name)} from the hub."
     here = f" There is {shown(source.near)} in your folder." if source.near else ""
@@ -91,11 +93,12 @@ def _from_disk(source: HubName, options: Options) -> Any:
         return builder.as_dataset()
     except Exception as error:  # not there, or of another version of the library
         if "multiple" in str(error):
-            raise DataError(*_why_not(source, ValueError(f"BuilderConfig: {error}"))) from error
-        raise DataError(*_out_of_reach(source)) from error
+            raise DataError(*why_not(source, ValueError(f"BuilderConfig: {error}"))) from error
+        raise DataError(*out_of_reach(source)) from error
 
 
-def _out_of_reach(source: HubName) -> tuple[str, str, str]:
+def out_of_reach(source: HubName) -> tuple[str, str, str]:
+    """What happened, why, and a fix, where there is no network."""
     near = f" In your folder there is {shown(source.near)}, which is like it." if source.near else ""
     return (
         f"Can't load {shown(source.name)}: the hub is out of reach.",

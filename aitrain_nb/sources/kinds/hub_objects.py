@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 def _takes(source: Any) -> bool:
     if isinstance(source, Mapping):
-        return bool(source) and all(_is_dataset(one) for one in source.values())
-    return _is_dataset(source)
+        return bool(source) and all(is_dataset(one) for one in source.values())
+    return is_dataset(source)
 
 
-def _is_dataset(source: Any) -> bool:
+def is_dataset(source: Any) -> bool:
+    """Whether it is a data set of the package datasets, in memory or a stream."""
     return all(hasattr(source, name) for name in ("features", "column_names", "map", "filter"))
 
 
@@ -52,19 +53,22 @@ def read_dataset(source: Any, options: Options, name: str, note: str) -> Raw:
     if not hasattr(source, "to_pandas") or not hasattr(source, "__len__"):
         raise DataError(
             f"{shown(name)} is a stream.",
-            "Its length isn't known, and all examples are read at once here.",
-            "Load it without streaming=True, or take a part: datasets.Dataset.from_list(list(stream.take(1000))).",
+            "Its length isn't known, and all examples are read at once unless buffer_size says how many.",
+            "Set buffer_size=10_000 and max_steps, or take a part: datasets.Dataset.from_list(list(stream.take(1000))).",
         )
     source = source.with_format(None)
-    names = {column: list(feature.names) for column, feature in source.features.items() if hasattr(feature, "str2int")}
+    names = class_names(source.features)
     licence = str(getattr(getattr(source, "info", None), "license", "") or "").strip()
     said = f"{note} Licence: {licence}." if licence else note
-    table = Table(source.to_pandas(), name, said, tuple(notes), class_names=_given(names))
+    table = Table(source.to_pandas(), name, said, tuple(notes), class_names=names)
     return as_raw(table, options)
 
 
-def _given(names: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    return {column.strip(): listed for column, listed in names.items() if listed}
+def class_names(features: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """Column -> names of its classes, where the library knows them."""
+    return {
+        name.strip(): list(kind.names) for name, kind in features.items() if hasattr(kind, "str2int") and kind.names
+    }
 
 
 def _one_split(source: Mapping[str, Any], options: Options) -> tuple[Any, list[str]]:
