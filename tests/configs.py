@@ -39,6 +39,10 @@ def values(name):
     return st.one_of(*optional, st.integers(int(knob.minimum), int(knob.maximum)))
 
 
-configs = st.fixed_dictionaries({}, optional={name: values(name) for name in KNOBS}).map(
-    lambda fields: TrainConfig(**fields)
-)
+def valid(fields):
+    """A config of these fields; data that are read a buffer at a time get an end."""
+    is_endless = fields.get("buffer_size") is not None and fields.get("max_steps") is None
+    return TrainConfig(**fields | ({"max_steps": 1000} if is_endless else {}))
+
+
+configs = st.fixed_dictionaries({}, optional={name: values(name) for name in KNOBS}).map(valid)

@@ -86,7 +86,7 @@ def test_the_defaults_are_what_is_documented():
 def test_a_number_at_its_limit_is_taken_and_one_beyond_is_refused_by_name(name, side):
     limit = getattr(KNOBS[name], side)
     limit = int(limit) if int in kinds(name) else limit
-    apart = {"max_steps": 10**9} if name == "warmup_steps" else {}
+    apart = {"max_steps": 10**9} if name in {"warmup_steps", "buffer_size"} else {}
     assert getattr(TrainConfig(**apart, **{name: limit}), name) == limit
     outwards = -1 if side == "minimum" else 1
     beyond = limit + outwards if int in kinds(name) else math.nextafter(limit, outwards * math.inf)
