@@ -100,7 +100,13 @@ def test_every_field_is_translated_or_has_a_reason(name):
         other = other[0]
     if other is None:
         other = KNOBS[name].maximum if KNOBS[name].minimum is not None else "mine"
-    apart = {"optimizer": "sgd"} if name == "momentum" else {"max_steps": 10**9} if name in {"warmup_steps", "buffer_size"} else {}
+    apart = (
+        {"optimizer": "sgd"}
+        if name == "momentum"
+        else {"max_steps": 10**9}
+        if name in {"warmup_steps", "buffer_size"}
+        else {}
+    )
     config, plain = TrainConfig(**apart, **{name: other}), TrainConfig(**apart)
     if name in NO_ARGUMENT:
         assert untranslated(config)[name].endswith(".")
