@@ -160,7 +160,10 @@ def of_rates(data: RunData) -> str:
     sentences = ["No learning rate is a finite number."]
     if len(rates):
         start, end, peak = (numerals.rate(rate) for rate in (rates[0], rates[-1], rates.max()))
-        sentences = [f"Learning rate from {start} to {end}, at most {peak}."]
+        is_one = start == end == peak and rates.min() == rates.max()
+        sentences = [
+            f"Learning rate {start} throughout." if is_one else f"Learning rate from {start} to {end}, at most {peak}."
+        ]
     sentences += of_notes(data.notes)
     if len(norms):
         sentences.append(
