@@ -101,7 +101,7 @@ def chip(text: object, colour: str = GREY) -> Markup:
 
 def table(headers: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> Markup:
     """A plain table; cells that aren't Markup are escaped."""
-    plain = "text-align:left;padding:2px clamp(2px,0.8vw,8px);border-bottom:1px solid rgba(128,128,128,0.25)"
+    plain = "text-align:left;padding:2px clamp(2px,0.6vw,8px);border-bottom:1px solid rgba(128,128,128,0.25)"
 
     def cell(value: object) -> Markup:
         short = not isinstance(value, Markup) and len(str(value)) <= 14  # a number stays on its line

@@ -48,4 +48,4 @@ def _marked(text: str, marks: list[bool]) -> html.Markup:
         style = "background-color:rgba(213,94,0,0.22);text-decoration:underline" if mark else ""
         parts.append(html.element("span", words, style=style))
         place = end
-    return html.element("code", html.join(parts), style="white-space:pre-wrap")
+    return html.element("code", html.join(parts), style="white-space:pre-wrap;overflow-wrap:anywhere")

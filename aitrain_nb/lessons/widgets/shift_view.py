@@ -74,7 +74,10 @@ def _draw(place: int, step: str) -> html.Markup:
         for name, row in rows
         for cell in (html.element("span", name, style="text-align:right;padding-right:8px"), *row)
     ]
-    style = f"display:grid;grid-template-columns:max-content repeat({COLUMNS},minmax(16px,30px));gap:2px;text-align:center;align-items:end"
+    style = (
+        f"display:grid;grid-template-columns:minmax(64px,max-content) repeat({COLUMNS},minmax(13px,30px));"
+        "gap:2px 1px;text-align:center;align-items:end"
+    )
     return html.join([html.element("div", *cells, style=style), _said(chances, guesses, wanted.names, step)])
 
 
