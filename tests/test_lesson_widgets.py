@@ -109,3 +109,20 @@ def test_what_is_cut_off_is_the_length_above_the_limit():
             shown = ClipDial().set(optimizer=optimizer, limit=limit).shown
             assert f"{count} of {len(rows(optimizer, limit))} were longer" in shown.description
     assert rows("SGD", 0.3)[0]["loss"] == rows("SGD", 10.0)[0]["loss"], "the first loss comes before any cut"
+
+
+def test_a_table_fills_in_numbers_in_rows_or_at_once_and_all_three_make_the_same():
+    import torch
+
+    from aitrain_nb.lessons.experiments.three_ways import WAYS, measured, tables
+    from aitrain_nb.lessons.widgets.parallel_view import ParallelView, done
+
+    inputs, weights = tables()
+    assert torch.allclose(torch.stack([row @ weights for row in inputs]), inputs @ weights, atol=1e-4)
+    for way, portion in zip(WAYS, (1, 100, 3000), strict=True):
+        microseconds = 1e6 * measured()[way]
+        assert (done(way, 0), done(way, 1.001 * microseconds), done(way, 10 * microseconds)) == (0, 3000, 3000)
+        assert {done(way, share * microseconds) % portion for share in (0.1, 0.33, 0.77)} == {0}
+        assert done(way, 0.9 * microseconds) >= done(way, 0.5 * microseconds)
+    assert measured()["all at once"] < measured()["number by number"] / 10
+    assert "3,000" in ParallelView().set(time=200_000).text()

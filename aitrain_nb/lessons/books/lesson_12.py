@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import timeit
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aitrain_nb.lessons.exercises import Choice, Explain, Fill, Number, Option, Slip
+from aitrain_nb.lessons.experiments import three_ways
 from aitrain_nb.lessons.lesson import Facilitator, Lab, Lesson, Section, lab
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _nothing() -> Lab:
@@ -18,22 +15,8 @@ def _nothing() -> Lab:
 
 def _tables() -> Lab:
     """Inputs and weights of a layer."""
-    import torch
-
-    chance = torch.Generator().manual_seed(0)
-    inputs, weights = torch.randn(30, 200, generator=chance), torch.randn(200, 100, generator=chance)
-    return lab(inputs=inputs, weights=weights, seconds=seconds)
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """Seconds that this work takes on one core, the least of five times or of as many as fit in 0.2 s: the others waited."""
-    from aitrain_nb.engine.device import Threads
-
-    taken: list[float] = []
-    with Threads(1):
-        while len(taken) < 5 or sum(taken) < 0.2:
-            taken += timeit.repeat(work, number=1, repeat=5)
-    return min(taken)
+    inputs, weights = three_ways.tables()
+    return lab(inputs=inputs, weights=weights, seconds=three_ways.seconds)
 
 
 def _writer() -> Lab:
