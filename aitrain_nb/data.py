@@ -296,7 +296,7 @@ def _groups(dataset: Dataset) -> Tensor:
     if not inputs:
         return torch.arange(len(dataset))
     keys = [
-        [row.tobytes() for row in column.numpy()] if isinstance(column, torch.Tensor) else list(map(_plain, column))
+        [row.tobytes() for row in column.numpy()] if isinstance(column, torch.Tensor) else list(map(plain_text, column))
         for column in inputs
     ]
     numbers: dict[Any, int] = {}
@@ -307,7 +307,7 @@ def _is_missing(label: object) -> bool:
     return label is None or (isinstance(label, float) and math.isnan(label))
 
 
-def _plain(text: object) -> str:
+def plain_text(text: object) -> str:
     """A text without what doesn't make it another one: case, blanks, ways to write the same letter."""
     return " ".join(unicodedata.normalize("NFKC", str(text)).casefold().split())
 

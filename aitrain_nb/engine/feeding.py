@@ -38,11 +38,10 @@ class Feed:
         self, task: Task, dataset: Dataset, order: DataOrder, processor: Any, device: torch.device,
         processes: OneProcess, augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
     ) -> None:  # fmt: skip
-        self._task, self._dataset, self._order = task, dataset, order
+        self._task, self._order = task, order
         self._processor, self._device, self._processes, self._augment = processor, device, processes, augment
-        labels = dataset.columns["labels"]
-        self._all_count = bool((labels != -100).all()) if isinstance(labels, torch.Tensor) else False
-        self._pieces: tuple[int, list[dict[str, Any]] | None] | None = None
+        self._pieces: tuple[int, list[dict[str, Any]] | None] | None
+        self.hold(dataset)
 
     def in_order(self, order: DataOrder) -> Feed:
         """The same examples in another order, or in other batches."""
@@ -51,7 +50,9 @@ class Feed:
         return other
 
     def hold(self, dataset: Dataset) -> None:
-        """Take other examples, as many."""
+        """Take examples of these from now on."""
+        labels = dataset.columns["labels"]
+        self._all_count = bool((labels != -100).all()) if isinstance(labels, torch.Tensor) else False
         self._dataset, self._pieces = dataset, None
 
     def next_step(self, at_most: int | None = None) -> tuple[StepIndices, tuple[MicroBatch, ...]]:

@@ -57,12 +57,12 @@ class Phases(TrainingState):
         state = self._snapshot() if self._snapshot_due() else None
         epoch = self.order.epochs_completed
         try:
-            self._buffered.reach(self)
+            self._portions.reach(self.order, self._feed)
             taken, parts = self._feed.next_step(self.micro_batch_limit)
         except BaseException:  # no example is lost
             self.order.cursor, self.random.state = self._start.cursor, self._start.random
             raise
-        batch = Batch(self._reference, self.step + 1, epoch, parts, taken)
+        batch = Batch(self._reference, self.step + 1, epoch, parts, taken, self._portions.raw(taken))
         batch.counted = self.processes.total(batch.counted)
         self.records = StepRecords(self.step + 1, batch, state) if self._keeps_records else None
         self._turn.begin(batch)

@@ -13,7 +13,6 @@ import torch
 from aitrain_nb.control import Control
 from aitrain_nb.engine import device, snapshots
 from aitrain_nb.engine.arguments import checked_arguments
-from aitrain_nb.engine.buffered import Buffered
 from aitrain_nb.engine.evaluating import Evaluator
 from aitrain_nb.engine.feeding import Feed
 from aitrain_nb.engine.freezing import freeze, told, weights_for_later
@@ -23,6 +22,7 @@ from aitrain_nb.engine.metering import PeakMeter
 from aitrain_nb.engine.optim import build_optimizer
 from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
 from aitrain_nb.engine.plan import Plan
+from aitrain_nb.engine.portions import Portions
 from aitrain_nb.engine.precision import emulated
 from aitrain_nb.engine.preparing import prepare_sides
 from aitrain_nb.engine.processes import processes_here
@@ -119,7 +119,10 @@ class TrainingState:
         weights = options.class_weights
         self.loss_options = options if weights is None else options._replace(class_weights=weights.to(self.device))
         augment = None if config.augmentation == "none" else self._augment
-        self._feed = Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment)
+        self._portions, self._feed = (
+            Portions(self.data, prepared["train"], self.task, processor, config),
+            Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment),
+        )
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
         self.memory = PeakMeter(self.device)
@@ -142,7 +145,7 @@ class TrainingState:
         self._turn = Turn(self._reference)
         self._keeps_records = True  # fit keeps none
         self._start: _StepStart | None = None
-        self._seconds, self._buffered = 0.0, Buffered(self)
+        self._seconds = 0.0
         self._losses: list[Tensor] = []
         self._at_most: int | None = None  # examples at once in a step that is tried again after memory ran out
         self._evaluator = Evaluator(
@@ -182,10 +185,6 @@ class TrainingState:
         """Train other tensors in the place of the model's own ones: id of a weight -> the other one."""
         self._trained = [other[id(weight)] for weight in self._trained]
         self._later = tuple(other[id(weight)] for weight in self._later)
-
-    def raw_examples(self, epoch: int) -> Dataset:
-        """The raw training examples of a 0-based epoch: always the same, unless they are read a buffer at a time."""
-        return self._buffered.raw(self, epoch)
 
     def _step_start(self) -> _StepStart:
         buffers = snapshots.copy_buffers(self.model) if self._has_buffers else {}

@@ -254,9 +254,9 @@ def data_fingerprint(trainer: Trainer) -> str:
     import torch
 
     digest = hashlib.blake2b(digest_size=8)
-    later = trainer.data.later
-    first = trainer.data.train if later is None else later.first  # of data that are read a buffer at a time
-    for side in (first, trainer.data.validation, trainer.data.test):
+    if trainer.data.later is not None:  # of which only the beginning is here
+        digest.update(trainer.data.later.stamp.encode())
+    for side in (trainer.data.train, trainer.data.validation, trainer.data.test):
         for name, column in sorted(side.columns.items()) if side is not None else []:
             digest.update(name.encode())
             numbers = isinstance(column, torch.Tensor)

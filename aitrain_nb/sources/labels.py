@@ -71,6 +71,21 @@ def encode(values: Sequence[Any], column: str, class_names: Sequence[str] | None
     return _sorted(written, column, sorted({name for name in written if name is not None}), stripped)
 
 
+def name_of(value: Any, names: Sequence[str], class_names: Sequence[str] | None = None) -> str | None:
+    """The class that a later value means, by the names that `encode` gave the first ones; None where it says that there is no label.
+
+    Args:
+        value: not missing.
+        names: of the classes that are known.
+        class_names: as for `encode`.
+    """
+    if class_names:
+        number = int(value)
+        return None if number == -1 else class_names[number] if 0 <= number < len(class_names) else str(number)
+    written = as_text(value).strip()
+    return _whole(value) if written not in names and kind_of(value) == "whole numbers" else written
+
+
 def _with_names(values: Sequence[Any], column: str, class_names: Sequence[str]) -> Labels:
     """The hub's class numbers; -1 means there is no label."""
     numbers = [MISSING if is_missing(value) or value == -1 else int(value) for value in values]

@@ -10,13 +10,15 @@ import io
 import itertools
 import re
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aitrain_nb.errors import DataError
 from aitrain_nb.sources.columns import known_names
 from aitrain_nb.sources.values import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
@@ -74,14 +76,9 @@ def _parse(text: str, dialect: _Dialect, most: int | None = None, first_line: in
     """
     rows: list[Row] = []
     blank, line = 0, first_line
-    with _field_limit:  # the limit is the whole process's: put back before anybody else reads
-        before = csv.field_size_limit(_LONGEST_VALUE)
+    with _long_values():
         try:
-            reader = csv.reader(
-                io.StringIO(text, newline=""), delimiter=dialect.delimiter, strict=True,
-                quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
-                skipinitialspace=dialect.blanks_after_delimiter,
-            )  # fmt: skip
+            reader = _reader(io.StringIO(text, newline=""), dialect)
             for values in itertools.islice(reader, most):
                 empty = not values or (len(values) == 1 and not values[0].strip())
                 blank += empty
@@ -90,8 +87,6 @@ def _parse(text: str, dialect: _Dialect, most: int | None = None, first_line: in
                 line = reader.line_num + first_line
         except csv.Error as error:
             raise csv.Error(str(error), line) from error
-        finally:
-            csv.field_size_limit(before)
     return _Parsed(rows, blank)
 
 
@@ -160,6 +155,83 @@ def read_rows(
         blank = [f"Blank lines, skipped: {parsed.blank:,}."] if parsed.blank else []
         return parsed.rows, blank + _quote_notes(text, parsed.rows, dialect, broken, first_line)
     raise DataError(*_sentence(broken, name))
+
+
+def find_dialect(head: str, delimiter: str, name: str) -> tuple[_Dialect, list[Row]]:
+    """How quotes are read, so that the first 200 rows have as many values each; and these rows.
+
+    Args:
+        head: the first letters of a text.
+        delimiter: one character.
+        name: the file's name, for the sentences.
+
+    Raises:
+        DataError: there is no such way; names the line.
+    """
+    broken: list[_Broken] = []
+    for dialect in _dialects(head, delimiter, None):
+        try:
+            rows = _parse(head, dialect, _LOOKED_AT).rows
+        except csv.Error as error:
+            broken.append(_Broken(error.args[1], str(error.args[0]), ragged=False))
+            continue
+        odd = _ragged(rows, delimiter)
+        if odd is None:
+            return dialect, rows
+        broken.append(odd)
+    raise DataError(*_sentence(broken, name))
+
+
+def one_by_one(lines: Iterator[str], dialect: _Dialect, name: str, first_line: int = 1) -> Iterator[Row]:
+    """The rows of an open file that aren't blank, each as soon as it is read.
+
+    Args:
+        lines: with their ends.
+        dialect: how to cut them.
+        name: the file's name, for the sentences.
+        first_line: number of the first one in its file.
+
+    Raises:
+        DataError: a row doesn't fit the first one; names the line.
+    """
+    reader = _reader(lines, dialect)
+    first: Row | None = None
+    while True:
+        line = reader.line_num + first_line
+        try:
+            with _long_values():
+                values = next(reader, None)
+        except csv.Error as error:
+            raise DataError(*_sentence([_Broken(line, str(error), ragged=False)], name)) from error
+        if values is None:
+            return
+        if not values or (len(values) == 1 and not values[0].strip()):
+            continue
+        row = Row(line, values)
+        first = first or row
+        if len(values) != len(first.cells):
+            odd = _ragged([first, row], dialect.delimiter)
+            assert odd is not None
+            raise DataError(*_sentence([odd], name))
+        yield row
+
+
+def _reader(lines: Iterable[str], dialect: _Dialect) -> Any:
+    return csv.reader(
+        lines, delimiter=dialect.delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE,
+        skipinitialspace=dialect.blanks_after_delimiter,
+    )  # fmt: skip
+
+
+@contextmanager
+def _long_values() -> Iterator[None]:
+    """Values of any length; the limit is the whole process's: it is put back before anybody else reads."""
+    with _field_limit:
+        before = csv.field_size_limit(_LONGEST_VALUE)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
 
 
 def _dialects(text: str, delimiter: str, quotes: bool | None) -> list[_Dialect]:

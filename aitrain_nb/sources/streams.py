@@ -1,10 +1,10 @@
-"""Rows that are read while a run trains, of files and data sets of the hub that needn't fit into memory.
-
-The package datasets reads them (`streaming=True`), a few at a time. Each pass begins at the first row, and all come in the same order.
-"""
+"""Rows that are read one by one, of files and data sets of the hub that needn't fit into memory."""
 
 from __future__ import annotations
 
+import importlib
+import itertools
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,70 +13,47 @@ from aitrain_nb import hub
 from aitrain_nb.errors import ConfigError, DataError
 from aitrain_nb.sources import kinds
 from aitrain_nb.sources.files import HubName, locate
-from aitrain_nb.sources.kinds.delimited import has_header
+from aitrain_nb.sources.kinds.delimited import SEPARATOR, has_header
 from aitrain_nb.sources.kinds.hub import library, out_of_reach, why_not
 from aitrain_nb.sources.kinds.hub_objects import class_names, is_dataset
-from aitrain_nb.sources.rows import ONE_COLUMN, find_delimiter, first_rows
+from aitrain_nb.sources.kinds.json_records import record_of
+from aitrain_nb.sources.rows import Row, find_delimiter, find_dialect, one_by_one
+from aitrain_nb.sources.tables import clean_names
 from aitrain_nb.sources.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from aitrain_nb.sources.base import Options
 
-_HEAD_BYTES = 256 * 1024
-"""Of a table as text, which say what separates its values, and whether its first line names them."""
-_READERS = {
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".txt": "text",
-    ".text": "text",
-}
+_HEAD = 2**20
+"""Letters of a table as text, which say what separates its values and what a quote means."""
+_PIECE = 2000
+"""Letters of a .txt that are handed on together, in whole lines."""
 
 
 class Rows(NamedTuple):
-    """Rows that can be read again and again.
+    """Rows that can be read again and again, in the same order each time.
 
     Attributes:
-        once: all of them, each time from the first one on: column -> value.
+        once: begins at the first row, and ends after the last: column -> value.
         name: the file's or data set's name, never a path.
         note: where they come from.
         class_names: column -> names of the classes 0, 1, ... where the source brings them.
+        stamp: changes with the source, as far as that can be known without reading all of it.
     """
 
-    once: Iterable[Mapping[str, Any]]
+    once: Callable[[], Iterator[Mapping[str, Any]]]
     name: str
     note: str
     class_names: Mapping[str, Sequence[str]]
-
-    def again_and_again(self) -> Iterator[Mapping[str, Any]]:
-        """All rows, and then again from the first one on, without an end; raises DataError where one can't be read, or there is none."""
-        while True:
-            found = False
-            try:
-                for row in self.once:
-                    found = True
-                    yield row
-            except DataError:
-                raise
-            except Exception as error:  # the library raises pyarrow's, pandas', httpx's and its own
-                said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-                cause = str(error.__cause__).strip().splitlines()[0][:300] if error.__cause__ else ""
-                raise DataError(
-                    f"A row of {shown(self.name)} can't be read.", f"{said} {cause}".replace(str(Path.home()), "~").strip(),
-                    "Mend the file, or give a part of it that can be read.",
-                ) from error  # fmt: skip
-            if not found:
-                raise DataError(
-                    f"{shown(self.name)} has no rows.", "Nothing can be read from it.", "Give at least two examples."
-                )
+    stamp: str = ""
 
 
 def open_rows(source: Any, options: Options) -> Rows:
     """The rows of a file, of a data set on the hub, or of a `datasets.IterableDataset`; none is read yet.
+
+    A stream of one's own has to give the same rows in the same order whenever it is read.
 
     Raises:
         DataError: it can't be found, or isn't read row by row.
@@ -86,7 +63,7 @@ def open_rows(source: Any, options: Options) -> Rows:
     if isinstance(found, HubName):
         return _of_hub(found, options)
     if isinstance(found, Path):
-        return _of_file(found)
+        return _of_file(found, options)
     if is_dataset(found) and not hasattr(found, "__len__"):
         return _of_library(found, "your stream", "A datasets.IterableDataset of yours.")
     raise ConfigError(
@@ -94,87 +71,113 @@ def open_rows(source: Any, options: Options) -> Rows:
     )  # fmt: skip
 
 
-def _of_file(path: Path) -> Rows:
-    reader = _READERS.get(path.suffix.lower())
+def _of_file(path: Path, options: Options) -> Rows:
+    readers = {
+        ".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _table, ".tsv": _table, ".parquet": _parquet, ".txt": _lines,
+    }  # fmt: skip
+    reader = readers.get(path.suffix.lower())
     if reader is None or not path.is_file():
         raise DataError(
-            f"{shown(path.name)} can't be read a buffer at a time.", f"Rows are read one by one from {', '.join(_READERS)}.",
-            "Write it as .jsonl, one object a line, or leave buffer_size out.",
+            f"{shown(path.name)} can't be read a buffer at a time.", f"Rows are read one by one from {', '.join(readers)}.",
+            "Write it as .jsonl, one object a line; unpack it first if it is packed; or leave buffer_size out.",
         )  # fmt: skip
-    if not path.stat().st_size:
+    if reader is _lines and options.task != "text-generation":
+        raise DataError(
+            f"{shown(path.name)} has no labels.", f"A text file is text alone, and {options.task} needs a class for each example.",
+            "Give a .csv with a text and a label, or pass task='text-generation'.",
+        )  # fmt: skip
+    size = path.stat().st_size
+    if not size:
         raise DataError(f"{shown(path.name)} is empty.", "It has 0 bytes.", "Give a file with at least two examples.")
-    datasets = _package()
-    options: dict[str, Any] = {}
-    if reader == "csv":
-        options = _of_table(path, datasets)
-    elif reader == "text":
-        options = {"sample_by": "paragraph"}
-    rows = _loaded(
-        partial(datasets.load_dataset, reader, data_files=str(path), split="train", streaming=True, **options),
-        path.name,
-    )
-    return _of_library(rows, path.name, f"Your file {path.name}.")
+    return Rows(lambda: _told(reader(path), path.name), path.name, f"Your file {path.name}.", {}, str(size))
 
 
-def _package() -> Any:
+def _told(rows: Iterator[Any], name: str) -> Iterator[Any]:
+    """The same rows; what can't be read is told in words."""
     try:
-        import datasets
+        yield from rows
+    except DataError:
+        raise
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{shown(name)} isn't written in UTF-8.", f"It can't be read: {error.reason}.", "Save it as UTF-8 text.",
+        ) from error  # fmt: skip
+    except Exception as error:  # pyarrow, datasets and the network raise their own
+        said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise DataError(
+            f"A row of {shown(name)} can't be read.",
+            said.replace(str(Path.home()), "~"),
+            "Mend the data, or give a part that can be read.",
+        ) from error
+
+
+def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield record_of(line, number, path.name)
+
+
+def _table(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        head = file.read(_HEAD)
+        told = SEPARATOR.match(head)
+        skipped = told.end() if told else 0
+        delimiter = told[1] if told else find_delimiter(head, path)
+        dialect, first = find_dialect(head[skipped:], delimiter, path.name)
+        if not first:
+            raise DataError(
+                f"{shown(path.name)} has no rows.", "All its values are empty.", "Give a file with examples."
+            )
+        is_named = has_header(first)[0]
+        given = first[0].cells if is_named else [f"column {place}" for place in range(1, len(first[0].cells) + 1)]
+        names = clean_names(given, path.name)[0]
+        file.seek(0)
+        text: Iterator[str] = iter(file)
+        if told:
+            next(text)
+        rows: Iterator[Row] = one_by_one(text, dialect, path.name, 2 if told else 1)
+        for row in itertools.islice(rows, int(is_named), None):
+            yield dict(zip(names, row.cells, strict=True))
+
+
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        reader = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise DataError(
-            "Data can't be read a buffer at a time.",
-            "The package datasets, which does it, isn't installed.",
-            "pip install 'aitrain-nb[hub]'",
+            f"Can't read {shown(path.name)}.", "The package pyarrow isn't installed.", "pip install 'aitrain-nb[hub]'"
         ) from error
-    return datasets
+    with reader.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=1000):
+            for row in batch.to_pylist():
+                yield {name: value for name, value in row.items() if not re.fullmatch(r"__index_level_\d+__", name)}
 
 
-def _of_table(path: Path, datasets: Any) -> dict[str, Any]:
-    """How the values of a .csv or .tsv are told apart, by its first lines: arguments of pandas."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
-    if len(head) > _HEAD_BYTES // 2 and "\n" in head:
-        head = head[: head.rindex("\n")]  # the last line may be cut
-    delimiter = find_delimiter(head, path)
-    first = first_rows(head, delimiter)
-    if not first:
-        raise DataError(f"{shown(path.name)} has no rows.", "All its values are empty.", "Give a file with examples.")
-    is_named, cells = has_header(first)[0], first[0].cells
-    names = cells if is_named else [f"column {place}" for place in range(1, len(cells) + 1)]
-    features = datasets.Features({name: datasets.Value("string") for name in names})
-    told = {} if is_named else {"header": None, "names": names}
-    return {
-        "sep": "\x01" if delimiter == ONE_COLUMN else delimiter,
-        "keep_default_na": False,
-        "features": features,
-        **told,
-    }
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """A text in pieces of whole lines: what goes on with it is cut into blocks anyway."""
+    piece: list[str] = []
+    with path.open(encoding="utf-8-sig") as file:
+        for line in file:
+            piece.append(line)
+            if sum(map(len, piece)) >= _PIECE:
+                yield {"text": "".join(piece)}
+                piece = []
+    if "".join(piece).strip():
+        yield {"text": "".join(piece)}
 
 
 def _of_hub(source: HubName, options: Options) -> Rows:
     datasets = library(source.name)
     if not hub.reachable():
         raise DataError(*out_of_reach(source))
-    load = partial(
-        datasets.load_dataset,
-        f"hf://datasets/{source.name}",
-        options.configuration,
-        split=options.split or "train",
-        streaming=True,
-    )
+    load = partial(datasets.load_dataset, f"hf://datasets/{source.name}", options.configuration)
     try:
-        rows = load()
+        rows = load(split=options.split or "train", streaming=True)
     except Exception as error:  # the library raises its own, httpx's, pyarrow's and python's
         raise DataError(*why_not(source, error)) from error
     return _of_library(rows, source.name.split("/")[-1], f"{source.name} of the Hugging Face hub.")
 
 
-def _loaded(load: Any, name: str) -> Any:
-    try:
-        return load()
-    except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0][:300].replace(str(Path.home()), "~")
-        raise DataError(f"{shown(name)} can't be read.", said, "Check the file, or leave buffer_size out.") from error
-
-
 def _of_library(rows: Any, name: str, note: str) -> Rows:
-    return Rows(rows, name, note, class_names(rows.features or {}))
+    return Rows(lambda: _told(iter(rows), name), name, note, class_names(rows.features or {}))

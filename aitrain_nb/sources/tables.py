@@ -15,7 +15,7 @@ from aitrain_nb.sources.guess import Guess
 from aitrain_nb.sources.values import as_text, cells, is_missing, is_picture, kind_of, quantiles, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _PREVIEW = 5
 
@@ -43,26 +43,37 @@ def as_raw(table: Table, options: Options) -> Raw:
 def _with_clean_names(table: Table) -> tuple[Any, list[str]]:
     """The frame with a different text as each column's name; a name that is missing becomes its place."""
     frame = table.frame.reset_index(drop=True)
-    written = [str(name) for name in frame.columns]
-    names = [_clean(name) or f"column {place}" for place, name in enumerate(written, start=1)]
+    frame.columns, notes = clean_names(frame.columns, table.name)
+    return frame, notes
+
+
+def clean_names(given: Iterable[Any], table: str) -> tuple[list[str], list[str]]:
+    """The names of columns as they are used, and what was changed; raises DataError where two are the same.
+
+    Args:
+        given: as they were read.
+        table: what the data are called.
+    """
+    written = [str(name) for name in given]
+    names = [clean(name) or f"column {place}" for place, name in enumerate(written, start=1)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         places = [str(place) for place, name in enumerate(names, start=1) if name == twice[0]]
         raise DataError(
-            f"Two columns of {shown(table.name)} have the same name.",
+            f"Two columns of {shown(table)} have the same name.",
             f"Columns {', '.join(places[:6])} are named {shown(twice[0])}.",
             "Rename one of them.",
         )
-    frame.columns = names
     notes = []
     if any(name != old for name, old in zip(names, written, strict=True) if old.strip()):
         notes.append("Blanks around the column names are left out.")
     if not all(name.strip() for name in written):
         notes.append("A column without a name is called by its place, such as 'column 1'.")
-    return frame, notes
+    return names, notes
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
+    """A column's name without what can't be seen around it."""
     return name.encode("utf-8", "replace").decode("utf-8").strip("\ufeff \t\r\n")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".tsv")
 
-_SEPARATOR = re.compile(r'sep=([^"\r\n])\r?\n')
+SEPARATOR = re.compile(r'sep=([^"\r\n])\r?\n')
 """The first line that spreadsheet programs write to say what separates the values."""
 
 _LONG = 50
@@ -33,7 +33,7 @@ def _takes(source: Any) -> bool:
 
 def _table(path: Path, options: Options) -> Table:
     text, notes = read_text(path, options.encoding)
-    told = _SEPARATOR.match(text) if options.delimiter is None else None
+    told = SEPARATOR.match(text) if options.delimiter is None else None
     if told:
         text = text[told.end() :]
     delimiter = told[1] if told else options.delimiter

@@ -79,18 +79,29 @@ def _by_line(text: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
         if not line.strip():
             blank += number < len(lines)
             continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise _damaged(name, number, _reason(error)) from error
-        if not isinstance(record, dict):
-            raise DataError(
-                f"Line {number:,} of {shown(name)} is no object.",
-                f"It is {_kind(record)}.",
-                'Write one {"text": ..., "label": ...} a line.',
-            )
-        records.append(record)
+        records.append(record_of(line, number, name))
     return records, [f"Blank lines, skipped: {blank:,}."] if blank else []
+
+
+def record_of(line: str, number: int, name: str) -> dict[str, Any]:
+    """The object in a line; raises DataError where there is none.
+
+    Args:
+        line: the text.
+        number: 1-based, for the sentence.
+        name: of the file.
+    """
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name, number, _reason(error)) from error
+    if not isinstance(record, dict):
+        raise DataError(
+            f"Line {number:,} of {shown(name)} is no object.",
+            f"It is {_kind(record)}.",
+            'Write one {"text": ..., "label": ...} a line.',
+        )
+    return record
 
 
 def _kind(value: Any) -> str:

@@ -105,7 +105,7 @@ class Task(ABC):
 
     def raw(self, batch: Batch) -> dict[str, Any]:
         """The training examples of a batch as they were before they became numbers, column by column."""
-        taken: dict[str, Any] = batch.trainer.raw_examples(int(batch.epoch)).take(batch.indices)
+        taken: dict[str, Any] = batch.trainer.data.train.take(batch.indices)
         return taken
 
     # model and loss
