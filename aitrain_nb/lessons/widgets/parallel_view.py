@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aitrain_nb import html
 from aitrain_nb.lessons.experiments.three_ways import COLUMNS, INNER, ROWS, WAYS, measured
+from aitrain_nb.numerals import significant
 from aitrain_nb.widgets.explorable import Explorable, Range
 
 _HIGH = 4
@@ -43,8 +44,8 @@ def _draw(time: float) -> html.Markup:
     whole = ", ".join(f"{way} {_short(seconds)}" for way, seconds in measured().items())
     slow, _, quick = measured().values()
     said = (
-        f"After {_short(time * 1e-6)}, numbers that are there: {there}, of {_NUMBERS:,}. Each is a sum of {INNER} products. "
-        f"The whole table takes, on one core of this machine: {whole}. All at once is {slow / quick:,.0f} times as fast as the first."
+        f"After {_short(time * 1e-6)} there are, of {_NUMBERS:,} numbers: {there}. Each number is a sum of {INNER} products. "
+        f"The whole takes, on one core of this machine: {whole}. All at once is {slow / quick:,.0f} times as fast as the first."
     )
     return html.join([pictures, html.element("div", said)])
 
@@ -70,10 +71,4 @@ def _short(seconds: float) -> str:
     >>> _short(0.0321), _short(0.000_012_34)
     ('32 ms', '12 µs')
     """
-    return (
-        f"{1e3 * seconds:.3g} ms"
-        if seconds >= 1e-2
-        else f"{1e3 * seconds:.2g} ms"
-        if seconds >= 1e-3
-        else f"{1e6 * seconds:.2g} µs"
-    )
+    return f"{significant(1e3 * seconds, 2)} ms" if seconds >= 1e-3 else f"{significant(1e6 * seconds, 2)} µs"
