@@ -109,3 +109,49 @@ def test_what_is_cut_off_is_the_length_above_the_limit():
             shown = ClipDial().set(optimizer=optimizer, limit=limit).shown
             assert f"{count} of {len(rows(optimizer, limit))} were longer" in shown.description
     assert rows("SGD", 0.3)[0]["loss"] == rows("SGD", 10.0)[0]["loss"], "the first loss comes before any cut"
+
+
+def test_the_panel_says_what_the_diagnosis_finds_and_its_treatment_is_that_of_the_findings():
+    import aitrain_nb as ai
+    from aitrain_nb.lessons.experiments import patients
+    from aitrain_nb.lessons.widgets.doctor_panel import ADVISED, UNTREATED, DoctorPanel, last_validation
+
+    panel, without = DoctorPanel(), set()
+    for letter in patients.SECRETS:
+        patient = patients.admit(letter)
+        patient.fit(display="none")
+        findings = ai.diagnose(patient)
+        said = panel.set(patient=letter, treatment=UNTREATED).text()
+        assert f"The diagnosis says: {findings[0].name}. " in said
+        assert f"<b>{findings[0].name}</b>" in panel.state["html"] or not findings.alarms
+        said = panel.set(patient=letter, treatment=ADVISED).text()
+        if not findings.fix:
+            without.add(letter)
+            assert ("No field of the config mends this" in said) == bool(findings.alarms)
+            continue
+        again = patients.admit(letter, **findings.fix)
+        again.fit(display="none")
+        before, after = last_validation(patient), last_validation(again)
+        assert f"{before:.3f} before, {after:.3f} after" in said
+        assert after < before, letter
+        assert all(name in panel.state["html"] for name in findings.fix)
+        assert f"The diagnosis says: {ai.diagnose(again)[0].name}" in said
+    assert without == {"A", "C", "D", "F", "G"}
+
+
+def test_the_panel_trains_only_the_patients_that_are_asked_for(monkeypatch):
+    from aitrain_nb.lessons.experiments import patients
+    from aitrain_nb.lessons.widgets.doctor_panel import ADVISED, DoctorPanel
+
+    for kept in (patients.treated, patients.examined, patients.after_advice):
+        kept.cache_clear()
+    admitted, admit = [], patients.admit
+    monkeypatch.setattr(
+        patients, "admit", lambda letter, *rest, **more: admitted.append(letter) or admit(letter, *rest, **more)
+    )
+    panel = DoctorPanel()
+    assert admitted == ["A"]
+    panel.set(patient="D", treatment=ADVISED)
+    panel.set(patient="B")
+    panel.set(patient="D")
+    assert admitted == ["A", "D", "B", "B"]
