@@ -13,8 +13,6 @@ from aitrain_nb.plots.base import add_axes, new_page
 from aitrain_nb.widgets.explorable import Explorable, Pick
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from aitrain_nb.diagnosis import Findings
     from aitrain_nb.figures import Picture
     from aitrain_nb.trainer import Trainer
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 UNTREATED, ADVISED = "as it came", "what the diagnosis advises"
 WELL = "A"
 """The patient with which the others are compared."""
+_SIZE = 312, 220
+"""Of a picture, pixels."""
 _FAR = 20
 """A loss above it, nats, is shown on a logarithmic scale."""
 
@@ -52,7 +52,7 @@ class _Panel(NamedTuple):
 
 def last_validation(trainer: Trainer) -> float:
     """The last validation loss of a run, nats."""
-    return float(_validated(trainer)["eval_loss"].iloc[-1])
+    return float(trainer.history.frame()["eval_loss"].dropna().iloc[-1])
 
 
 def _panel(patient: str, treatment: str) -> _Panel:
@@ -61,7 +61,7 @@ def _panel(patient: str, treatment: str) -> _Panel:
         return _Panel(html.Markup(findings._repr_html_()), f"Patient {patient} as it came. {_found(findings)}")
     if not findings.alarms:
         words = f"Patient {patient}: {_found(findings)} Nothing is to be treated."
-        return _Panel(html.element("div", words) + _curves(patient).to_html(), words)
+        return _Panel(html.element("div", words) + _curves(patient), words)
     if patients.after_advice(patient) is None:
         return _without_a_field(patient, findings)
     return _with_fields(patient, findings)
@@ -72,7 +72,7 @@ def _without_a_field(patient: str, findings: Findings) -> _Panel:
     advice = [f"No field of the config mends this: {finding.name}. {finding.advice}" for finding in findings.alarms]
     ends = f"As it came, its last validation loss is {last_validation(patients.treated(patient)):.3f}."
     page = html.join(html.element("div", words, style="margin:4px 0") for words in advice)
-    page += html.element("div", ends) + _curves(patient).to_html()
+    page += html.element("div", ends) + _curves(patient)
     return _Panel(page, " ".join([f"Patient {patient}.", *advice, ends]))
 
 
@@ -89,14 +89,15 @@ def _with_fields(patient: str, findings: Findings) -> _Panel:
     said = {
         "changed": html.chip(changed),
         "findings.fix": html.element("code", findings.fix),
-        "last validation loss": html.element("b", moved),
+        "last validation loss": moved,
         f"patient {WELL}, which is well": f"{well:.3f}",
     }
     words = (
         f"Patient {patient}, treated as advised: {changed}. Its last validation loss: {before:.3f} before, {after:.3f} after. "
         f"Patient {WELL}, which is well, has {well:.3f}. The new run: {_found(found)}"
     )
-    return _Panel(html.facts(said) + _curves(patient, trainer).to_html() + html.Markup(found._repr_html_()), words)
+    page = html.facts(said) + _curves(patient, trainer) + html.element("b", "The new run")
+    return _Panel(page + html.Markup(found._repr_html_()), words)
 
 
 def _found(findings: Findings) -> str:
@@ -108,34 +109,44 @@ def _found(findings: Findings) -> str:
     ])  # fmt: skip
 
 
-def _curves(patient: str, after: Trainer | None = None) -> Picture:
-    """Both losses, grey as it came and in colour after the treatment, where there is one."""
-    before = patients.treated(patient)
-    note = "grey: as it came" + "; in colour: treated as advised" * bool(after)
-    figure = new_page(f"Patient {patient}: its losses, nats", note, 800, 250)
-    left, right = add_axes(figure, 56, 42, 430, 50), add_axes(figure, 440, 42, 16, 50)
-    for trainer, colours in ((before, (plots.GREY, plots.GREY)), (after, (plots.BLUE, plots.ORANGE))):
-        if trainer is not None:
-            frame, validated = trainer.history.frame(), _validated(trainer)
-            left.plot(frame["step"], frame["loss"], color=colours[0], linewidth=1.2)
-            right.plot(validated["step"], validated["eval_loss"], color=colours[1], marker="o", markersize=3.5)
-    well = last_validation(patients.treated(WELL))
-    if patient != WELL:
-        right.axhline(well, color=plots.GREEN, linestyle=":", linewidth=1.4, label=f"where {WELL} ends")
-        right.legend(fontsize=8.5, frameon=False, loc="best")
-    for axis, column, what in ((left, "loss", "training"), (right, "eval_loss", "validation")):
-        highest = before.history.frame()[column].replace([np.inf], np.nan).max()
-        axis.set(xlabel="step", ylabel=f"{what} loss", yscale="log" if highest > _FAR else "linear")
-        if highest <= _FAR:
-            axis.set_ylim(bottom=0)
-    runs = {"as it came": before} | ({"treated as advised": after} if after else {})
-    ends = [
-        f"{how}, {len(_validated(run))} validations, the last {last_validation(run):.2f}" for how, run in runs.items()
-    ]
-    figure.description = f"Training and validation losses of patient {patient}: {'; '.join(ends)}."
+def _curves(patient: str, after: Trainer | None = None) -> html.Markup:
+    """Both losses, grey as it came and in colour after the treatment; beside each other where the page is wide enough."""
+    left = _curve(patient, after, "loss", "Training loss", ("blue", plots.BLUE))
+    right = _curve(patient, after, "eval_loss", "Validation loss", ("orange", plots.ORANGE))
+    return html.element(
+        "div", left.to_html(), right.to_html(), style="display:flex;flex-wrap:wrap;gap:4px 12px;margin:6px 0"
+    )
+
+
+def _curve(patient: str, after: Trainer | None, column: str, title: str, colour: tuple[str, str]) -> Picture:
+    """One loss of the patient, step by step; a cross where a run broke off."""
+    before, note = patients.treated(patient), "grey: as it came"
+    runs = [("as it came", before, plots.GREY, 1.9)]
+    if after is not None:
+        note += f"; {colour[0]}: treated as advised"
+        runs.append(("treated as advised", after, colour[1], 1.3))
+    figure = new_page(f"{title} of patient {patient}, nats", note, *_SIZE)
+    axis = add_axes(figure, 40, 40, 8, 48)
+    ends, highest = [], 0.0
+    for how, trainer, ink, width in runs:
+        frame = trainer.history.frame()
+        frame = frame[np.isfinite(frame[column])]
+        steps, losses = frame["step"], frame[column]
+        axis.plot(steps, losses, color=ink, linewidth=width)
+        broke = trainer.step < patients.treated(WELL).step
+        if broke:
+            axis.plot(steps.iloc[-1:], losses.iloc[-1:], "X", color=ink, markersize=9, label="it broke off")
+        highest = max(highest, float(losses.max()))
+        ends.append(f"{how} from {losses.iloc[0]:.2f} to {losses.iloc[-1]:.2f}" + ", where it broke off" * broke)
+    if highest > _FAR:
+        axis.set_yscale("log")
+    else:
+        axis.set_ylim(0, 1.12 * highest)
+    axis.set_xlabel("step")
+    if column == "eval_loss" and patient != WELL:
+        end = last_validation(patients.treated(WELL))
+        axis.axhline(end, color=plots.GREEN, linestyle=":", label=f"where {WELL} ends")
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize=8.5, frameon=False)
+    figure.description = f"{title} of patient {patient}: {'; '.join(ends)}."
     return figure
-
-
-def _validated(trainer: Trainer) -> pd.DataFrame:
-    """The steps after which a run was validated."""
-    return trainer.history.frame().dropna(subset=["eval_loss"])
