@@ -126,3 +126,49 @@ def test_a_table_fills_in_numbers_in_rows_or_at_once_and_all_three_make_the_same
         assert done(way, 0.9 * microseconds) >= done(way, 0.5 * microseconds)
     assert measured()["all at once"] < measured()["number by number"] / 10
     assert "3,000" in ParallelView().set(time=200_000).text()
+
+
+def test_the_panel_says_what_the_diagnosis_finds_and_its_treatment_is_that_of_the_findings():
+    import aitrain_nb as ai
+    from aitrain_nb.lessons.experiments import patients
+    from aitrain_nb.lessons.widgets.doctor_panel import ADVISED, UNTREATED, DoctorPanel, last_validation
+
+    panel, without = DoctorPanel(), set()
+    for letter in patients.SECRETS:
+        patient = patients.admit(letter)
+        patient.fit(display="none")
+        findings = ai.diagnose(patient)
+        said = panel.set(patient=letter, treatment=UNTREATED).text()
+        assert f"The diagnosis says: {findings[0].name}. " in said
+        assert f"<b>{findings[0].name}</b>" in panel.state["html"] or not findings.alarms
+        said = panel.set(patient=letter, treatment=ADVISED).text()
+        if not findings.fix:
+            without.add(letter)
+            assert ("No field of the config mends this" in said) == bool(findings.alarms)
+            continue
+        again = patients.admit(letter, **findings.fix)
+        again.fit(display="none")
+        before, after = last_validation(patient), last_validation(again)
+        assert f"{before:.3f} before, {after:.3f} after" in said
+        assert after < before, letter
+        assert all(name in panel.state["html"] for name in findings.fix)
+        assert f"The diagnosis says: {ai.diagnose(again)[0].name}" in said
+    assert without == {"A", "C", "D", "F", "G"}
+
+
+def test_the_panel_trains_only_the_patients_that_are_asked_for(monkeypatch):
+    from aitrain_nb.lessons.experiments import patients
+    from aitrain_nb.lessons.widgets.doctor_panel import ADVISED, DoctorPanel
+
+    for kept in (patients.treated, patients.examined, patients.after_advice):
+        kept.cache_clear()
+    admitted, admit = [], patients.admit
+    monkeypatch.setattr(
+        patients, "admit", lambda letter, *rest, **more: admitted.append(letter) or admit(letter, *rest, **more)
+    )
+    panel = DoctorPanel()
+    assert admitted == ["A"]
+    panel.set(patient="D", treatment=ADVISED)
+    panel.set(patient="B")
+    panel.set(patient="D")
+    assert admitted == ["A", "D", "B", "B"]

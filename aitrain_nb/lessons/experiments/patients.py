@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from aitrain_nb.data import Splits
+    from aitrain_nb.diagnosis import Findings
     from aitrain_nb.trainer import Trainer
 
 EXAMPLES, WIDTH = 400, 48
@@ -95,6 +96,34 @@ def treated(letter: str) -> Trainer:
     trainer = admit(letter)
     trainer.fit(display="none")
     return trainer
+
+
+@cache
+def examined(letter: str) -> Findings:
+    """What the diagnosis finds in the patient as it came."""
+    import aitrain_nb as ai
+
+    return ai.diagnose(treated(letter))
+
+
+@cache
+def after_advice(letter: str) -> tuple[Trainer, Findings] | None:
+    """The patient run anew with the fields that the diagnosis would change, and examined again.
+
+    Args:
+        letter: A to H.
+
+    Returns:
+        The run, and what is found in it; None where the diagnosis would change no field.
+    """
+    import aitrain_nb as ai
+
+    fix = examined(letter).fix
+    if not fix:
+        return None
+    trainer = admit(letter, **fix)
+    trainer.fit(display="none")
+    return trainer, ai.diagnose(trainer)
 
 
 def _model(letter: str, seed: int) -> nn.Module:
