@@ -24,7 +24,7 @@ class ParallelView(Explorable):
         help_text = "Since all three began, in millionths of a second; each step of the slider is a little longer than the one before."
         super().__init__(
             _draw, "Three ways to fill a table",
-            time=Range(100, "Time", min=1, max=200_000, log=True, unit="microseconds", help=help_text),
+            time=Range(100, "Microseconds", min=1, max=200_000, log=True, unit="microseconds", help=help_text),
         )  # fmt: skip
 
 
