@@ -23,13 +23,13 @@ def _hospital() -> Lab:
     return lab(admit=patients.admit, secrets=dict(patients.SECRETS))
 
 
-def _cures(fields: Any) -> str | None:
+def _cures(fields: Any, seed: int = 1) -> str | None:
     """Treats patient B with these fields, and examines it again."""
     import aitrain_nb as ai
 
     if not isinstance(fields, dict) or not fields:
         return 'That is no treatment. Write the fields to change, such as {"epochs": 3}.'
-    treated = patients.admit("B", seed=1, **fields)
+    treated = patients.admit("B", seed=seed, **fields)
     treated.fit(display="none")
     alarms = [finding.name for finding in ai.diagnose(treated).alarms]
     if alarms:
