@@ -304,6 +304,28 @@ def test_automatic_values_follow_from_size_data_and_device(monkeypatch, model, r
     assert device.resolve(config, model, 10, ragged=ragged) == config
 
 
+@pytest.mark.parametrize(
+    ("fields", "able", "expected"),
+    [
+        ({"data": "speeches"}, True, ("bf16", "eager")),
+        ({"data": "speeches"}, False, ("fp32", "sdpa")),
+        ({"data": "speeches", "batch_size": 8}, True, ("fp32", "sdpa")),  # few tokens at once
+        ({"data": "speeches", "max_length": 256, "batch_size": 8}, True, ("bf16", "sdpa")),  # long texts
+        ({"data": "speeches", "precision": "bf16", "batch_size": 8}, True, ("bf16", "eager")),
+        ({"data": "speeches", "attention": "sdpa"}, True, ("bf16", "sdpa")),
+        ({"data": "tickets"}, True, ("fp32", "eager")),
+        ({"data": "digits", "model": "small-vit"}, True, ("fp32", "sdpa")),
+    ],
+)
+def test_a_small_writer_takes_16_bits_where_many_tokens_are_computed_at_once(monkeypatch, fields, able, expected):
+    monkeypatch.setattr(device, "has_bf16", lambda kind: able and kind == "cpu")
+    fields = fields | {"max_steps": 1, "device": "cpu"}
+    trainer = ai.prepare(**fields)
+    assert (trainer.config.precision, trainer.config.attention) == expected
+    foreseen = ai.estimate(**fields).setup.config
+    assert (foreseen.precision, foreseen.attention) == expected
+
+
 def test_what_was_said_is_kept_and_written_down(tmp_path):
     trainer = prepared(precision="fp16", attention="eager", group_by_length="on", fused_optimizer="off", max_steps=1)
     trainer.fit("none", output_dir=tmp_path / "run")

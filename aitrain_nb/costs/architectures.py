@@ -40,7 +40,7 @@ def of_architecture(shape: Any, fields: dict[str, Any]) -> Setup:
             f"No model can be made of this {type(shape).__name__}.", str(error).split("\n", maxsplit=1)[0],
             "Give another config of transformers, or task=... for another head.",
         ) from error  # fmt: skip
-    config = switched(model, config, 1, ragged=False)
+    config = switched(model, config, 1)
     inputs = _inputs_for(task.read_as, shape, config)
     return Setup(type(model).__name__, task, config, model, inputs, str(config.device))
 

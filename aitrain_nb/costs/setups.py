@@ -18,7 +18,7 @@ from aitrain_nb.engine.attention import set_attention
 from aitrain_nb.engine.checkpointing import Checkpointing
 from aitrain_nb.engine.freezing import freeze
 from aitrain_nb.engine.optim import build_optimizer
-from aitrain_nb.engine.order import lengths_of
+from aitrain_nb.engine.order import TextLengths, lengths_of, text_lengths_of
 from aitrain_nb.engine.precision import Precision
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.models.pretrained import by_method, quiet_transformers
@@ -54,6 +54,7 @@ class Setup:
         length_of_run: of the run; None where no data are known.
         lengths: [n] of the training examples, as far as they were looked at; None where all are alike.
         validation: examples of an evaluation.
+        texts: how long they are in tokens, as far as they were looked at; None where they are no texts.
         laid_out_bytes: of an epoch's examples in their order, where they are laid out ahead.
         followed: steps that were followed before, by what they depend on besides model and inputs.
         kept: what the C library takes for such steps, bytes, as far as that was found out: by the same and the batch.
@@ -69,6 +70,7 @@ class Setup:
     length_of_run: RunLength | None = None
     lengths: Tensor | None = None
     validation: int = 0
+    texts: TextLengths | None = None
     laid_out_bytes: int = 0
     followed: dict[tuple[str, bool], Step] = field(default_factory=dict)
     kept: dict[tuple[str, bool, int], int] = field(default_factory=dict)
@@ -209,7 +211,9 @@ class Setup:
             config: differs only in batch, length of run, precision, checkpointing, optimizer and the like.
             length_of_run: of it.
         """
-        config = device.resolve(config, self.model, length_of_run.steps_per_epoch, ragged=self.lengths is not None)
+        config = device.resolve(
+            config, self.model, length_of_run.steps_per_epoch, ragged=self.lengths is not None, texts=self.texts
+        )
         return replace(self, config=config, length_of_run=length_of_run)
 
 
@@ -233,10 +237,11 @@ class _Holder(nn.Module):
         self.weight = weight
 
 
-def switched(model: nn.Module, config: TrainConfig, steps_per_epoch: int, *, ragged: bool) -> TrainConfig:
+def switched(model: nn.Module, config: TrainConfig, steps_per_epoch: int, train: Dataset | None = None) -> TrainConfig:
     """The config with every automatic value filled in; the model computes, and is frozen, as it says."""
     freeze(model, config)
-    config = device.resolve(config, model, steps_per_epoch, ragged=ragged)
+    ragged, texts = (False, None) if train is None else (lengths_of(train) is not None, text_lengths_of(train))
+    config = device.resolve(config, model, steps_per_epoch, ragged=ragged, texts=texts)
     if config.attention != "auto":
         set_attention(model, config.attention)
     return config
@@ -265,7 +270,7 @@ def of_run(config: TrainConfig, plan: Any, splits: Any, processor: Any, examples
             "Make the trainer, and estimate that: ai.estimate(ai.prepare(config)).",
         ) from error  # fmt: skip
     sample = task.prepare(_sample(splits.train, task), splits, processor, config)
-    config = switched(model, config, plan.steps_per_epoch, ragged=lengths_of(sample) is not None)
+    config = switched(model, config, plan.steps_per_epoch, sample)
     validation = 0 if splits.validation is None else len(splits.validation)
     most = config.evaluation_examples or task.default_evaluation_examples or validation
     options = task.loss_options(config, sample.columns["labels"], len(task.class_names(splits, processor)))
@@ -302,7 +307,20 @@ def _setup(
     longest = torch.arange(len(train)) if lengths is None else torch.argsort(lengths, descending=True)
     inputs = task.collate(train.take(longest[:2].repeat(2)[:2]), processor)
     laid_out = train.bytes_of_pieces(examples)
-    return Setup(name, task, config, model, inputs, str(config.device), options, run, lengths, validation, laid_out)
+    return Setup(
+        name,
+        task,
+        config,
+        model,
+        inputs,
+        str(config.device),
+        options,
+        run,
+        lengths,
+        validation,
+        text_lengths_of(train),
+        laid_out,
+    )
 
 
 def of_trainer(trainer: Any, fields: dict[str, Any]) -> Setup:

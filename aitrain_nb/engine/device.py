@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from aitrain_nb.config import TrainConfig
+    from aitrain_nb.engine.order import TextLengths
 
 TINY_MODEL, SMALL_MODEL = 150_000, 1_000_000
 """Weights below which one processor thread is as quick as several, and above which all are worth while."""
 PRETRAINED_SIZE = 10_000_000
 """Weights from which a model counts as large as pretrained ones: there fewer bits and less padding pay."""
+MANY_WEIGHTS, MANY_TOKENS, SHORT_TEXT = 500_000, 1500, 192
+"""Weights of a model and tokens of a batch from which fewer bits pay on a processor; tokens of a text that is short."""
 
 
 def count_weights(model: nn.Module, *, trained_only: bool = False) -> int:
@@ -51,17 +54,39 @@ def _threads(weights: int, batch_size: int) -> int:
     return min(4, torch.get_num_threads()) if weights < SMALL_MODEL else torch.get_num_threads()
 
 
-def _attention(found: str | None, device: str, *, is_dropping: bool) -> str:
-    """Where attention weights drop out, sdpa goes step by step on a processor, too, and `fast_dropout` reaches only what isn't inside it.
+def _precision(weights: int, device: str, batch_size: int, texts: TextLengths | None) -> str:
+    """16 bits where the device has units for them and the work is large: a pretrained model, or on a processor many tokens at once.
 
-    Eager took 0.94 to 1.01 of sdpa's time in training with small-encoder and MiniLM (one thread, about the noise); memory was equal.
+    A step of small-gpt with 32 x 64 tokens took 0.58 of its time in 32 bits (one thread, AMX); one of small-encoder with 32 x 25 tokens
+    0.87, and of the other small models more than in 32 bits.
+    """
+    if not has_bf16(device):
+        return "fp32"
+    is_much = texts is not None and weights >= MANY_WEIGHTS and batch_size * texts.mean >= MANY_TOKENS
+    return "bf16" if weights >= PRETRAINED_SIZE or (device == "cpu" and is_much) else "fp32"
+
+
+def _attention(found: str | None, device: str, precision: str, texts: TextLengths | None, *, is_dropping: bool) -> str:
+    """Step by step ("eager") on a processor where that is quicker than torch's own way ("sdpa").
+
+    Where attention weights drop out, sdpa goes step by step, too, and `fast_dropout` reaches only what isn't inside it: eager took 0.94 to
+    1.01 of sdpa's time with small-encoder and MiniLM (one thread, about the noise); memory was equal. In bf16 sdpa's way back is slow for
+    short texts: eager took 0.26 of its time with 64 tokens, 0.45 with 128, 0.9 with 192 and 1.1 to 2 times as long from 256 on.
     """
     if found not in {"eager", "sdpa"}:
         return "auto"
-    return "eager" if device == "cpu" and is_dropping else found
+    is_short = precision == "bf16" and texts is not None and texts.longest <= SHORT_TEXT
+    return "eager" if device == "cpu" and (is_dropping or is_short) else found
 
 
-def resolve(config: TrainConfig, model: nn.Module, steps_per_epoch: int, *, ragged: bool = False) -> TrainConfig:
+def resolve(
+    config: TrainConfig,
+    model: nn.Module,
+    steps_per_epoch: int,
+    *,
+    ragged: bool = False,
+    texts: TextLengths | None = None,
+) -> TrainConfig:
     """The config with every automatic value filled in, by rules on device, data and size alone, never by a timing.
 
     Args:
@@ -69,13 +94,16 @@ def resolve(config: TrainConfig, model: nn.Module, steps_per_epoch: int, *, ragg
         model: whose run it is.
         steps_per_epoch: optimizer steps in one pass over the data.
         ragged: whether the examples are of unequal lengths.
+        texts: how long they are; None where they are no texts.
     """
     weights, device = count_weights(model), find_device(config.device).type
     is_small, is_large = weights < SMALL_MODEL, weights >= PRETRAINED_SIZE
     is_whole = has_fused(weight for weight in model.parameters() if weight.requires_grad)
+    precision = _precision(weights, device, config.batch_size, texts) if is_whole else "fp32"
+    precision = precision if config.precision == "auto" else config.precision
     automatic = {
-        "precision": "bf16" if is_large and has_bf16(device) and is_whole else "fp32",
-        "attention": _attention(attention_name(model), device, is_dropping=drops_attention(model)),
+        "precision": precision,
+        "attention": _attention(attention_name(model), device, precision, texts, is_dropping=drops_attention(model)),
         "group_by_length": "on" if is_large and ragged else "off",
         "fused_optimizer": "on" if is_whole else "off",
     }

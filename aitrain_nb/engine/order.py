@@ -117,6 +117,27 @@ def lengths_of(dataset: Dataset) -> torch.Tensor | None:
     return None if ragged is None else torch.tensor([len(row) for row in ragged])
 
 
+class TextLengths(NamedTuple):
+    """How long texts are, in tokens.
+
+    Attributes:
+        mean: of all.
+        longest: of them.
+    """
+
+    mean: float
+    longest: int
+
+
+def text_lengths_of(dataset: Dataset) -> TextLengths | None:
+    """How long the prepared texts are; None where the examples are no texts."""
+    rows = dataset.columns.get("input_ids")
+    if rows is None or not len(rows):
+        return None
+    lengths = [rows.shape[1]] if isinstance(rows, torch.Tensor) else list(map(len, rows))
+    return TextLengths(sum(lengths) / len(lengths), max(lengths))
+
+
 def grouped(order: torch.Tensor, lengths: torch.Tensor, batch_size: int, random: torch.Generator) -> torch.Tensor:
     """A random order in which examples of like length share a batch; batches come in random order, the short one last.
 

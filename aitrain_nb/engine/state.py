@@ -20,7 +20,7 @@ from aitrain_nb.engine.inspection import Inspector
 from aitrain_nb.engine.keeping import Keeper
 from aitrain_nb.engine.metering import PeakMeter
 from aitrain_nb.engine.optim import build_optimizer
-from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of
+from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of, text_lengths_of
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.portions import Portions
 from aitrain_nb.engine.precision import emulated
@@ -104,7 +104,9 @@ class TrainingState:
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
         self.processes = processes_here(device.find_device(config.device).type, config)
-        resolved = device.resolve(config, model, steps_per_epoch, ragged=lengths is not None)
+        resolved = device.resolve(
+            config, model, steps_per_epoch, ragged=lengths is not None, texts=text_lengths_of(prepared["train"])
+        )
         self.order = DataOrder.of(resolved, examples, lengths)
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
