@@ -341,7 +341,7 @@ def test_attention_that_drops_out_goes_step_by_step_on_a_processor(model, expect
     trainer = prepared(model=model, task=task, device="cpu", data="tickets")
     assert trainer.config.attention == attention_name(trainer.model) == expected
     assert prepared(attention="sdpa").config.attention == "sdpa"
-    assert device._attention("sdpa", "cuda", is_dropping=True) == "sdpa"
+    assert device._attention("sdpa", "cuda", "fp32", None, is_dropping=True) == "sdpa"
 
 
 @pytest.mark.parametrize("able", [{}, {"avx512_bf16": True}, {"amx_bf16": True}])
