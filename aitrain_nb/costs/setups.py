@@ -18,7 +18,7 @@ from aitrain_nb.engine.attention import set_attention
 from aitrain_nb.engine.checkpointing import Checkpointing
 from aitrain_nb.engine.freezing import freeze
 from aitrain_nb.engine.optim import build_optimizer
-from aitrain_nb.engine.order import TextLengths, lengths_of, text_lengths_of
+from aitrain_nb.engine.order import TextLengths, lengths_of, shape_of, text_lengths_of
 from aitrain_nb.engine.precision import Precision
 from aitrain_nb.errors import ConfigError
 from aitrain_nb.models.pretrained import by_method, quiet_transformers
@@ -240,8 +240,7 @@ class _Holder(nn.Module):
 def switched(model: nn.Module, config: TrainConfig, steps_per_epoch: int, train: Dataset | None = None) -> TrainConfig:
     """The config with every automatic value filled in; the model computes, and is frozen, as it says."""
     freeze(model, config)
-    ragged, texts = (False, None) if train is None else (lengths_of(train) is not None, text_lengths_of(train))
-    config = device.resolve(config, model, steps_per_epoch, ragged=ragged, texts=texts)
+    config = device.resolve(config, model, steps_per_epoch, **({} if train is None else shape_of(train)))
     if config.attention != "auto":
         set_attention(model, config.attention)
     return config

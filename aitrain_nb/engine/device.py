@@ -58,7 +58,7 @@ def _precision(weights: int, device: str, batch_size: int, texts: TextLengths | 
     """16 bits where the device has units for them and the work is large: a pretrained model, or on a processor many tokens at once.
 
     A step of small-gpt with 32 x 64 tokens took 0.58 of its time in 32 bits (one thread, AMX); one of small-encoder with 32 x 25 tokens
-    0.87, and of the other small models more than in 32 bits.
+    0.9, and one of small-vit 1.3 times as long.
     """
     if not has_bf16(device):
         return "fp32"
@@ -71,7 +71,7 @@ def _attention(found: str | None, device: str, precision: str, texts: TextLength
 
     Where attention weights drop out, sdpa goes step by step, too, and `fast_dropout` reaches only what isn't inside it: eager took 0.94 to
     1.01 of sdpa's time with small-encoder and MiniLM (one thread, about the noise); memory was equal. In bf16 sdpa's way back is slow for
-    short texts: eager took 0.26 of its time with 64 tokens, 0.45 with 128, 0.9 with 192 and 1.1 to 2 times as long from 256 on.
+    short texts: eager took 0.26 to 0.43 of its time with 64 tokens, 0.5 with 128, 0.9 with 192, 1.1 to 1.5 with 256, 2 to 5 from 512 on.
     """
     if found not in {"eager", "sdpa"}:
         return "auto"

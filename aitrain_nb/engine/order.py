@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -136,6 +136,11 @@ def text_lengths_of(dataset: Dataset) -> TextLengths | None:
         return None
     lengths = [rows.shape[1]] if isinstance(rows, torch.Tensor) else list(map(len, rows))
     return TextLengths(sum(lengths) / len(lengths), max(lengths))
+
+
+def shape_of(dataset: Dataset) -> dict[str, Any]:
+    """What the automatic values of a run depend on besides device and model: `ragged` and `texts`, as `device.resolve` takes them."""
+    return {"ragged": lengths_of(dataset) is not None, "texts": text_lengths_of(dataset)}
 
 
 def grouped(order: torch.Tensor, lengths: torch.Tensor, batch_size: int, random: torch.Generator) -> torch.Tensor:

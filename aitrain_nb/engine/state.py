@@ -20,7 +20,7 @@ from aitrain_nb.engine.inspection import Inspector
 from aitrain_nb.engine.keeping import Keeper
 from aitrain_nb.engine.metering import PeakMeter
 from aitrain_nb.engine.optim import build_optimizer
-from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of, text_lengths_of
+from aitrain_nb.engine.order import Cursor, DataOrder, lengths_of, shape_of
 from aitrain_nb.engine.plan import Plan
 from aitrain_nb.engine.portions import Portions
 from aitrain_nb.engine.precision import emulated
@@ -104,9 +104,7 @@ class TrainingState:
         examples, lengths = len(prepared["train"]), lengths_of(prepared["train"])
         steps_per_epoch = DataOrder.of(config, examples, lengths).steps_per_epoch
         self.processes = processes_here(device.find_device(config.device).type, config)
-        resolved = device.resolve(
-            config, model, steps_per_epoch, ragged=lengths is not None, texts=text_lengths_of(prepared["train"])
-        )
+        resolved = device.resolve(config, model, steps_per_epoch, **shape_of(prepared["train"]))
         self.order = DataOrder.of(resolved, examples, lengths)
         self.device = torch.device(resolved.device)
         self.model = model.to(self.device)
@@ -120,11 +118,7 @@ class TrainingState:
         options = self.task.loss_options(config, prepared["train"].columns["labels"], len(self.class_names))
         weights = options.class_weights
         self.loss_options = options if weights is None else options._replace(class_weights=weights.to(self.device))
-        augment = None if config.augmentation == "none" else self._augment
-        self._portions, self._feed = (
-            Portions(self.data, prepared["train"], self.task, processor, config),
-            Feed(self.task, prepared["train"], self.order, processor, self.device, self.processes, augment),
-        )
+        self._portions, self._feed = self._fed_by(config)
         self._chance = self.random if draws_random_numbers(self.model) else nullcontext()
         self.threads = device.Threads(self.config.threads)
         self.memory = PeakMeter(self.device)
@@ -177,6 +171,13 @@ class TrainingState:
             *told(self.model, self._trained, self._later, self.config, self.plan),
             *([imitated] if imitated else []),
         ]
+
+    def _fed_by(self, config: TrainConfig) -> tuple[Portions, Feed]:
+        """Which examples there are by turns, and what makes micro-batches of them."""
+        train = self.prepared["train"]
+        augment = None if config.augmentation == "none" else self._augment
+        feed = Feed(self.task, train, self.order, self.processor, self.device, self.processes, augment)
+        return Portions(self.data, train, self.task, self.processor, config), feed
 
     def _augment(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """A training batch changed at random, with the run's own random numbers."""

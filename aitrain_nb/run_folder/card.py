@@ -15,7 +15,7 @@ from aitrain_nb import numerals
 from aitrain_nb.annotations import adjustment_words
 from aitrain_nb.data import IN_MEMORY
 from aitrain_nb.engine.device import resolve
-from aitrain_nb.engine.order import lengths_of, text_lengths_of
+from aitrain_nb.engine.order import shape_of
 from aitrain_nb.errors import DataError
 from aitrain_nb.lettering import shortened
 from aitrain_nb.markdown import bullets, escape, table
@@ -240,13 +240,7 @@ def _by_rule(trainer: Trainer) -> dict[str, Any]:
     from_scratch = config.model is None or task.is_from_scratch(config.model)
     knobs = config.knobs()
     empty = config.replace(**{name: knobs[name].default for name in _RULED})
-    filled = resolve(
-        empty,
-        trainer.model,
-        trainer.steps_per_epoch,
-        ragged=lengths_of(trainer.prepared["train"]) is not None,
-        texts=text_lengths_of(trainer.prepared["train"]),
-    )
+    filled = resolve(empty, trainer.model, trainer.steps_per_epoch, **shape_of(trainer.prepared["train"]))
     found = {name: getattr(filled, name) for name in _RULED}
     return found | {"method": "scratch" if from_scratch else "fine-tune", "tokenizer": task.default_tokenizer}
 

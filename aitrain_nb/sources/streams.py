@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import re
 from functools import partial
@@ -17,6 +16,8 @@ from aitrain_nb.sources.kinds.delimited import SEPARATOR, has_header
 from aitrain_nb.sources.kinds.hub import library, out_of_reach, why_not
 from aitrain_nb.sources.kinds.hub_objects import class_names, is_dataset
 from aitrain_nb.sources.kinds.json_records import record_of
+from aitrain_nb.sources.kinds.parquet import library as pyarrow_for
+from aitrain_nb.sources.kinds.plain_text import check_task
 from aitrain_nb.sources.rows import Row, find_delimiter, find_dialect, one_by_one
 from aitrain_nb.sources.tables import clean_names
 from aitrain_nb.sources.values import shown
@@ -81,11 +82,8 @@ def _of_file(path: Path, options: Options) -> Rows:
             f"{shown(path.name)} can't be read a buffer at a time.", f"Rows are read one by one from {', '.join(readers)}.",
             "Write it as .jsonl, one object a line; unpack it first if it is packed; or leave buffer_size out.",
         )  # fmt: skip
-    if reader is _lines and options.task != "text-generation":
-        raise DataError(
-            f"{shown(path.name)} has no labels.", f"A text file is text alone, and {options.task} needs a class for each example.",
-            "Give a .csv with a text and a label, or pass task='text-generation'.",
-        )  # fmt: skip
+    if reader is _lines:
+        check_task(path, options)
     size = path.stat().st_size
     if not size:
         raise DataError(f"{shown(path.name)} is empty.", "It has 0 bytes.", "Give a file with at least two examples.")
@@ -142,12 +140,7 @@ def _table(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        reader = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise DataError(
-            f"Can't read {shown(path.name)}.", "The package pyarrow isn't installed.", "pip install 'aitrain-nb[hub]'"
-        ) from error
+    _, reader = pyarrow_for(path.name)
     with reader.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=1000):
             for row in batch.to_pylist():

@@ -32,13 +32,18 @@ def _read(path: Path, options: Options) -> Raw:
     return as_raw(_table(path, options), options)
 
 
-def _frame(data: bytes, name: str) -> pd.DataFrame:
+def library(name: str) -> tuple[Any, Any]:
+    """The packages pyarrow and pyarrow.parquet; raises DataError where they aren't installed."""
     try:
-        pa, pq = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise DataError(
             f"Can't read {shown(name)}.", "The package pyarrow isn't installed.", "pip install 'aitrain-nb[hub]'"
         ) from error
+
+
+def _frame(data: bytes, name: str) -> pd.DataFrame:
+    pa, pq = library(name)
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))

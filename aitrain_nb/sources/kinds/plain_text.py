@@ -23,12 +23,7 @@ def _takes(source: Any) -> bool:
 
 
 def _read(path: Path, options: Options) -> Raw:
-    if options.task != "text-generation":
-        raise DataError(
-            f"{shown(path.name)} has no labels.",
-            f"A text file is text alone, and {options.task} needs a class for each example.",
-            "Give a .csv with a text and a label, or pass task='text-generation'.",
-        )
+    check_task(path, options)
     text, notes = read_text(path, options.encoding)
     text = text.replace("\r\n", "\n")
     if options.lines:
@@ -39,6 +34,16 @@ def _read(path: Path, options: Options) -> Raw:
         notes.append("The whole file is one text; lines=True makes each line an example.")
     raw = as_raw(Table(_frame(examples), path.name, f"Your file {path.name}.", tuple(notes)), options)
     return replace(raw, guess=replace(raw.guess, reasons={}))  # a column of ours, that nobody has to choose
+
+
+def check_task(path: Path, options: Options) -> None:
+    """Raise DataError where the task needs labels, which a text file has not."""
+    if options.task != "text-generation":
+        raise DataError(
+            f"{shown(path.name)} has no labels.",
+            f"A text file is text alone, and {options.task} needs a class for each example.",
+            "Give a .csv with a text and a label, or pass task='text-generation'.",
+        )
 
 
 def _frame(examples: list[str]) -> pd.DataFrame:
