@@ -65,7 +65,7 @@ def test_every_plain_dependency_has_a_tested_version():
 
 def test_the_command_is_installed():
     (command,) = [entry for entry in entry_points(group="console_scripts") if entry.name == "aitrain-nb"]
-    assert command.value == "aitrain_nb.cli:main"
+    assert command.value == "aitrain_nb.__main__:main"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def test_no_text_becomes_a_program():
 
 
 STARTERS = {
+    "__main__.py": "this very command, by our own interpreter",
     "cli/learning.py": "JupyterLab, by our own interpreter",
     "doctor/installation.py": "our own interpreter with our own program",
     "exporting/asking.py": "our own interpreter with our own module",

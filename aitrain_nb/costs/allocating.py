@@ -1,5 +1,8 @@
 """What glibc's malloc keeps of what torch gives back: its rules, played over the allocations of a few steps.
 
+Two sets of them: as it comes, and as it is in the processes that we start (`aitrain_nb.malloc`), where no small blocks wait in lists of
+their own, and the heap doesn't shrink by itself.
+
 Blocks under a threshold come from a heap that shrinks at its end alone; larger ones are mapped, and go back to the system when they are
 freed. The threshold rises to the size of each mapped block that is freed, up to 32 MiB, so that soon nearly all tensors live in the heap.
 torch asks for blocks at multiples of 64 bytes, for which malloc cuts them out of larger ones; and small records of autograd, which live
@@ -10,13 +13,13 @@ Source: malloc/malloc.c of glibc 2.36, `_int_malloc`, `_int_memalign`, `_int_fre
 
 from __future__ import annotations
 
-import os
-import platform
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from aitrain_nb import malloc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 _ALIGNED, _HEAD, _LEAST, _PAGE = 64, 16, 32, 4096
 """torch's alignment; bytes of a chunk before its block; the smallest chunk; a page."""
-_PAD, _LOWEST, _HIGHEST = 128 * 1024, 128 * 1024, 32 * 2**20
+_PAD, _LOWEST, _HIGHEST = 128 * 1024, 128 * 1024, malloc.MAPPED
 """By how much more than needed the heap grows; between which sizes the threshold lies."""
 _LARGE = 64 * 1024
 """From this size on a free chunk may have the heap shrink."""
@@ -44,14 +47,17 @@ class Heap:
 
     Args:
         threshold: bytes from which blocks are mapped, to begin with.
+        rules: those of glibc as it comes, or ours; with ours the threshold stays as it is.
 
     Attributes:
         peak: the most bytes that it has had of the system at once.
     """
 
-    def __init__(self, threshold: int = _LOWEST) -> None:
+    def __init__(self, threshold: int = _LOWEST, rules: malloc.Rules = "as it comes") -> None:
         self.peak = 0
-        self._threshold, self._trim = threshold, 2 * threshold
+        is_ours = rules == "ours"
+        self._threshold, self._trim = (malloc.MAPPED, malloc.TRIM) if is_ours else (threshold, 2 * threshold)
+        self._waiting = 0 if is_ours else _AT_MOST
         self._top = self._end = self._mapped = 0
         self._sizes: list[tuple[int, int]] = []  # of the free chunks, each with its place, in order
         self._starts: dict[int, int] = {}  # place of a free chunk -> its size
@@ -117,7 +123,7 @@ class Heap:
         return start
 
     def _release(self, start: int, size: int) -> None:
-        if size <= _CACHED and len(self._cache[size]) < _AT_MOST:
+        if size <= _CACHED and len(self._cache[size]) < self._waiting:
             self._cache[size].append(start)
         elif self._put_in(start, size) >= _LARGE and self._end - self._top >= self._trim:
             self._end = self._top + _PAD
@@ -144,22 +150,17 @@ class Heap:
         return size
 
 
-def is_glibc() -> bool:
-    """Whether this process allocates with glibc as it is, under Linux."""
-    is_set = any(name.startswith("MALLOC_") or name in {"LD_PRELOAD", "GLIBC_TUNABLES"} for name in os.environ)
-    return platform.libc_ver()[0] == "glibc" and not is_set
-
-
-def taken(step: Step, examples: int, lasting: Iterable[int]) -> int:
+def taken(step: Step, examples: int, lasting: Iterable[int], rules: malloc.Rules = "as it comes") -> int:
     """The most bytes that the heap takes from the system in three steps.
 
     Args:
         step: one step, followed.
         examples: in the micro-batch.
         lasting: sizes of what the optimizer makes after the first step and keeps.
+        rules: by which malloc works.
     """
     sizes = (step.fixed + step.each * examples).tolist()
-    heap = Heap(int(np.clip(max(sizes), _LOWEST, _HIGHEST)))  # as it is once all have been freed
+    heap = Heap(int(np.clip(max(sizes), _LOWEST, _HIGHEST)), rules)  # as it is once all have been freed
     for number in range(_STEPS):
         gradients = _one_step(heap, step, sizes)
         if number == 0:

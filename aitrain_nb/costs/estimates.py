@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from aitrain_nb import html, numerals, plots
+from aitrain_nb import html, malloc, numerals, plots
 from aitrain_nb.costs import allocating, speed
 from aitrain_nb.costs.free_memory import ALMOST_ALL, free_memory
 from aitrain_nb.costs.limits import limits_of
@@ -33,8 +33,9 @@ _LEAST = {"memory": 32 * 2**20, "time": 2.0}
 """Bytes and seconds below which what torch makes once, and the loop itself, weigh as much as the model."""
 _COUNTED = (
     "Tensors are what torch asks for at the fullest moment of a step. On a processor the C library keeps more: blocks of under 32 MiB "
-    "that were given back and fit nothing later. MALLOC_MMAP_THRESHOLD_=131072 in the environment has it give them back at once."
+    "that were given back and fit nothing later."
 )
+_SAVING = " Where aitrain-nb starts the process (aitrain-nb lab, aitrain-nb train) it keeps far less, by its settings."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,15 +83,20 @@ class Estimate:
 
     def process_bytes(self) -> int | None:
         """What the process takes for it where glibc allocates: the tensors, and what it keeps of those that went. Else None."""
-        if self.setup.device != "cpu" or not allocating.is_glibc():
+        if (rules := self._rules) is None:
             return None
         setup = self.setup
         if self._kept_key not in setup.kept:
             states = setup.optimizer_bytes / max(1, setup.gradients_bytes)
             lasting = [int(states * weight.nbytes) // 2 for weight in setup.trained for _ in range(2)]
-            setup.kept[self._kept_key] = allocating.taken(setup.step, self.batch_size, lasting)
+            setup.kept[self._kept_key] = allocating.taken(setup.step, self.batch_size, lasting, rules)
         waiting = setup.gradients_bytes if setup.config.gradient_accumulation_steps > 1 else 0
         return max(self.peak_bytes, setup.weights_bytes + setup.kept_bytes + waiting + setup.kept[self._kept_key])
+
+    @property
+    def _rules(self) -> malloc.Rules | None:
+        """By which the C library allocates, where that matters and is known."""
+        return malloc.rules() if self.setup.device == "cpu" else None
 
     @property
     def _kept_key(self) -> tuple[str, bool, int]:
@@ -100,7 +106,7 @@ class Estimate:
     @property
     def is_whole(self) -> bool:
         """Whether it is known, too, what the C library keeps, or there is nothing to know."""
-        return self._kept_key in self.setup.kept or self.setup.device != "cpu" or not allocating.is_glibc()
+        return self._kept_key in self.setup.kept or self._rules is None
 
     @property
     def all_bytes(self) -> int:
@@ -322,7 +328,7 @@ class Estimate:
             html.table(["part", "memory", "share"], rows),
             html.table(["memory of the device", "fits?", "largest batch", "with gradient checkpointing"], fitting),
             html.table(["", "estimated", "measured", "error"], self.compared()) if self.compared() else "",
-            html.element("p", _COUNTED, style="opacity:0.8"),
+            html.element("p", _COUNTED + (_SAVING if self._rules == "as it comes" else ""), style="opacity:0.8"),
         )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ class PeakMeter:
             yield
         finally:
             self._highest, self._base = self.peak_bytes, None
+            if self._device.type == "cpu":
+                give_back()
 
     @property
     def peak_bytes(self) -> int | None:
