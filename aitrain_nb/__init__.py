@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from aitrain_nb.looking import quick_look
     from aitrain_nb.overfitting import OverfittingDetector
     from aitrain_nb.previewing import preview
+    from aitrain_nb.profiling import profile
     from aitrain_nb.racing import race
     from aitrain_nb.records import Batch, Evaluation, Forward, Gradients, Loss, Update
     from aitrain_nb.run import prepare
@@ -82,6 +83,7 @@ _HOMES = {
     "find_learning_rate": "tuning",
     "sweep": "tuning",
     "race": "racing",
+    "profile": "profiling",
     "Trainer": "trainer",
     "TrainConfig": "config",
     "Task": "tasks",
@@ -145,6 +147,7 @@ __all__ = [
     "plots",
     "prepare",
     "preview",
+    "profile",
     "quick_look",
     "race",
     "read",

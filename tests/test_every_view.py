@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 import unicodedata
 from dataclasses import replace
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -26,6 +27,7 @@ from aitrain_nb.lessons.exercises import Before, Choice, Option, Sort
 from aitrain_nb.lessons.experiments.numbered_words import BothScripts, in_secret, words_of
 from aitrain_nb.lessons.room import Seat
 from aitrain_nb.lessons.views import Note, outcome, solved
+from aitrain_nb.profiling import Operation, Profile
 from aitrain_nb.questions import OF_A_STEP
 from aitrain_nb.racing import Race, Raced
 from aitrain_nb.racing.results import Lap
@@ -214,6 +216,13 @@ def of_the_run(folder):
         Comparison(compared),
         Race(
             [raced, raced._replace(fields={HOSTILE[0]: HOSTILE[1]}), Raced({"a": 1}, trouble=HOSTILE[2])], HOSTILE[1], 2
+        ),
+        Profile(
+            {name: dict.fromkeys(HOSTILE, 0.1) for name in HOSTILE},
+            [Operation(name, other, 1.0, 0.1) for name, other in pairwise(HOSTILE)],
+            0.5,
+            1,
+            trainer,
         ),
         MethodsCompared(learned, 20, name=HOSTILE[1], model=HOSTILE[2], majority=0.1, validation=9),
         Transfer(taken, 20, old=HOSTILE[1], new=HOSTILE[2], shots=1, before=0.5, score_name="accuracy"),

@@ -67,6 +67,11 @@ DRAWN = {
     "loss": lambda: plots.loss(HISTORY, classes=10, notes=NOTES),
     "run": lambda: plots.run(HISTORY, classes=10, notes=NOTES),
     "comparison": lambda: plots.comparison({"one": HISTORY, "two": HISTORY.assign(eval_loss=HISTORY["eval_loss"] * 2)}),
+    "profile": lambda: plots.profile(
+        {"forward": {"matrix products": 0.02, "dropout": 0.01, "loss": 0.001}, "update": {"between operations": 0.004}},
+        ["matrix products", "dropout", "between operations", "loss"],
+        description="A step takes 35 ms.",
+    ),
     "race": lambda: plots.race(
         ["as it is", "slow"], [(0.9, 1.0, 1.1), (2.0, 2.5, 6.0)], [1.0, 0.5], description="slow takes 2.50."
     ),
@@ -145,6 +150,7 @@ LABELS = {
     "loss": [("step (dotted: an epoch ends)", "loss (nats)")],
     "run": [("", "loss (nats)"), ("", "learning\nrate"), ("step (dotted: an epoch ends)", "gradient\nnorm")],
     "comparison": [("epochs completed", "loss (nats)")],
+    "profile": [("milliseconds", "")],
     "race": [("times the run as it is", "")] * 2,
     "methods": [("examples a class", "validation accuracy")],
     "transfer": [("step", "accuracy"), ("accuracy", "")],
@@ -363,6 +369,7 @@ DESCRIPTIONS = {
         "diverges",
         "(step 3)",
     ],
+    "profile": ["A step takes 35 ms."],
     "race": ["slow takes 2.50."],
     "methods": ["head is best: 70 %"],
     "transfer": ["head is best"],
@@ -442,6 +449,7 @@ def test_hostile_names_stay_text_in_a_picture():
 
 HOSTILE_DRAWN = {
     "comparison": lambda: plots.comparison(dict.fromkeys(HOSTILE, HISTORY)),
+    "profile": lambda: plots.profile({name: dict.fromkeys(HOSTILE, 0.1) for name in HOSTILE}, HOSTILE),
     "race": lambda: plots.race(HOSTILE, [(1.0, 1.0, 1.0)] * len(HOSTILE), [1.0] * len(HOSTILE)),
     "methods": lambda: plots.methods({name: {1: [0.5]} for name in HOSTILE}, 0.1),
     "transfer": lambda: plots.transfer(

@@ -9,6 +9,7 @@ from aitrain_nb.plots.comparisons import comparison
 from aitrain_nb.plots.examples import images, samples, worst
 from aitrain_nb.plots.memories import batch_sizes, memory
 from aitrain_nb.plots.methods import methods
+from aitrain_nb.plots.profiles import profile
 from aitrain_nb.plots.races import race
 from aitrain_nb.plots.rates import learning_rate, schedule
 from aitrain_nb.plots.roundings import rounding
@@ -39,6 +40,7 @@ __all__ = [
     "methods",
     "new_figure",
     "probabilities",
+    "profile",
     "race",
     "range_test",
     "rates_tried",

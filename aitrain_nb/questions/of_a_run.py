@@ -1,4 +1,4 @@
-"""What can be done with a run as a whole: go back to a step, branch off, compare the branches."""
+"""What can be done with a run as a whole: go back to a step, branch off, compare the branches, see where its time goes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrain_nb import html, numerals
 from aitrain_nb.comparing import compare
+from aitrain_nb.profiling import profile
 from aitrain_nb.questions.base import Call, Field, Question, call
 
 if TYPE_CHECKING:
@@ -64,6 +65,18 @@ def _compare(trainer: Trainer) -> Call:
     return Call("ai.compare(*trainer.branches.values())", lambda: compare(*trainer.branches.values()))
 
 
+def _profile_fields(_trainer: Trainer) -> list[Field]:
+    return [Field("steps", "Steps", "whole", 5)]
+
+
+def _profile(trainer: Trainer, steps: int) -> Call:
+    return Call(f"ai.profile(trainer, steps={steps})", lambda: profile(trainer, steps=steps))
+
+
+def _is_in_step(trainer: Trainer) -> str:
+    return "between two steps" if trainer.is_in_step else ""
+
+
 def _none(_trainer: Trainer) -> list[Field]:
     return []
 
@@ -92,6 +105,10 @@ OF_A_RUN = (
     Question(
         "compare", "Compare the branches", "All of them on one axis, and the step where they part.", "", _none, _compare, "Compare",
         lacks=_lacks_a_branch,
+    ),
+    Question(
+        "profile", "Where does the time go?", "A copy of the run takes a few steps: how long each phase takes, and what is computed in it.",
+        "", _profile_fields, _profile, "Look", lacks=_is_in_step,
     ),
 )  # fmt: skip
 """What can be done with a run and its branches."""

@@ -26,7 +26,7 @@ function showStepper({ model, el }) {
   const boxes = makeBoxes();
   find(".aitrain-walk").append(boxes.element);
   const questions = makeQuestions("Ask this step", "what is asked leaves no trace in the run", (name, values) => ask("ask", { name, values }, questions.place));
-  const moves = makeQuestions("Branches", "another future from the same step", (name, values) => ask("ask", { name, values }, moves.place));
+  const moves = makeQuestions("The run", "other futures from the same step, and where its time goes", (name, values) => ask("ask", { name, values }, moves.place));
   const branches = makeBranches((does, name) => ask(does, { name }, moves.place));
   moves.place.before(branches.element);
   find(".aitrain-asking").append(questions.element, moves.element);
