@@ -37,7 +37,7 @@ def test_blame_is_asked_and_tested_and_a_branch_is_trained(open_book):
 
     chip("fork").focus()
     book.page.keyboard.press("Enter")  # from here on by keyboard
-    for _ in range(3):  # past the two other moves
+    for _ in range(4):  # past the three others
         book.page.keyboard.press("Tab")
     book.until_focused(stepper, "Name")
     book.page.keyboard.type("faster <b>")
@@ -52,10 +52,19 @@ def test_blame_is_asked_and_tested_and_a_branch_is_trained(open_book):
     chip("compare").click()
     clicked(stepper.locator(".aitrain-question:visible .aitrain-ask").last)
     book.shot("questions_branches")
+    chip("profile").click()
+    clicked(stepper.locator(".aitrain-question:visible .aitrain-ask").last)
+    assert stepper.locator(".aitrain-answer", has_text="A step takes").count() == 1
+    book.shot("questions_profile")
     assert not violations(book.page, ".aitrain-stepper")
     assert book.do(1).split()[0] == "1"
     saved = book.saved()
-    for words in ("gradients.blame(", "The branches of this run", "Which weights caused this mistake?"):
+    for words in (
+        "gradients.blame(",
+        "The branches of this run",
+        "Which weights caused this mistake?",
+        "Where does the time go?",
+    ):
         assert words in saved
     assert not book.page.problems
 
