@@ -18,7 +18,7 @@ KINDS: Mapping[str, str] = {
     "embeddings": r"embedding|index|gather|scatter",
     "loss": r"nll_loss|cross_entropy",
     "optimizer": r"(fused|foreach)_(?!norm)\w+|Optimizer\.step",
-    "arithmetic": r"add|r?sub|mul|div|pow|neg|r?sqrt|exp|(cum)?sum|mean|where|clamp|(linalg_vector_|foreach_)?norm|max|eq|ne|lt|gt|isfinite|abs",
+    "arithmetic": r"add|r?sub|mul|div|pow|neg|r?sqrt|exp|(cum)?sum|mean|where|clamp|(linalg_vector_|foreach_)?norm|max|eq|lt|gt|abs",
     "copies": r"copy|to_copy|clone|cat|stack|fill|zero|masked_fill|arange|empty|resize|local_scalar_dense|pad|constant_pad",
 }
 """What is computed -> how the names of its operations begin, without "aten::", underscores and "_backward"."""
