@@ -1,4 +1,4 @@
-"""A trained model's answers for a file: read as training would read it, row by row, nothing of it lost."""
+"""A trained model's answers for a file or a folder of images: read as training would read it, row by row, nothing of it lost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aitrain_nb.displays import progress
 from aitrain_nb.errors import DataError
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources import read_table, table_suffixes
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from aitrain_nb.exporting import ExportedModel
     from aitrain_nb.trainer import Trainer
+
+_AT_ONCE = 256
+"""Images that are asked about together."""
+_NAMED = 5
 
 
 class Answers(NamedTuple):
@@ -38,13 +43,15 @@ def names_a_file(what: str) -> bool:
 
 
 def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
-    """The model's answers for each row of a table, or for one image.
+    """The model's answers for each row of a table, for one image, or for each image of a folder and of those in it.
 
     Raises:
-        DataError: there is no such file, it can't be read, or it isn't clear which column to ask about.
+        DataError: there is no such file, it can't be read, no image lies in the folder, or it isn't clear which column to ask about.
     """
     import pandas as pd
 
+    if is_there(path) and path.is_dir():
+        return _of_folder(trainer, path)
     if not is_there(path) or not path.is_file():
         raise DataError(f"There is no file {path.name!r}.", "It was not found.", "Check the path.")
     if path.suffix.lower() in PICTURES:
@@ -60,6 +67,54 @@ def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
     for name in ("predicted", "probability"):
         frame[_free(frame, name)] = _answers(trainer, rows, full)[name]
     return Answers(frame, notes)
+
+
+def takes_images(trainer: Trainer | ExportedModel) -> bool:
+    """Whether its examples are images."""
+    return "image" in trainer.data.train.columns
+
+
+def _of_folder(trainer: Trainer | ExportedModel, folder: Path) -> Answers:
+    """One row an image, by its path in the folder; one that can't be read has no answer."""
+    import pandas as pd
+
+    if not takes_images(trainer):
+        raise DataError(
+            f"{folder.name!r} is a folder.",
+            "This model was trained on texts.",
+            "Name a table in it, such as a .csv file.",
+        )
+    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    if not images:
+        raise DataError(
+            f"No image lies in {folder.name!r}.",
+            f"Images end in {', '.join(sorted(PICTURES))}.",
+            "Name another folder.",
+        )
+    rows: list[tuple[Any, Any]] = []
+    unread: list[Path] = []
+    with progress(len(images), "image", "predict") as bar:
+        for start in range(0, len(images), _AT_ONCE):
+            part = images[start : start + _AT_ONCE]
+            rows += _read(trainer, part, unread)
+            bar.update(len(part))
+    frame = pd.DataFrame(rows, columns=["predicted", "probability"])
+    frame.insert(0, "file", [path.relative_to(folder).as_posix() for path in images])
+    named = ", ".join(path.name for path in unread[:_NAMED]) + (" and others" if len(unread) > _NAMED else "")
+    told = f"Images that can't be read, left without an answer: {len(unread):,} of {len(images):,} ({named})."
+    return Answers(frame, [told] if unread else [])
+
+
+def _read(trainer: Trainer | ExportedModel, images: list[Path], unread: list[Path]) -> list[tuple[Any, Any]]:
+    """Answers for these images; those that can't be read are added to `unread`."""
+    try:
+        found = trainer.predict(list(images))
+    except DataError:
+        if len(images) == 1:
+            unread.append(images[0])
+            return [(None, None)]
+        return [answer for image in images for answer in _read(trainer, [image], unread)]
+    return list(zip(found["predicted"], found["probability"].round(4), strict=True))
 
 
 def _answers(trainer: Trainer | ExportedModel, rows: list[list[Any]], full: list[int]) -> dict[str, list[Any]]:

@@ -63,6 +63,10 @@ def _named(thing: Any) -> str:
 def describe(config: TrainConfig | None, fields: dict[str, Any]) -> tuple[TrainConfig, Any]:
     """The config with these fields of `prepare`, and the data where they are in memory, else None; raises ConfigError."""
     source = fields.get("data")
+    if isinstance(source, str) and not source.strip():
+        raise ConfigError(
+            "The name of the data is empty.", "Nothing is trained on by chance.", 'prepare(data="digits"), or the path of a file.'
+        )  # fmt: skip
     if isinstance(source, (str, Path, bool, type(None))):
         fields = fields | ({"data": str(source)} if isinstance(source, Path) else {})
         source = None

@@ -156,6 +156,7 @@ BAD = [
     # names
     ("an unknown task", C, "image-classification", lambda _: ai.prepare(task="image-clasification")),
     ("an unknown data set", C, "Did you mean 'digits'", lambda _: ai.prepare(data="digit")),
+    ("an empty name for the data", C, "The name of the data is empty", lambda _: ai.prepare(data=" ")),
     ("an unknown model", C, "Did you mean 'small-cnn'", lambda _: ai.prepare(model="smal-cnn")),
     ("an unknown display", C, "Did you mean 'text'", lambda _: trainer().fit(display="texts")),
     ("an unknown option of fit", C, "Did you mean 'epochs'", lambda _: trainer().fit(display="none", epoch=3)),

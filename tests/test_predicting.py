@@ -184,3 +184,49 @@ def test_the_size_of_images_is_a_field(tmp_path):
             Image.new("RGB", (20, 30), (number, 0, 0)).save(tmp_path / name / f"{number}.png")
     trainer = ai.prepare(data=str(tmp_path), model="mlp", batch_size=2, max_steps=1, image_size=16)
     assert list(trainer.data.train.columns["image"].shape[1:]) == [3, 16, 16]
+
+
+def folder_of_images(tmp_path):
+    """Dark and light images, two of them in a folder of their own, one that is none, and a text beside them."""
+    for number, (place, shade) in enumerate([("a", 10), ("b", 245), ("later/c", 20), ("later/d", 240)]):
+        path = tmp_path / "asked" / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (9 + number, 8), shade).save(path)
+    (tmp_path / "asked" / "broken.jpg").write_bytes(b"no image")
+    (tmp_path / "asked" / "notes.txt").write_text("about them")
+    return tmp_path / "asked"
+
+
+@pytest.fixture(scope="module")
+def on_images(tmp_path_factory):
+    place = tmp_path_factory.mktemp("shades")
+    for name, shade in (("dark", 0), ("light", 250)):
+        (place / name).mkdir()
+        for number in range(12):
+            Image.new("L", (8, 8), abs(shade - number)).save(place / name / f"{number}.png")
+    made = ai.prepare(data=str(place), model="mlp", batch_size=4, epochs=5, learning_rate=0.01)
+    made.fit(display="none")
+    return made
+
+
+def test_every_image_of_a_folder_is_asked_about(on_images, tmp_path):
+    found = predict_file(on_images, folder_of_images(tmp_path))
+    assert found.frame["file"].tolist() == ["a.png", "b.png", "broken.jpg", "later/c.png", "later/d.png"]
+    assert found.frame["predicted"].fillna("-").tolist() == ["dark", "light", "-", "dark", "light"]
+    assert found.notes == ["Images that can't be read, left without an answer: 1 of 5 (broken.jpg)."]
+    alone = on_images.predict([tmp_path / "asked" / "b.png"])
+    assert found.frame["probability"][1] == pytest.approx(alone["probability"][0], abs=1e-4)
+
+
+def test_a_folder_on_the_command_line(on_images, trainer, tmp_path):
+    asked = folder_of_images(tmp_path)
+    ai.save_run(on_images, tmp_path / "run")
+    ai.save_run(trainer, tmp_path / "texts")
+    ask = lambda *words: CliRunner().invoke(app, ["predict", *map(str, words)])  # noqa: E731
+    done = ask(tmp_path / "run", asked, "--to", tmp_path / "answers.csv")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, f"5 rows in {tmp_path / 'answers.csv'}")
+    assert pd.read_csv(tmp_path / "answers.csv")["predicted"].tolist()[:2] == ["dark", "light"]
+    (tmp_path / "empty").mkdir()
+    assert "No image lies in 'empty'" in str(ask(tmp_path / "run", tmp_path / "empty").exception)
+    with pytest.raises(ai.DataError, match="trained on texts"):
+        predict_file(trainer, asked)

@@ -70,11 +70,13 @@ def predict(
     what: Annotated[
         str,
         typer.Argument(
-            help="A text, a table (.csv, .tsv, .jsonl, .json, .parquet) with the run's columns, or an image."
+            help="A text, a table (.csv, .tsv, .jsonl, .json, .parquet) with the run's columns, an image, or a folder of images."
         ),
     ],
     second: Annotated[str | None, typer.Option(help="The second text, where the run was trained on pairs.")] = None,
-    to: Annotated[Path | None, typer.Option(help="File for the predictions of a table; printed by default.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="File for the predictions of a table or a folder; printed by default.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the file that --to names.")] = False,
     task_file: Annotated[Path | None, OWN_TASK] = None,
     trust: Annotated[
@@ -84,14 +86,14 @@ def predict(
     """Ask a trained model."""
     from aitrain_nb.exporting import is_export, load_exported
     from aitrain_nb.loading import load_run
-    from aitrain_nb.predicting import names_a_file, predict_file
+    from aitrain_nb.predicting import names_a_file, predict_file, takes_images
 
     add_own_task(task_file)
     if to is not None:
         check_place(to)
         _check_not_lost(to, what, overwrite=overwrite)
     trainer = load_exported(run, trusted=trust) if is_export(run) else load_run(run)
-    if not names_a_file(what):
+    if not names_a_file(what) and not (takes_images(trainer) and Path(what).is_dir()):
         best = trainer.predict([what] if second is None else [(what, second)]).iloc[0]
         say(f"{best['predicted']} ({best['probability']:.1%})")
         return
