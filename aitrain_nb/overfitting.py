@@ -55,6 +55,11 @@ class Verdict(NamedTuple):
     reason: str
     rise: float = 0.0
 
+    def __repr__(self) -> str:
+        """As a person counts: without the 0-based index, which differs by one from the epoch beside it."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items() if name != "epoch")
+        return f"Verdict({shown})"
+
     def marks(self, number: int) -> bool:
         """Whether validation was diverging by the 1-based evaluation `number`."""
         return self.overfitting and self.onset_epoch is not None and number >= self.onset_epoch

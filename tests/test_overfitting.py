@@ -217,3 +217,10 @@ def test_any_list_of_numbers_will_do(kind):
 def test_what_is_no_list_of_numbers_is_refused(refused, given):
     refused(lambda: overfitting.check(given, [1.0, 2.0, 3.0]), ai.DataError, "The training losses can't be read")
     refused(lambda: overfitting.check([1.0, 2.0, 3.0], given), ai.DataError, "The validation losses can't be read")
+
+
+def test_a_verdict_shows_epochs_as_a_person_counts_them():
+    verdict = OverfittingDetector().check([2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.5])
+    assert verdict.epoch == 2
+    assert "best_epoch=3, onset_epoch=4" in repr(verdict)
+    assert " epoch=" not in repr(verdict)

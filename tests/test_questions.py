@@ -40,6 +40,17 @@ def test_a_question_is_offered_once_its_phase_is_done(stepper):
         Walk(ai.prepare(data="digits", model="mlp")).ask("blame")
 
 
+def test_at_the_end_of_a_run_the_way_back_is_named(make):
+    trainer = make(epochs=1, max_steps=2, batch_size=200, snapshot_every=1)
+    trainer.fit(display="none")
+    with pytest.raises(ai.PhaseError, match=r"at its end: with snapshot_every=1 trainer.undo\(\)"):
+        Walk(trainer).ask("blame")
+    trainer.undo()
+    walk = Walk(trainer)
+    walk.next_step()
+    assert isinstance(walk.ask("blame"), Blame)
+
+
 @pytest.mark.parametrize("question", [question.name for question in (*OF_A_STEP, *OF_A_RUN)])
 def test_every_question_has_an_answer_whose_code_is_the_call(make, question):
     walk = Walk(make(epochs=1, batch_size=200))

@@ -65,7 +65,9 @@ def read(trainer: Trainer, question: Question, values: Mapping[str, Any]) -> dic
     if why := question.why_not(trainer):
         raise PhaseError(
             f"{question.label!r} can't be answered yet.", f"It is asked {why}.",
-            "Do that first, by hand: records are kept of steps that are walked.",
+            "The run is at its end: with snapshot_every=1 trainer.undo() goes back a step, which then is walked again."
+            if trainer.is_finished and not trainer.is_in_step
+            else "Do that first, by hand: records are kept of steps that are walked.",
         )  # fmt: skip
     fields = {field.name: field for field in question.fields(trainer)}
     for name in values:
