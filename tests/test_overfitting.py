@@ -220,7 +220,7 @@ def test_what_is_no_list_of_numbers_is_refused(refused, given):
 
 
 def test_a_verdict_shows_epochs_as_a_person_counts_them():
-    verdict = OverfittingDetector().check([2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.5])
+    verdict = ai.OverfittingDetector().check([2.5, 1.8, 1.2, 0.8], [2.6, 1.9, 1.3, 1.5])
     assert verdict.epoch == 2
     assert "best_epoch=3, onset_epoch=4" in repr(verdict)
     assert " epoch=" not in repr(verdict)
