@@ -265,7 +265,7 @@ class Estimate:
     @property
     def parts_in_words(self) -> str:
         """The parts of its memory."""
-        return ", ".join(f"{part} {numerals.memory(size)}" for part, size in self.parts.items())
+        return ", ".join(f"{part} {_size(size)}" for part, size in self.parts.items())
 
     @property
     def weights_in_words(self) -> str:
@@ -314,7 +314,7 @@ class Estimate:
     def _repr_html_(self) -> str:
         whole = max(1, self.peak_bytes)
         rows = [
-            [part, numerals.memory(size), html.bar(size / whole, numerals.share(size / whole))]
+            [part, _size(size), html.bar(size / whole, numerals.share(size / whole))]
             for part, size in self.parts.items()
         ]
         fitting = [
@@ -330,6 +330,11 @@ class Estimate:
             html.table(["", "estimated", "measured", "error"], self.compared()) if self.compared() else "",
             html.element("p", _COUNTED + (_SAVING if self._rules == "as it comes" else ""), style="opacity:0.8"),
         )  # fmt: skip
+
+
+def _size(part: int) -> str:
+    """Of a part: gradients may not be there yet when a step is at its fullest, or the inner values no longer."""
+    return numerals.memory(part) if part else "none at that moment"
 
 
 def _batch(number: int) -> str:
