@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 import torch
+import transformers
 from torch import nn
 
 import aitrain_nb as ai
@@ -342,6 +343,19 @@ def test_attention_that_drops_out_goes_step_by_step_on_a_processor(model, expect
     assert trainer.config.attention == attention_name(trainer.model) == expected
     assert prepared(attention="sdpa").config.attention == "sdpa"
     assert device._attention("sdpa", "cuda", "fp32", None, is_dropping=True) == "sdpa"
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("bf16", "eager"), ("fp32", "sdpa")])
+def test_few_patches_of_an_image_are_like_a_short_text(precision, expected):
+    fields = {"data": "digits", "model": "small-vit", "precision": precision, "device": "cpu"}
+    trainer = ai.prepare(**fields)
+    assert attention_name(trainer.model) == trainer.config.attention == expected
+    assert ai.estimate(**fields).setup.config.attention == expected
+    many = transformers.ViTConfig(
+        image_size=64, patch_size=4, hidden_size=8, num_attention_heads=2, num_hidden_layers=1
+    )
+    assert device._patches(transformers.ViTForImageClassification(many)) == 257
+    assert device._patches(torch.nn.Linear(2, 2)) is None
 
 
 @pytest.mark.parametrize("able", [{}, {"avx512_bf16": True}, {"amx_bf16": True}])
