@@ -31,8 +31,9 @@ _SLOWER_IN_TURN = 2
 def estimate(what: Any = None, /, *, memory_bytes: float | Sequence[float] = SIZES, **fields: Any) -> Estimate:
     """How much memory a run needs, part by part, how long it takes, and which batches fit. Nothing is allocated or trained for it.
 
-    A step of the real model is followed tensor by tensor, with shapes and no numbers; so it is exact about what torch is asked for. Not
-    counted is what the process holds already (libraries, data), and what the allocator of the system keeps of what was given back.
+    A step of the real model is followed tensor by tensor, with shapes and no numbers; so it is exact about what torch is asked for. What
+    glibc keeps of what was given back is told beside it, and counts where it is asked what fits. Not counted is what the process holds
+    already (libraries, data).
 
     Args:
         what: a `TrainConfig`; a trainer, whose run may be going on; or a config of transformers, such as `BertConfig()`.

@@ -32,7 +32,8 @@ TUNABLES = ":".join(f"glibc.malloc.{name}={value}" for name, value in _OURS.item
 
 def rules(environment: Mapping[str, str] = os.environ) -> Rules | None:
     """By which rules a process with this environment allocates: ours, glibc's as it comes, or None: others, which somebody has set."""
-    if not _is_glibc() or "LD_PRELOAD" in environment or any(name.startswith("MALLOC_") for name in environment):
+    given = {name for name, value in environment.items() if value}
+    if not _is_glibc() or "LD_PRELOAD" in given or any(name.startswith("MALLOC_") for name in given):
         return None
     told = environment.get(_VARIABLE, "")
     if TUNABLES in told:

@@ -76,10 +76,15 @@ SENTENCES = {
     "report_to run_name project disable_tqdm trackio_space_id trackio_bucket_id trackio_static_space_id log_level log_level_replica "
     "log_on_each_node logging_nan_inf_filter debug skip_memory_metrics include_num_input_tokens_seen include_tokens_per_second": "It "
     "isn't here: trainer.history and trainer.plot() show the run, fit(display='none') is silent.",
-    "local_rank deepspeed fsdp fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap ddp_find_unused_parameters "
+    "deepspeed": "It can't be used: its engine takes forward, backward and update out of the loop's hands. "
+    "trainer.launch(shard=True) saves memory, too.",
+    "fsdp fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap": "It is said when the run is started: "
+    "trainer.launch(processes=2, shard=True), or accelerate launch --use_fsdp --fsdp_version 2 -m aitrain_nb train run.yaml.",
+    "local_rank ddp_find_unused_parameters "
     "ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph ddp_backend ddp_timeout sharded_ddp accelerator_config split_batches "
     "dispatch_batches parallelism_config average_tokens_across_devices mp_parameters ray_scope xpu_backend tpu_num_cores "
-    "tpu_metrics_debug": "It isn't here: a run uses one process and one device.",
+    "tpu_metrics_debug": "It isn't needed: trainer.launch(processes=2) shares each batch, "
+    "and so does accelerate launch -m aitrain_nb train run.yaml.",
     "dataloader_drop_last dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
     "dataloader_multiprocessing_context dataloader_in_order remove_unused_columns "
     "length_column_name": "It isn't needed: the data lie in memory, and each example comes once an epoch, in random order.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from aitrain_nb.displays import progress
 from aitrain_nb.errors import DataError
 from aitrain_nb.placing import is_there
 from aitrain_nb.sources import read_table, table_suffixes
+from aitrain_nb.sources.kinds.image_folder import find_images
 from aitrain_nb.sources.pictures import SUFFIXES as PICTURES
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 256
 """Images that are asked about together."""
-_NAMED = 5
+_NAMED, _DIGITS = 5, 4
 
 
 class Answers(NamedTuple):
@@ -55,8 +57,19 @@ def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
     if not is_there(path) or not path.is_file():
         raise DataError(f"There is no file {path.name!r}.", "It was not found.", "Check the path.")
     if path.suffix.lower() in PICTURES:
-        found = trainer.predict([path])
-        return Answers(pd.DataFrame({"file": [path.name]}).join(found[["predicted", "probability"]]), [])
+        if not takes_images(trainer):
+            raise DataError(
+                f"{path.name!r} is an image.",
+                "This model was trained on texts.",
+                "Give it a text, or a table of texts.",
+            )
+        found = trainer.predict([path])[["predicted", "probability"]].round(_DIGITS)
+        return Answers(pd.DataFrame({"file": [path.name]}).join(found), [])
+    if takes_images(trainer):
+        raise DataError(
+            f"{path.name!r} is no image.", f"This model was trained on images, which end in {', '.join(sorted(PICTURES))}.",
+            "Name an image, or a folder of them.",
+        )  # fmt: skip
     table = read_table(path)
     frame, notes = table.frame.copy(), list(table.notes)
     columns = _columns(frame, trainer)
@@ -74,47 +87,51 @@ def takes_images(trainer: Trainer | ExportedModel) -> bool:
     return "image" in trainer.data.train.columns
 
 
+def images_in(folder: Path) -> list[Path]:
+    """Its image files and those of the folders in it, sorted, as training finds them: nothing hidden, no link that leads outside."""
+    return find_images(folder, folder.resolve(), Counter())
+
+
 def _of_folder(trainer: Trainer | ExportedModel, folder: Path) -> Answers:
     """One row an image, by its path in the folder; one that can't be read has no answer."""
     import pandas as pd
 
     if not takes_images(trainer):
         raise DataError(
-            f"{folder.name!r} is a folder.",
-            "This model was trained on texts.",
-            "Name a table in it, such as a .csv file.",
-        )
-    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+            f"{folder.name!r} is a folder.", "This model was trained on texts.", "Name a table in it, such as a .csv file."
+        )  # fmt: skip
+    images = images_in(folder)
     if not images:
         raise DataError(
-            f"No image lies in {folder.name!r}.",
-            f"Images end in {', '.join(sorted(PICTURES))}.",
-            "Name another folder.",
-        )
+            f"No image lies in {folder.name!r}.", f"Images end in {', '.join(sorted(PICTURES))}.", "Name another folder."
+        )  # fmt: skip
     rows: list[tuple[Any, Any]] = []
-    unread: list[Path] = []
+    unread: dict[Path, DataError] = {}
     with progress(len(images), "image", "predict") as bar:
         for start in range(0, len(images), _AT_ONCE):
             part = images[start : start + _AT_ONCE]
             rows += _read(trainer, part, unread)
             bar.update(len(part))
+    if len(unread) == len(images):
+        raise next(iter(unread.values()))
     frame = pd.DataFrame(rows, columns=["predicted", "probability"])
     frame.insert(0, "file", [path.relative_to(folder).as_posix() for path in images])
-    named = ", ".join(path.name for path in unread[:_NAMED]) + (" and others" if len(unread) > _NAMED else "")
+    named = ", ".join(path.relative_to(folder).as_posix() for path in list(unread)[:_NAMED])
+    named += " and others" if len(unread) > _NAMED else ""
     told = f"Images that can't be read, left without an answer: {len(unread):,} of {len(images):,} ({named})."
     return Answers(frame, [told] if unread else [])
 
 
-def _read(trainer: Trainer | ExportedModel, images: list[Path], unread: list[Path]) -> list[tuple[Any, Any]]:
-    """Answers for these images; those that can't be read are added to `unread`."""
+def _read(trainer: Trainer | ExportedModel, images: list[Path], unread: dict[Path, DataError]) -> list[tuple[Any, Any]]:
+    """Answers for these images; those that can't be read are put into `unread`, with the reason."""
     try:
         found = trainer.predict(list(images))
-    except DataError:
+    except DataError as error:
         if len(images) == 1:
-            unread.append(images[0])
+            unread[images[0]] = error
             return [(None, None)]
         return [answer for image in images for answer in _read(trainer, [image], unread)]
-    return list(zip(found["predicted"], found["probability"].round(4), strict=True))
+    return list(zip(found["predicted"], found["probability"].round(_DIGITS), strict=True))
 
 
 def _answers(trainer: Trainer | ExportedModel, rows: list[list[Any]], full: list[int]) -> dict[str, list[Any]]:
@@ -124,7 +141,7 @@ def _answers(trainer: Trainer | ExportedModel, rows: list[list[Any]], full: list
         return answers
     asked = [rows[place][0] if len(rows[place]) == 1 else tuple(rows[place]) for place in full]
     found = trainer.predict(asked)
-    for name, digits in (("predicted", None), ("probability", 4)):
+    for name, digits in (("predicted", None), ("probability", _DIGITS)):
         for place, value in zip(full, found[name], strict=True):
             answers[name][place] = value if digits is None else round(float(value), digits)
     return answers

@@ -136,11 +136,6 @@ def _run(arguments: list[str]) -> None:
     if kind == "-m":
         sys.argv = [rest[0], *rest[1:]]
         sys.path.insert(0, str(Path.cwd()))
-        if rest[0] == "aitrain_nb":  # whose __main__ would begin anew, to set malloc, and be no fork any more
-            from aitrain_nb import cli
-
-            cli.main()
-            return
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif kind == "-c":
         sys.argv = ["-c", *rest[1:]]

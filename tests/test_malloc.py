@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aitrain_nb import malloc
+from aitrain_nb.__main__ import is_the_command
 
 PLAIN = {
     name: value
@@ -68,6 +69,44 @@ def test_the_command_begins_anew_with_them_as_the_same_process(tmp_path):
     assert len(said) == 2, "the program that gave way says nothing"
     assert said[0].startswith("aitrain-nb ")
     assert json.loads(said[1]) == [malloc.TUNABLES, ["--version"], 1, run.pid]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("python -m aitrain_nb train", True), ("python -u -X dev -W error -m aitrain_nb", True), ("python -Im aitrain_nb", True),
+        ("python /bin/aitrain-nb lab", True), ("python -P /bin/aitrain-nb.exe", True), ("python -m pdb -m aitrain_nb", False),
+        ("python -m ipykernel_launcher -f aitrain-nb", False), ("python -", False), ("python -c aitrain-nb", False), ("python", False),
+        ("python -X", False), ("python train.py -m aitrain_nb", False), ("python -i", False),
+    ],
+)  # fmt: skip
+def test_only_the_command_itself_begins_anew(words, expected):
+    assert is_the_command(words.split()) == expected
+
+
+CALLS = "import sys; print('before'); sys.argv = ['aitrain-nb', '--version']; from aitrain_nb.__main__ import main; "
+CALLS += "\ntry:\n    main()\nexcept SystemExit:\n    print('after')\n"
+
+
+@needs_glibc
+@pytest.mark.parametrize("way", ["on stdin", "as a word", "by runpy"])
+def test_a_program_that_calls_the_command_goes_on(way):
+    """It isn't begun anew: what it did is done once, and what comes after is done, too."""
+    code = CALLS.replace("from aitrain_nb.__main__ import main", "import runpy").replace(
+        "main()", "runpy.run_module('aitrain_nb', run_name='__main__')"
+    )
+    code = code if way == "by runpy" else CALLS
+    given = ["-"] if way == "on stdin" else ["-c", code]
+    run = subprocess.run(
+        [sys.executable, *given], input=code, capture_output=True, text=True, check=True,
+        env=PLAIN | {"PYTHONPATH": str(Path(malloc.__file__).parents[1])},
+    )  # fmt: skip
+    assert [line.split()[0] for line in run.stdout.splitlines()] == ["before", "aitrain-nb", "after"]
+
+
+@needs_glibc
+def test_an_empty_variable_is_as_none():
+    assert malloc.rules(PLAIN | {"LD_PRELOAD": "", "MALLOC_ARENA_MAX": "", "GLIBC_TUNABLES": ""}) == "as it comes"
 
 
 HOLES = """

@@ -194,6 +194,7 @@ def folder_of_images(tmp_path):
         Image.new("L", (9 + number, 8), shade).save(path)
     (tmp_path / "asked" / "broken.jpg").write_bytes(b"no image")
     (tmp_path / "asked" / "notes.txt").write_text("about them")
+    (tmp_path / "asked" / ".hidden.png").write_bytes(b"of a system")
     return tmp_path / "asked"
 
 
@@ -221,12 +222,23 @@ def test_every_image_of_a_folder_is_asked_about(on_images, tmp_path):
 def test_a_folder_on_the_command_line(on_images, trainer, tmp_path):
     asked = folder_of_images(tmp_path)
     ai.save_run(on_images, tmp_path / "run")
-    ai.save_run(trainer, tmp_path / "texts")
+    ai.save_run(ai.prepare(data="tickets", vocabulary_size=200, max_steps=1), tmp_path / "texts")
     ask = lambda *words: CliRunner().invoke(app, ["predict", *map(str, words)])  # noqa: E731
     done = ask(tmp_path / "run", asked, "--to", tmp_path / "answers.csv")
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, f"5 rows in {tmp_path / 'answers.csv'}")
     assert pd.read_csv(tmp_path / "answers.csv")["predicted"].tolist()[:2] == ["dark", "light"]
+    before = (asked / "a.png").read_bytes()
+    refused = ask(tmp_path / "run", asked, "--to", asked / "a.png", "--overwrite")
+    assert "would take the place of the data in 'a.png'" in str(refused.exception)
+    assert (asked / "a.png").read_bytes() == before
+    assert "trained on texts" in str(ask(tmp_path / "texts", asked).exception)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "one.png").write_bytes(b"no image")
+    assert "one.png" in str(ask(tmp_path / "run", tmp_path / "broken").exception)
     (tmp_path / "empty").mkdir()
     assert "No image lies in 'empty'" in str(ask(tmp_path / "run", tmp_path / "empty").exception)
-    with pytest.raises(ai.DataError, match="trained on texts"):
-        predict_file(trainer, asked)
+    with pytest.raises(ai.DataError, match=r"'a\.png' is an image"):
+        predict_file(trainer, asked / "a.png")
+    (tmp_path / "table.csv").write_text("text\nhello there\n")
+    with pytest.raises(ai.DataError, match=r"'table\.csv' is no image"):
+        predict_file(on_images, tmp_path / "table.csv")

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import torch
 
 import aitrain_nb as ai
+from aitrain_nb.bundled import BUNDLED
 from aitrain_nb.errors import ConfigError, PhaseError
-from aitrain_nb.profiling import BETWEEN, KINDS, PHASES, Profile, kind_of
+from aitrain_nb.profiling import BETWEEN, KINDS, PHASES, Profile, kind_of, measuring
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,47 @@ def test_it_says_what_to_do(texts, found):
     assert [one for one in slow.advice if "larger batch_size" in one]
 
 
+def test_no_time_is_a_leftover_of_rounding(found):
+    values = [value for kinds in found.seconds.values() for value in kinds.values()]
+    assert all(value == 0 or value > 1e-9 for value in values)
+
+
+def test_what_is_compiled_is_compiled_before_anything_is_counted(monkeypatch):
+    """Steps go on until four take about the same time; at most sixteen."""
+    trainer = ai.prepare(data="digits", model="mlp", threads=1)
+    slow = iter([2.0, 0.1, 1.5, 0.1, 0.1, 0.11, 0.1, 0.1, 0.1])
+    monkeypatch.setattr(measuring, "_timed", lambda _trainer: [("forward", next(slow), None)])
+    monkeypatch.setattr(measuring, "_look", lambda _trainer: [])
+    trainer.config = trainer.config.replace(compile=True)
+    measuring._warm_up(trainer)
+    assert len(list(slow)) == 2
+    endless = iter(range(100))
+    monkeypatch.setattr(measuring, "_timed", lambda _trainer: [("forward", 2.0 ** -next(endless), None)])
+    measuring._warm_up(trainer)
+    assert next(endless) == 16
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"gradient_checkpointing": True},
+        {"precision": "bf16"},
+        {"buffer_size": 100, "max_steps": 5, "data": "tickets.csv"},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_other_kinds_of_runs_are_looked_into_too(fields, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = BUNDLED["tickets"]("text-classification").dataset.columns
+    pd.DataFrame({"text": rows["text"], "label": [f"class {one}" for one in rows["label"].tolist()]}).to_csv(
+        "tickets.csv"
+    )
+    trainer = ai.prepare(**{"data": "tickets", "model": "small-encoder", "threads": 1, "batch_size": 8} | fields)
+    found = ai.profile(trainer, steps=1)
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert found.share_of_phase("backward") > found.share_of_phase("loss")
+
+
 def test_accumulated_micro_batches_are_one_step():
     trainer = ai.prepare(data="digits", model="mlp", threads=1, batch_size=8, gradient_accumulation_steps=4)
     table = ai.profile(trainer, steps=1).operations_table().set_index("name")
@@ -114,6 +157,7 @@ def test_nothing_is_written_past_python():
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
+        ("## Call CompiledFxGraph fh2h ##", "compiled kernels"),
         ("aten::mm", "matrix products"), ("aten::baddbmm", "matrix products"), ("aten::mkldnn_linear", "matrix products"),
         ("aten::mkldnn_convolution", "convolutions"), ("aten::convolution_backward", "convolutions"),
         ("aten::_scaled_dot_product_flash_attention_for_cpu_backward", "attention"), ("aten::random_", "dropout"),
@@ -133,7 +177,11 @@ def test_what_can_not_be_looked_into_is_said(texts):
             ai.profile(texts, steps=steps)
     with pytest.raises(ConfigError, match="profile takes a trainer"):
         ai.profile(ai.TrainConfig(data="digits"))
+    with torch.inference_mode(), pytest.raises(PhaseError, match="inference_mode"):
+        ai.profile(texts)
     trainer = ai.prepare(data="digits", model="mlp")
+    with torch.inference_mode(), pytest.raises(PhaseError, match="inference_mode"):
+        trainer.fit(display="none")
     trainer.tokenize()
     with pytest.raises(PhaseError, match="is under way"):
         ai.profile(trainer)

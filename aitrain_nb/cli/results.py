@@ -86,14 +86,14 @@ def predict(
     """Ask a trained model."""
     from aitrain_nb.exporting import is_export, load_exported
     from aitrain_nb.loading import load_run
-    from aitrain_nb.predicting import names_a_file, predict_file, takes_images
+    from aitrain_nb.predicting import names_a_file, predict_file
 
     add_own_task(task_file)
     if to is not None:
         check_place(to)
         _check_not_lost(to, what, overwrite=overwrite)
     trainer = load_exported(run, trusted=trust) if is_export(run) else load_run(run)
-    if not names_a_file(what) and not (takes_images(trainer) and Path(what).is_dir()):
+    if not names_a_file(what) and not Path(what).is_dir():
         best = trainer.predict([what] if second is None else [(what, second)]).iloc[0]
         say(f"{best['predicted']} ({best['probability']:.1%})")
         return
@@ -129,9 +129,10 @@ def export(
 
 def _check_not_lost(to: Path, what: str, *, overwrite: bool) -> None:
     """Raise where the answers would take the place of a file: of the data themselves always, of another unless that was said."""
-    from aitrain_nb.predicting import names_a_file
+    from aitrain_nb.predicting import images_in, names_a_file
 
-    if is_there(to) and names_a_file(what) and is_there(Path(what)) and to.samefile(what):
+    asked = images_in(Path(what)) if Path(what).is_dir() else [Path(what)] if names_a_file(what) else []
+    if is_there(to) and any(is_there(path) and to.samefile(path) for path in asked):
         raise DataError(
             f"The answers would take the place of the data in {to.name!r}.",
             "--to names the same file.",

@@ -119,14 +119,19 @@ class Estimate:
         return None if step is None else sum(self._parts(step, batch_size).values())
 
     def fits(self, memory_bytes: int) -> bool:
-        """Whether the run fits into this much memory; raises ConfigError where that is no number of bytes."""
-        return self.peak_bytes <= limits_of(memory_bytes)[0]
+        """Whether the run fits into so much memory, with what the C library keeps; raises ConfigError where that is no number of bytes."""
+        memory_bytes = limits_of(memory_bytes)[0]
+        self.process_bytes()
+        return self.all_bytes <= memory_bytes
 
     def largest_batch(self, memory_bytes: int, *, gradient_checkpointing: bool = False) -> int | None:
-        """The largest batch that fits, 0 where not even one example does; None where the model has no gradient checkpointing."""
+        """The largest batch that fits, 0 where not even one example does; None where the model has no gradient checkpointing.
+
+        What the C library keeps counts as far as it is known (`process_bytes`, `fits`), with every batch as the same share.
+        """
         if (self.setup.checkpointed if gradient_checkpointing else self.setup.step) is None:
             return None
-        memory_bytes = limits_of(memory_bytes)[0]
+        memory_bytes = int(limits_of(memory_bytes)[0] * self.peak_bytes / self.all_bytes)
         low, high = 0, _LARGEST
         while low < high:
             middle = (low + high + 1) // 2
@@ -258,7 +263,7 @@ class Estimate:
             first += f", {numerals.memory(self.peak_bytes)} of it tensors"
         if self.all_bytes <= ALMOST_ALL * free:
             return f"{first}; fits in the {numerals.memory(free)} that are free"
-        largest = self.largest_batch(int(ALMOST_ALL * free * self.peak_bytes / self.all_bytes))
+        largest = self.largest_batch(int(ALMOST_ALL * free))
         fitting = f"batches of {largest} fit" if largest else "not even one example fits"
         return f"{first}; too much for the {numerals.memory(free)} that are free: {fitting}"
 

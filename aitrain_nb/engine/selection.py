@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from aitrain_nb.control import Change
 from aitrain_nb.engine.evaluating import Stopped
 from aitrain_nb.engine.inference import Inference
@@ -27,7 +29,12 @@ class ModelSelection(Inference):
             ConfigError: it is a run from a folder without a checkpoint.
             ModelError: weights were unfrozen since the trainer was made.
             ProcessError: processes held its weights in shards, and one was lost.
+            PhaseError: torch is told not to compute gradients, for good.
         """
+        if torch.is_inference_mode_enabled():
+            raise PhaseError(
+                "Nothing can be trained inside torch.inference_mode().", "No gradient can be computed there.", "Leave its block first."
+            )  # fmt: skip
         if self.is_loaded:
             why = (
                 "none was written (save_every=0)"

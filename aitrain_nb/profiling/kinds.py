@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+COMPILED = "compiled kernels"
 KINDS: Mapping[str, str] = {
+    COMPILED: r"## Call CompiledFxGraph|triton|cpp_fused",
     "matrix products": r"(add|b|badd|addb|addm|sparse_)?(mm|mv|bmm)|linear|(mkldnn|mkl)_linear|matmul|einsum|dot",
     "convolutions": r"(mkldnn_|cudnn_|miopen_|slow_|thnn_)?conv(olution)?(_?[123]d)?",
     "attention": r"scaled_dot_product|flash_attention|efficient_attention",
@@ -32,6 +34,8 @@ def kind_of(name: str) -> str:
     >>> kind_of("aten::addmm"), kind_of("aten::_softmax_backward_data"), kind_of("aten::bernoulli_"), kind_of("aten::view")
     ('matrix products', 'activations', 'dropout', 'between operations')
     """
+    if re.match(KINDS[COMPILED], name):
+        return COMPILED
     bare = name.removeprefix("aten::").strip("_") if name.startswith(("aten::", "Optimizer.step")) else ""
     bare = bare.split("_backward")[0]
     return next(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PHASES = {Batch: "tokenize", Forward: "forward", Loss: "loss", Gradients: "backward", Update: "update"}
 _WARM_UP = 2
+_STEADY, _MOST_COMPILED = 4, 16
+"""Compiled steps that take about the same time before any is counted, and how many are taken at most until then."""
 _MOST_SECONDS = 60.0
 _MARK = "aitrain_nb: end of "
 
@@ -35,8 +37,9 @@ def profile(trainer: Trainer, /, *, steps: int = 5) -> Profile:
     """Where the time of a step goes: each phase, and what is computed in it, measured here and now.
 
     A copy of the run, from the start of its epoch, takes the steps; the run itself isn't touched. Phases are timed in steps that nobody
-    looks into; then as many are taken under torch's profiler, and its times, which are a little too long, are scaled to those. What is
-    left of a phase is Python and torch's bookkeeping. On a graphics card its own times count (written for it, never tried on one).
+    looks into; in turn with them as many are taken under torch's profiler, and its times, which are a little too long, are scaled to
+    those where they are more. What is left of a phase is Python and torch's bookkeeping: the least certain of the numbers, a lower bound.
+    On a graphics card its own times count (written for it, never tried on one).
 
     Args:
         trainer: between two steps.
@@ -44,7 +47,7 @@ def profile(trainer: Trainer, /, *, steps: int = 5) -> Profile:
 
     Raises:
         ConfigError: it isn't a trainer, or `steps` is no number of steps.
-        PhaseError: a step is under way.
+        PhaseError: a step is under way, or torch is told not to compute gradients, for good.
 
     Example:
         trainer = ai.prepare(data="tickets", model="small-encoder")
@@ -63,22 +66,36 @@ def profile(trainer: Trainer, /, *, steps: int = 5) -> Profile:
         raise PhaseError(
             "A step is looked into between two others.", f"Step {trainer.step + 1} is under way.", "Finish it, or trainer.undo()."
         )  # fmt: skip
-    other, taken, padding = rival(trainer, {}), [], []
-    began = perf_counter()
-    with progress(_WARM_UP + 2 * steps, "step", "profile") as bar, torch.enable_grad():
-        for number in range(_WARM_UP + steps):
+    trainer.check_can_train()
+    other = rival(trainer, {})
+    taken: list[dict[str, float]] = []
+    looked: list[list[tuple[str, str, float]]] = []
+    padding: list[float] = []
+    with progress(1 + steps, "step", "profile") as bar, torch.enable_grad():
+        _warm_up(other)
+        bar.update(1)
+        began = perf_counter()
+        while len(taken) < steps and (not taken or perf_counter() - began < _MOST_SECONDS):
             found = dict.fromkeys(PHASES.values(), 0.0)
             for phase, seconds, record in _timed(other):
                 found[phase] += seconds
                 if isinstance(record, Batch):
                     padding.append(_padding(record))
+            taken.append(found)
+            looked.append(_look(other))
             bar.update(1)
-            if number >= _WARM_UP:
-                taken.append(found)
-                if perf_counter() - began > _MOST_SECONDS / 2:
-                    break
-        looked = [_look(other) for _ in range(len(taken)) if not bar.update(1)]
     return _joined(taken, looked, fmean(padding), trainer)
+
+
+def _warm_up(trainer: Trainer) -> None:
+    """Steps that nothing is learned from: memory is made room for, the profiler begins, and what is compiled is compiled for all shapes."""
+    seconds: list[float] = []
+    is_steady = False
+    while len(seconds) < _WARM_UP or (trainer.config.compile and not is_steady and len(seconds) < _MOST_COMPILED):
+        seconds.append(sum(taking for _, taking, _ in _timed(trainer)))
+        last = seconds[-_STEADY:]
+        is_steady = len(last) == _STEADY and max(last) < 2 * min(last)
+    _look(trainer)
 
 
 def _timed(trainer: Trainer) -> Iterator[tuple[str, float, Any]]:
@@ -152,7 +169,7 @@ def _joined(
         seen = sum(kinds.values())
         scales[phase] = min(1.0, whole / seen) if seen else 1.0
         kinds = {kind: value * scales[phase] for kind, value in kinds.items()}
-        seconds[phase] = kinds | {BETWEEN: max(0.0, whole - sum(kinds.values()))}
+        seconds[phase] = kinds | {BETWEEN: max(0.0, whole - seen)}
     by_name: defaultdict[str, list[float]] = defaultdict(list)
     for step in looked:
         for phase, name, taking in step:

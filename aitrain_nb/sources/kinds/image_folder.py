@@ -34,7 +34,7 @@ def _read(folder: Path, options: Options) -> Raw:
     sources: list[pictures.Source] = []
     numbers: list[int] = []
     for number, subfolder in enumerate(classes):
-        found = _images_in(subfolder, folder.resolve(), dropped)
+        found = find_images(subfolder, folder.resolve(), dropped)
         if not found:
             raise DataError(
                 f"The class folder {shown(subfolder.name)} has no images.",
@@ -95,8 +95,8 @@ def _classes(entries: list[Path], name: str, dropped: Counter[str]) -> list[Path
     return subfolders
 
 
-def _images_in(subfolder: Path, root: Path, dropped: Counter[str]) -> list[Path]:
-    """The image files in a class folder and below it, sorted; links never lead outside `root`."""
+def find_images(subfolder: Path, root: Path, dropped: Counter[str]) -> list[Path]:
+    """The image files in a folder and below it, sorted; links never lead outside `root`."""
     found = []
     for parent, folders, names in os.walk(subfolder, followlinks=False):
         here = Path(parent)
