@@ -248,9 +248,12 @@ def violations(page, selector):
     script = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page.evaluate(script)
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found = page.evaluate(
-        "([selector, tags]) => axe.run(selector, {runOnly: {type: 'tag', values: tags}})", [selector, tags]
-    )
+    page.locator(selector).first.wait_for(state="attached")
+    ask = """async ([selector, tags]) => {
+      for (let turn = 0; turn < 50 && !document.querySelector(selector); turn++) await new Promise((done) => setTimeout(done, 100));
+      return axe.run(selector, { runOnly: { type: "tag", values: tags } });
+    }"""  # an output that is shown anew is gone for a moment
+    found = page.evaluate(ask, [selector, tags])
     assert found["passes"], "axe looked at nothing"
     return [
         f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
