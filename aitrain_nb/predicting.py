@@ -45,7 +45,7 @@ def names_a_file(what: str) -> bool:
 
 
 def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
-    """The model's answers for each row of a table, for one image, or for each image of a folder and of those in it.
+    """The model's answers for each row of a table (of texts, or of paths of images), for one image, or for each image of a folder.
 
     Raises:
         DataError: there is no such file, it can't be read, no image lies in the folder, or it isn't clear which column to ask about.
@@ -65,16 +65,17 @@ def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
             )
         found = trainer.predict([path])[["predicted", "probability"]].round(_DIGITS)
         return Answers(pd.DataFrame({"file": [path.name]}).join(found), [])
-    if takes_images(trainer):
-        raise DataError(
-            f"{path.name!r} is no image.", f"This model was trained on images, which end in {', '.join(sorted(PICTURES))}.",
-            "Name an image, or a folder of them.",
-        )  # fmt: skip
     table = read_table(path)
     frame, notes = table.frame.copy(), list(table.notes)
     columns = _columns(frame, trainer)
     rows = [[None if pd.isna(value) else str(value) for value in row] for row in frame[columns].itertuples(index=False)]
     full = [place for place, row in enumerate(rows) if all(value and value.strip() for value in row)]
+    if takes_images(trainer) and not any(is_there(Path(rows[place][0])) for place in full):
+        raise DataError(
+            f"{path.name!r} is no image, and its column {columns[0]!r} names none.",
+            f"This model was trained on images, which end in {', '.join(sorted(PICTURES))}.",
+            "Name an image, a folder of them, or a table with their paths.",
+        )  # fmt: skip
     if len(full) < len(rows):
         notes.append(f"Empty rows, left without an answer: {len(rows) - len(full):,} of {len(rows):,}.")
     for name in ("predicted", "probability"):

@@ -242,3 +242,9 @@ def test_a_folder_on_the_command_line(on_images, trainer, tmp_path):
     (tmp_path / "table.csv").write_text("text\nhello there\n")
     with pytest.raises(ai.DataError, match=r"'table\.csv' is no image"):
         predict_file(on_images, tmp_path / "table.csv")
+
+
+def test_a_table_may_hold_the_paths_of_images(on_images, tmp_path):
+    asked = folder_of_images(tmp_path)
+    (tmp_path / "list.csv").write_text(f"image\n{asked / 'a.png'}\n{asked / 'b.png'}\n")
+    assert predict_file(on_images, tmp_path / "list.csv").frame["predicted"].tolist() == ["dark", "light"]
