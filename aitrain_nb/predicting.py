@@ -70,7 +70,7 @@ def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
     columns = _columns(frame, trainer)
     rows = [[None if pd.isna(value) else str(value) for value in row] for row in frame[columns].itertuples(index=False)]
     full = [place for place, row in enumerate(rows) if all(value and value.strip() for value in row)]
-    if takes_images(trainer) and not any(is_there(Path(rows[place][0])) for place in full):
+    if takes_images(trainer) and not any(is_there(Path(str(rows[place][0]))) for place in full):
         raise DataError(
             f"{path.name!r} is no image, and its column {columns[0]!r} names none.",
             f"This model was trained on images, which end in {', '.join(sorted(PICTURES))}.",
