@@ -1,9 +1,9 @@
-"""glibc's malloc, set for tensors in the processes that we start: they take less memory, and no more time.
+"""glibc's malloc, set for tensors in the processes that we start: they take less memory.
 
 As it comes, malloc keeps small blocks that were freed in lists, for whoever asks next. A block that waits there counts as used, so the free
 memory on its two sides can't be joined. torch asks for tensors at multiples of 64 bytes; what is cut off before and behind each is such a
 block, and so are the small records of Python and autograd. The holes that tensors leave stay apart, fit nothing, and a process takes up to
-2.3 times its tensors (tests/benchmarks/README.md). Without those lists holes are joined at once. glibc reads its tunables when a process
+2.4 times its tensors (tests/benchmarks/README.md). Without those lists holes are joined at once. glibc reads its tunables when a process
 starts, never later; so they come in the environment.
 
 Source: malloc/malloc.c of glibc 2.36, `_int_memalign`, `tcache_put`, `do_set_mxfast`; its manual, "Memory Allocation Tunables".

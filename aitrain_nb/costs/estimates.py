@@ -35,7 +35,7 @@ _COUNTED = (
     "Tensors are what torch asks for at the fullest moment of a step. On a processor the C library keeps more: blocks of under 32 MiB "
     "that were given back and fit nothing later."
 )
-_SAVING = " Where aitrain-nb starts the process (aitrain-nb lab, aitrain-nb train) it keeps far less, by its settings."
+_SAVING = " Where aitrain-nb starts the process (aitrain-nb lab, aitrain-nb train) it keeps less, by its settings."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,8 +121,7 @@ class Estimate:
     def fits(self, memory_bytes: int) -> bool:
         """Whether the run fits into so much memory, with what the C library keeps; raises ConfigError where that is no number of bytes."""
         memory_bytes = limits_of(memory_bytes)[0]
-        self.process_bytes()
-        return self.all_bytes <= memory_bytes
+        return (self.process_bytes() or self.peak_bytes) <= memory_bytes
 
     def largest_batch(self, memory_bytes: int, *, gradient_checkpointing: bool = False) -> int | None:
         """The largest batch that fits, 0 where not even one example does; None where the model has no gradient checkpointing.

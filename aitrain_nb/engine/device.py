@@ -79,7 +79,7 @@ def _attention(found: str | None, device: str, precision: str, longest: int | No
     Where attention weights drop out, sdpa goes step by step, too, and `fast_dropout` reaches only what isn't inside it: eager took 0.94 to
     1.01 of sdpa's time with small-encoder and MiniLM (one thread, about the noise); memory was equal. In bf16 sdpa's way back is slow for
     short texts: eager took 0.26 to 0.43 of its time with 64 tokens, 0.5 with 128, 0.9 with 192, 1.1 to 1.5 with 256, 2 to 5 from 512 on.
-    So it is for few patches of an image: a step of small-vit took 0.36 of its time.
+    So it is for few patches of an image: a step of small-vit took 0.34 of its time.
 
     Args:
         found: what the model computes attention with by itself.

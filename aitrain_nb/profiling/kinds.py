@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ BETWEEN = "between operations"
 """Python, and torch's own bookkeeping."""
 
 
+@cache
 def kind_of(name: str) -> str:
     """What an operation computes, by its name.
 
