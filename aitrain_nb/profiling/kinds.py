@@ -26,7 +26,7 @@ KINDS: Mapping[str, str] = {
 }
 """What is computed -> how the names of its operations begin, without "aten::", underscores and "_backward"."""
 BETWEEN = "between operations"
-"""Python, and torch's own bookkeeping."""
+"""Python, torch's own bookkeeping, and what other programs took meanwhile."""
 
 
 @cache

@@ -38,7 +38,7 @@ def profile(trainer: Trainer, /, *, steps: int = 5) -> Profile:
 
     A copy of the run, from the start of its epoch, takes the steps; the run itself isn't touched. Phases are timed in steps that nobody
     looks into; in turn with them as many are taken under torch's profiler, and its times, which are a little too long, are scaled to
-    those where they are more. What is left of a phase is Python and torch's bookkeeping: the least certain of the numbers, a lower bound.
+    those where they are more. What is left of a phase is Python, torch's bookkeeping, and what other programs took: the least certain.
     On a graphics card its own times count (written for it, never tried on one).
 
     Args:

@@ -110,9 +110,7 @@ class Profile:
         longest = sorted(self.seconds, key=lambda phase: -self.share_of_phase(phase))
         phases = ", ".join(f"{phase} {_percent(self.share_of_phase(phase))}" for phase in longest)
         work = [f"{kind} {_percent(share)}" for kind, share in self.shares.items() if kind != BETWEEN][:4]
-        between = (
-            f"{_percent(self.shares.get(BETWEEN, 0))} or more pass between operations (Python, and torch's bookkeeping)"
-        )
+        between = f"{_percent(self.shares.get(BETWEEN, 0))} pass between operations (Python, torch's bookkeeping, and what other programs took)"
         found = [
             f"A step takes {numerals.duration(self.step_seconds)}: {phases}.",
             f"Of it {', '.join(work)}; {between}.",
