@@ -110,7 +110,7 @@ class Profile:
         longest = sorted(self.seconds, key=lambda phase: -self.share_of_phase(phase))
         phases = ", ".join(f"{phase} {_percent(self.share_of_phase(phase))}" for phase in longest)
         work = [f"{kind} {_percent(share)}" for kind, share in self.shares.items() if kind != BETWEEN][:4]
-        between = f"{_percent(self.shares.get(BETWEEN, 0))} pass between operations (Python, torch's bookkeeping, and what other programs took)"
+        between = f"{_percent(self.shares.get(BETWEEN, 0))} pass between operations (Python, torch's bookkeeping, other programs)"
         found = [
             f"A step takes {numerals.duration(self.step_seconds)}: {phases}.",
             f"Of it {', '.join(work)}; {between}.",
@@ -172,6 +172,6 @@ def _advice(found: Profile, trainer: Trainer) -> Iterator[str]:
     if found.padding >= _MUCH["padding"] and config.group_by_length != "on":
         yield f'{_percent(found.padding)} of the tokens only fill batches up: group_by_length="on" puts texts of like length together.'
     if shares.get(BETWEEN, 0) >= _MUCH[BETWEEN]:
-        yield "Most of the time passes between operations: the model is small, and a larger batch_size does more with each of them."
+        yield "Much of the time passes between operations: other programs are at work, or a larger batch_size would do more with each of them."
     if found.share_of_phase("update") >= _MUCH["update"]:
         yield "The update takes as long for a small batch as for a large one: a larger batch_size has it pay for more examples."
