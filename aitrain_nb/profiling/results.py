@@ -172,6 +172,6 @@ def _advice(found: Profile, trainer: Trainer) -> Iterator[str]:
     if found.padding >= _MUCH["padding"] and config.group_by_length != "on":
         yield f'{_percent(found.padding)} of the tokens only fill batches up: group_by_length="on" puts texts of like length together.'
     if shares.get(BETWEEN, 0) >= _MUCH[BETWEEN]:
-        yield "Much of the time passes between operations: other programs are at work, or a larger batch_size would do more with each of them."
+        yield "Much time passes between operations: other programs are at work, or a larger batch_size would do more with each."
     if found.share_of_phase("update") >= _MUCH["update"]:
         yield "The update takes as long for a small batch as for a large one: a larger batch_size has it pay for more examples."
