@@ -21,7 +21,7 @@ def started(folder: Path, **options) -> BaseProcess:
     is_ready = context.Event()
     process = context.Process(target=train, args=(folder, is_ready, options), daemon=True)
     process.start()
-    assert is_ready.wait(60), "it never came to train"
+    assert is_ready.wait(300), "it never came to train"
     return process
 
 

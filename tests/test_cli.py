@@ -76,7 +76,7 @@ def test_an_error_of_ours_is_its_sentence_and_no_trace(monkeypatch, capsys):
 
 def test_the_module_is_the_command():
     done = subprocess.run(
-        [sys.executable, "-m", "aitrain_nb", "--version"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "aitrain_nb", "--version"], capture_output=True, text=True, check=True, timeout=300
     )
     assert done.stdout.strip() == f"aitrain-nb {__version__}"
 
@@ -113,7 +113,7 @@ def test_the_lab_answers_on_its_port(tmp_path):
         with pytest.raises(urllib.error.HTTPError, match="403"):  # nobody gets in without the token
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=10)
         os.kill(server.pid, signal.SIGTERM)  # to the command itself: it and the server are one process
-        server.wait(30)
+        server.wait(300)
         with pytest.raises(urllib.error.URLError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5)
     finally:
@@ -130,7 +130,7 @@ def test_a_run_that_is_asked_to_terminate_ends_in_order(tmp_path, forked):
             assert run.poll() is None
             time.sleep(0.1)
         run.send_signal(signal.SIGTERM)
-        said, _ = run.communicate(timeout=60)
+        said, _ = run.communicate(timeout=300)
     finally:
         run.kill()
     assert run.returncode == 0

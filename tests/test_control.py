@@ -163,7 +163,7 @@ def test_planned_changes_are_taken_in_order():
     assert control.asked(9, 0.2) == [Change(9, "learning_rate", 0.3)]
 
 
-def wait_for(fulfilled, seconds=10.0):
+def wait_for(fulfilled, seconds=60.0):
     end = time.monotonic() + seconds
     while not fulfilled():
         assert time.monotonic() < end

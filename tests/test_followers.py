@@ -122,7 +122,7 @@ def test_an_interrupt_only_ends_the_watching(page, tmp_path, start, soon):
     assert run.word == "running"
     assert process.is_alive()
     before = rows_in(folder)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while rows_in(folder) <= before:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -187,7 +187,7 @@ def test_a_very_long_name_for_the_lessons_is_said_in_short(tmp_path):
 def test_half_a_character_in_a_folder_s_name_is_no_trouble_for_the_command(tmp_path):
     folder = tmp_path / "half\udc80"
     done = subprocess.run(
-        [sys.executable, "-m", "aitrain_nb", "notebooks", "--to", folder], capture_output=True, check=False, timeout=100
+        [sys.executable, "-m", "aitrain_nb", "notebooks", "--to", folder], capture_output=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert b"files written" in done.stdout

@@ -1,9 +1,10 @@
-"""The hub: what happens where it can't be reached, and that the answer comes within five seconds."""
+"""The hub: what happens where it can't be reached, and that the answer comes at once."""
 
 from __future__ import annotations
 
 import shutil
-import time
+import threading
+from types import SimpleNamespace
 
 import pytest
 from transformers import BertConfig, BertForSequenceClassification
@@ -19,41 +20,42 @@ TEXTS = BUNDLED["tickets"]("text-classification").dataset.columns["text"][:40]
 
 @pytest.fixture
 def silent(monkeypatch):
-    """A network that takes no connection and says nothing, as behind a firewall; counts how often it was tried."""
-    tried = []
+    """A network that takes no connection and says nothing, as behind a firewall; counts how often it was tried, and given up."""
+    silence = SimpleNamespace(tried=[], given_up=[])
+    over = threading.Event()
 
     def nobody(address, **_):
-        tried.append(address)
-        time.sleep(60)
+        silence.tried.append(address)
+        over.wait(600)
+        silence.given_up.append(address)
         raise TimeoutError
 
     monkeypatch.setattr(hub, "_answers", {})
     monkeypatch.setattr(hub.socket, "create_connection", nobody)
     for name in hub._OFFLINE:
         monkeypatch.delenv(name, raising=False)
-    return tried
+    yield silence
+    over.set()
 
 
 @pytest.mark.parametrize("fields", [{"data": "tickets"}, {"data": "digits"}, {"task": "text-generation"}], ids=str)
-def test_a_model_of_the_hub_without_a_network_gets_its_sentence_within_five_seconds(silent, fields):
+def test_a_model_of_the_hub_without_a_network_gets_its_sentence_while_the_network_hangs(silent, fields):
     if fields.get("task"):
         fields = fields | {"data": ai.Dataset({"text": ["to be or not to be " * 50]}).split(0.3)}
-    began = time.monotonic()
     with pytest.raises(ai.ConfigError, match="out of reach") as caught:
         ai.prepare(model="owner/model", **fields)
-    assert time.monotonic() - began < 5
+    assert silent.given_up == [], "we are answered while the network still hangs"
     assert "waited up to 3 seconds" in caught.value.why
-    assert len(silent) == 1
+    assert len(silent.tried) == 1
     with pytest.raises(ai.ConfigError, match="out of reach"):  # asked again soon, it doesn't wait again
         ai.prepare(model="owner/model", **fields)
-    assert len(silent) == 1
+    assert len(silent.tried) == 1
 
 
 def test_data_of_the_hub_without_a_network_too(silent):
-    began = time.monotonic()
     with pytest.raises(ai.DataError, match="out of reach"):
         ai.prepare(data="owner/reviews")
-    assert time.monotonic() - began < 5
+    assert silent.given_up == [], "we are answered while the network still hangs"
 
 
 def test_a_model_that_was_downloaded_before_needs_no_network(silent, tmp_path, monkeypatch):

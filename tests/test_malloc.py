@@ -64,7 +64,7 @@ def test_the_command_begins_anew_with_them_as_the_same_process(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     )
-    said = run.communicate(timeout=60)[0].splitlines()
+    said = run.communicate(timeout=300)[0].splitlines()
     assert run.returncode == 0
     assert len(said) == 2, "the program that gave way says nothing"
     assert said[0].startswith("aitrain-nb ")

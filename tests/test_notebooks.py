@@ -87,7 +87,7 @@ def nbval(path, *options):
     return subprocess.run(
         [sys.executable, "-m", "pytest", *(options or ["--nbval-lax"]), "-q", "-p", "no:cacheprovider", "--rootdir", path.parent,
          "-c", "/dev/null", path],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def executed(tmp_path, *sources):
     from nbclient import NotebookClient
 
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     return [cell.outputs for cell in book.cells]
 
 

@@ -21,7 +21,7 @@ def wheel(tmp_path_factory):
     """The wheel of this checkout, built without a network."""
     to = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(to)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     (path,) = to.glob("*.whl")
     with zipfile.ZipFile(path) as content:

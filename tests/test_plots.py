@@ -580,7 +580,7 @@ trainer.plot()._repr_html_()
 assert "matplotlib.figure" in sys.modules
 print([name for name in ("matplotlib.pyplot", "pylab", "matplotlib.pylab") if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.strip() == "[]"
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import struct
-import time
 import zlib
 
 import datasets
@@ -293,8 +292,6 @@ def test_the_table_is_long_enough():
 
 @pytest.mark.parametrize(("name", "kind", "says", "call"), BAD, ids=[name for name, *_ in BAD])
 def test_bad_data_get_their_sentence(name, kind, says, call, refused, tmp_path):
-    started = time.monotonic()
     text = refused(lambda: call(tmp_path), kind, says)
     assert len(text) < 1000
     assert str(tmp_path) not in text
-    assert time.monotonic() - started < 5

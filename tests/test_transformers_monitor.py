@@ -202,7 +202,7 @@ def test_another_process_than_the_first_does_nothing(notebook):
     assert control == transformers.TrainerControl()
 
 
-def test_with_several_processes_there_is_a_panel_without_levers(notebook):
+def test_with_several_processes_there_is_a_panel_without_levers(notebook, monkeypatch):
     monitor = ai.Monitor.for_transformers(pace=3)
     arguments = SimpleNamespace(world_size=2, logging_nan_inf_filter=True, load_best_model_at_end=False)
     state = transformers.TrainerState(max_steps=10, num_train_epochs=1)
@@ -211,10 +211,11 @@ def test_with_several_processes_there_is_a_panel_without_levers(notebook):
     assert notebook.panels[0].facts["controls"] == []
     click(notebook, "stop")
     state.global_step = 1
-    began = time.monotonic()
+    slept = []
+    monkeypatch.setattr("aitrain_nb.control.time.sleep", slept.append)
     monitor.on_step_end(arguments, state, control)
     assert not control.should_training_stop
-    assert time.monotonic() - began < 0.3
+    assert slept == []
     with pytest.raises(ConfigError, match="2 processes"):
         ai.Monitor.for_transformers(replay=[Change(3, "learning_rate", 1.0)]).on_train_begin(arguments, state, control)
 
@@ -332,7 +333,7 @@ def test_pause_and_step_wait_where_the_newest_step_can_be_seen(trainer_of, noteb
 
     def person():
         def wait_for(step):
-            for _ in range(600):  # three seconds: then the run goes on, and the test says what it saw
+            for _ in range(12_000):  # a minute: then the run goes on, and the test says what it saw
                 if trainer.state.log_history and trainer.state.log_history[-1]["step"] >= step:
                     return
                 time.sleep(0.005)
@@ -350,14 +351,14 @@ def test_pause_and_step_wait_where_the_newest_step_can_be_seen(trainer_of, noteb
     hand = threading.Thread(target=person)
     trainer.add_callback(At(_1=hand.start))
     trainer.train()
-    hand.join(5)
+    hand.join(60)
     assert seen == [(3, 3), (4, 4)]
     assert [(change.step, change.name) for change in monitor.history.changes] == [
         (4, "paused"),
         (5, "paused"),
         (5, "learning_rate"),
     ]
-    assert all(0.05 < change.value < 5 for change in monitor.history.changes[:2])
+    assert all(change.value > 0.05 for change in monitor.history.changes[:2])
     seconds = {row["step"]: row["seconds"] for row in monitor.history}
     assert seconds[4] < monitor.history.changes[0].value, "waiting is no step's time"
     assert {3, 4} <= {row["step"] for row in monitor.history}

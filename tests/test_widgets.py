@@ -160,7 +160,7 @@ def test_pause_step_and_resume_from_another_thread(page):
 
     def person():
         def wait_for(question):
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not question() and time.monotonic() < deadline:
                 time.sleep(0.01)
             words.append((page.updates[-1]["state"]["word"], trainer.step))

@@ -456,7 +456,7 @@ def test_a_state_reads_back_as_it_was(tmp_path):
     assert (state.process, state.is_here, has_gone(state)) == (os.getpid(), True, False)
 
 
-def wait_for(fulfilled, seconds=30.0):
+def wait_for(fulfilled, seconds=120.0):
     end = time.monotonic() + seconds
     while not fulfilled():
         assert time.monotonic() < end

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aitrain_nb.displays import progress
-from aitrain_nb.errors import ConfigError, PhaseError
 from aitrain_nb.profiling.kinds import BETWEEN, kind_of
 from aitrain_nb.profiling.results import Operation, Profile
-from aitrain_nb.racing.rivals import rival
+from aitrain_nb.racing.rivals import check_asked, rival
 from aitrain_nb.records import Batch, Forward, Gradients, Loss, Update
-from aitrain_nb.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from aitrain_nb.trainer import Trainer
 
 PHASES = {Batch: "tokenize", Forward: "forward", Loss: "loss", Gradients: "backward", Update: "update"}
 _WARM_UP = 2
@@ -53,19 +53,7 @@ def profile(trainer: Trainer, /, *, steps: int = 5) -> Profile:
         trainer = ai.prepare(data="tickets", model="small-encoder")
         ai.profile(trainer)
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ConfigError(
-            f"{steps!r} steps can't be looked into.", "It is a whole number of at least 1.", "ai.profile(trainer, steps=5)"
-        )  # fmt: skip
-    if not isinstance(trainer, Trainer):
-        raise ConfigError(
-            f"profile takes a trainer, not a {type(trainer).__name__}.", "It takes real steps of a run.",
-            "ai.profile(ai.prepare(data=..., model=...))",
-        )  # fmt: skip
-    if trainer.is_in_step:
-        raise PhaseError(
-            "A step is looked into between two others.", f"Step {trainer.step + 1} is under way.", "Finish it, or trainer.undo()."
-        )  # fmt: skip
+    check_asked("profile", trainer, steps)
     trainer.check_can_train()
     other = rival(trainer, {})
     taken: list[dict[str, float]] = []

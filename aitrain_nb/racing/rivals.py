@@ -13,7 +13,7 @@ from aitrain_nb.engine.dropout import drops_out
 from aitrain_nb.engine.optim import has_fused
 from aitrain_nb.engine.order import Cursor, lengths_of
 from aitrain_nb.engine.precision import has_bf16
-from aitrain_nb.errors import ConfigError, unknown_name
+from aitrain_nb.errors import ConfigError, PhaseError, unknown_name
 from aitrain_nb.trainer import Trainer
 
 SWITCHES = (
@@ -21,6 +21,28 @@ SWITCHES = (
     "batch_size", "gradient_accumulation_steps", "device",
 )  # fmt: skip
 """Fields whose value decides how a run is computed, and not what comes out, or hardly."""
+
+
+def check_asked(name: str, trainer: Any, steps: Any) -> None:
+    """What `ai.race` and `ai.profile` are asked for: real steps of copies of a run that stands between two of its own.
+
+    Raises:
+        ConfigError: it isn't a trainer, or `steps` is no number of steps.
+        PhaseError: a step is under way.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ConfigError(
+            f"{name} can't take {steps!r} steps.", "It is a whole number of at least 1.", f"ai.{name}(trainer, steps=5)"
+        )  # fmt: skip
+    if not isinstance(trainer, Trainer):
+        raise ConfigError(
+            f"{name} takes a trainer, not a {type(trainer).__name__}.", "It takes real steps of a run.",
+            f"ai.{name}(ai.prepare(data=..., model=...))",
+        )  # fmt: skip
+    if trainer.is_in_step:
+        raise PhaseError(
+            f"{name} begins between two steps.", f"Step {trainer.step + 1} is under way.", "Finish it, or trainer.undo()."
+        )  # fmt: skip
 
 
 def rival(trainer: Trainer, fields: dict[str, Any]) -> Trainer:

@@ -9,15 +9,16 @@ import torch
 
 from aitrain_nb.displays import progress
 from aitrain_nb.engine.memory import is_out_of_memory
-from aitrain_nb.errors import AitrainError, ConfigError, PhaseError
+from aitrain_nb.errors import AitrainError
 from aitrain_nb.racing.results import Lap, Race, Raced, end_loss
-from aitrain_nb.racing.rivals import checked, rival, usual_rivals
+from aitrain_nb.racing.rivals import check_asked, checked, rival, usual_rivals
 from aitrain_nb.racing.watching import Look, look_into_step
 from aitrain_nb.records import Batch
-from aitrain_nb.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aitrain_nb.trainer import Trainer
 
 _WARM_UP = 1
 _MOST_SECONDS = 120.0
@@ -46,22 +47,7 @@ def race(trainer: Trainer, rivals: Sequence[dict[str, Any] | str] | None = None,
         trainer = ai.prepare(data="tickets", model="small-encoder")
         ai.race(trainer, [{"attention": "eager"}, "gradient_checkpointing"])
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ConfigError(
-            f"{steps!r} steps can't be timed.", "It is a whole number of at least 1.", "ai.race(trainer, steps=8)"
-        )
-    if not isinstance(trainer, Trainer):
-        raise ConfigError(
-            f"race takes a trainer, not a {type(trainer).__name__}.",
-            "It takes real steps of a run.",
-            "ai.race(ai.prepare(data=..., model=...))",
-        )
-    if trainer.is_in_step:
-        raise PhaseError(
-            "A race begins between two steps.",
-            f"Step {trainer.step + 1} is under way.",
-            "Finish it, or trainer.undo().",
-        )
+    check_asked("race", trainer, steps)
     chosen = [{}, *(usual_rivals(trainer) if rivals is None else checked(trainer, rivals))]
     raced = []
     with progress(len(chosen), "rival", "race") as bar, torch.enable_grad():

@@ -34,6 +34,8 @@ FOCUSED = """place => {
         is_seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
     };
 }"""
+BUSY = "import pathlib, time\nwhile not pathlib.Path('over').exists():\n    time.sleep(0.02)"
+"""A cell that runs until `let_go`."""
 AT_REST = "() => new Promise(done => requestIdleCallback(() => requestAnimationFrame(() => requestIdleCallback(done))))"
 TOKEN = "secret-of-these-tests"
 SHOTS = os.environ.get("AITRAIN_NB_SHOTS")
@@ -153,13 +155,17 @@ class Book:
         self.run(number)
         return self.wait_for(number, seconds)
 
+    def let_go(self):
+        """End the cell that says BUSY."""
+        (self.path.parent / "over").touch()
+
     def panel(self, number):
         return self.cell(number).locator(".aitrain-panel")
 
     def data(self, number, name):
         return self.panel(number).get_attribute(f"data-{name}")
 
-    def until(self, question, seconds=20, every=0.02):
+    def until(self, question, seconds=60, every=0.02):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             answer = question()
@@ -175,7 +181,7 @@ class Book:
 
     def until_focused(self, place, name):
         """Until what has this name has the focus: a page that is redrawn may give it back a moment later."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (found := self.focused(place)) != name:
             assert time.monotonic() < deadline, f"{found} has the focus, not {name}"
             self.page.wait_for_timeout(20)
@@ -275,6 +281,7 @@ def open_book(server, browser, cells=(), *, theme="light", width=1280, name=None
     """
     server.set("apputils-extension/themes", theme=f"JupyterLab {theme.title()}")
     server.set("apputils-extension/notification", fetchNews="false")
+    (server.root / "over").unlink(missing_ok=True)
     name = name or f"test_{time.monotonic_ns()}.ipynb"
     if notebook is None and not (server.root / name).exists():
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -285,7 +292,7 @@ def open_book(server, browser, cells=(), *, theme="light", width=1280, name=None
     page.set_viewport_size({"width": width, "height": height})
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     # a busy machine may answer too late for JupyterLab to know which kernel: it asks, and the one of the notebook is chosen
     asked = page.locator("dialog.jp-Dialog", has_text="Select Kernel")
     page.add_locator_handler(asked, lambda: asked.locator("button.jp-mod-accept").click())

@@ -16,12 +16,12 @@ def test_another_process_is_watched(open_book, tmp_path, forked):
         [f"import aitrain_nb as ai\nrun = ai.follow({str(folder)!r})", "print(run)", "print(run.history.text())"]
     )
     book.run(0)
-    book.until(lambda: "waiting: the folder 'mine' isn't there yet" in book.output(0).inner_text(), 60)
+    book.until(lambda: "waiting: the folder 'mine' isn't there yet" in book.output(0).inner_text())
     book.shot("follow_waiting")
     process = subprocess.Popen([sys.executable, "-c", PROCESS, str(folder), "40", "80"])
     try:
         panel = book.panel(0)
-        panel.wait_for(timeout=60_000)
+        panel.wait_for()
         rows = lambda: int(book.data(0, "rows") or 0)  # noqa: E731
         book.until(lambda: rows() > 60)
         assert panel.locator("button").count() == 0, "it has no lever over another process"
@@ -29,9 +29,7 @@ def test_another_process_is_watched(open_book, tmp_path, forked):
         book.shot("follow_live")
 
         book.interrupt()
-        assert "left: the run goes on in its own process" not in book.wait_for(0, 15), (
-            "said once, in the picture's words"
-        )
+        assert "left: the run goes on in its own process" not in book.wait_for(0), "said once, in the picture's words"
         assert "the run goes on in its own process" in book.output(0).inner_text()
         assert panel.count() == 0
         assert process.poll() is None
@@ -39,10 +37,10 @@ def test_another_process_is_watched(open_book, tmp_path, forked):
         assert "running; step" in book.do(1)
 
         book.run(0)
-        panel.wait_for(timeout=60_000)
+        panel.wait_for()
         book.until(lambda: rows() > 100)
         process.kill()
-        assert "the process has gone, without weights" in book.wait_for(0, 20)
+        assert "the process has gone, without weights" in book.wait_for(0)
         book.shot("follow_gone")
     finally:
         process.kill()

@@ -29,7 +29,7 @@ def test_a_slider_keeps_what_the_hand_gave_it_however_slow_the_steps(open_book):
     assert seen == sorted(seen), "it never jumps back"
     assert seen[-1] > 0.0042
     press(book, "Stop")
-    book.wait_for(0, 10)
+    book.wait_for(0)
 
 
 def test_a_panel_whose_output_was_cleared_comes_back(open_book):
@@ -38,10 +38,10 @@ def test_a_panel_whose_output_was_cleared_comes_back(open_book):
     place = book.cell(0).locator("[data-aitrain-place]")
     place.evaluate("place => place.dataset.old = 'yes'")
     clear(book)
-    book.until(lambda: place.count() == 1 and place.get_attribute("data-old") is None, 15)
-    book.until(lambda: book.panel(0).count() == 1 and int(book.data(0, "rows") or 0) > 30, 15)
+    book.until(lambda: place.count() == 1 and place.get_attribute("data-old") is None)
+    book.until(lambda: book.panel(0).count() == 1 and int(book.data(0, "rows") or 0) > 30)
     press(book, "Stop")
-    assert "by the Stop button" in book.wait_for(0, 10)
+    assert "by the Stop button" in book.wait_for(0)
     assert book.output(0).locator("figure img").count() == 1
 
 
@@ -52,9 +52,9 @@ def test_a_paused_run_whose_cell_is_run_again_goes_on_to_its_end(open_book):
     book.until(lambda: book.data(0, "word") == "paused", WITHIN)
     book.cell(0).locator(".cm-content").click()
     book.page.keyboard.press("Control+Enter")  # it waits for the run, which nobody could resume any longer
-    book.panel(0).wait_for(state="detached", timeout=10_000)
-    book.until(lambda: book.panel(0).count() == 1 and book.data(0, "word") == "running" and step_of(book) < 40, 40)
-    assert "done" in book.wait_for(0, 40)
+    book.panel(0).wait_for(state="detached")
+    book.until(lambda: book.panel(0).count() == 1 and book.data(0, "word") == "running" and step_of(book) < 40)
+    assert "done" in book.wait_for(0)
     assert not book.page.problems
 
 
@@ -67,8 +67,8 @@ def test_inside_an_output_widget_the_twin_comes_too(open_book):
     )
     start(book)
     press(book, "Stop")
-    book.wait_for(0, 10)
-    book.output(0).locator("figure img").wait_for(timeout=30_000)
+    book.wait_for(0)
+    book.output(0).locator("figure img").wait_for()
     assert "by the Stop button" in book.output(0).inner_text()
     book.do(1)  # newer panels take its place in memory
     book.page.wait_for_timeout(1000)
@@ -80,7 +80,7 @@ def test_a_kernel_that_died_is_said(open_book):
     process = int(book.do(0))
     start(book, 1)
     os.kill(process, signal.SIGKILL)
-    book.until(lambda: book.data(1, "word") == "failed", 30)
+    book.until(lambda: book.data(1, "word") == "failed")
     assert "The kernel has gone" in book.panel(1).locator(".aitrain-hint").text_content()
     assert book.panel(1).locator("button:enabled").count() == 0
     book.shot("kernel_gone")

@@ -1,7 +1,7 @@
 """The playground in a real JupyterLab: typed, drawn, chosen and written, by mouse and by keyboard."""
 
 import pytest
-from notebook_in_browser import violations
+from notebook_in_browser import BUSY, violations
 
 DIGITS = [
     """import aitrain_nb as ai
@@ -11,7 +11,7 @@ before = trainer.fingerprint()
 playground = ai.Playground(trainer)
 playground""",
     "print(playground.value.predicted, tuple(playground.value.example.shape), trainer.fingerprint() == before)",
-    "import time\ntime.sleep(2.5)",
+    BUSY,
 ]
 TEXTS = [
     """import aitrain_nb as ai
@@ -87,6 +87,7 @@ def test_a_digit_is_drawn_with_the_mouse_and_by_keys_and_read_from_a_file(playgr
     for key in ["Space", *["ArrowDown"] * 14]:
         book.page.keyboard.press(key)
     book.until(lambda: "a cell that runs" in shown.locator(".aitrain-hint").inner_text())
+    book.let_go()
     book.until(lambda: answer(shown).startswith("Answer: 1"))
     assert not shown.locator(".aitrain-hint").is_visible()
     for key in [

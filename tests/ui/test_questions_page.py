@@ -10,13 +10,13 @@ def test_blame_is_asked_and_tested_and_a_branch_is_trained(open_book):
     book = open_book([SHOWN, WHERE], height=2300, width=1100)
     book.run(0)
     stepper = book.cell(0).locator(".aitrain-stepper")
-    stepper.wait_for(timeout=60_000)
+    stepper.wait_for()
 
     def clicked(element):
         before = int(stepper.get_attribute("data-clicks"))
         element.click()
-        book.until(lambda: int(stepper.get_attribute("data-clicks")) > before, 60)
-        book.until(lambda: stepper.get_attribute("data-busy") == "false", 60)
+        book.until(lambda: int(stepper.get_attribute("data-clicks")) > before)
+        book.until(lambda: stepper.get_attribute("data-busy") == "false")
 
     chip = lambda name: stepper.locator(f"[data-question={name}]")  # noqa: E731
     assert chip("blame").get_attribute("aria-disabled") == "true"
@@ -43,7 +43,7 @@ def test_blame_is_asked_and_tested_and_a_branch_is_trained(open_book):
     book.page.keyboard.type("faster <b>")
     before = int(stepper.get_attribute("data-clicks"))
     book.page.keyboard.press("Enter")
-    book.until(lambda: int(stepper.get_attribute("data-clicks")) > before, 60)
+    book.until(lambda: int(stepper.get_attribute("data-clicks")) > before)
     rows = stepper.locator(".aitrain-branches > li")
     book.until(lambda: rows.count() == 2)
     assert "faster <b>" in rows.nth(1).inner_text()
@@ -75,12 +75,12 @@ def test_the_questions_in_a_narrow_dark_page(open_book):
     )
     book.do(0)
     stepper = book.cell(0).locator(".aitrain-stepper")
-    stepper.wait_for(timeout=60_000)
+    stepper.wait_for()
     for name in ("gradient", "weight", "forgotten", "fork"):
         stepper.locator(f"[data-question={name}]").click()
         before = int(stepper.get_attribute("data-clicks"))
         stepper.locator(".aitrain-question:visible .aitrain-ask").last.click()
-        book.until(lambda: int(stepper.get_attribute("data-clicks")) > before, 60)  # noqa: B023
+        book.until(lambda: int(stepper.get_attribute("data-clicks")) > before)  # noqa: B023
         book.shot(f"questions_dark_{name}")
     assert not violations(book.page, ".aitrain-stepper")
     assert stepper.evaluate("element => element.scrollWidth <= element.clientWidth + 1")

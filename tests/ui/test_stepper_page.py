@@ -15,8 +15,8 @@ def test_a_step_of_a_paused_run_is_looked_into(open_book):
     book.run(0)
     panel = book.panel(0)
     press = lambda does: panel.locator(f"[data-does={does}]").click()  # noqa: E731
-    panel.wait_for(timeout=60_000)
-    book.until(lambda: int(book.data(0, "rows") or 0) > 20, 60)
+    panel.wait_for()
+    book.until(lambda: int(book.data(0, "rows") or 0) > 20)
     look = panel.locator("[data-does=look]")
     assert look.is_hidden()
     press("pause")
@@ -65,7 +65,7 @@ def test_a_whole_step_of_each_task_is_walked_and_taken_back(open_book):
         shown, where = 2 * task, 2 * task + 1
         book.run(shown)
         stepper = book.cell(shown).locator(".aitrain-stepper")
-        stepper.wait_for(timeout=60_000)
+        stepper.wait_for()
         forward, back = (stepper.locator(f"[data-does={does}]") for does in ("next_phase", "back"))
         book.focus(forward)
         for done, phase in enumerate(PHASES, 1):
