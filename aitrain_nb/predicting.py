@@ -15,6 +15,8 @@ from aitrain_nb.sources.kinds.image_folder import find_images
 from aitrain_nb.sources.pictures import SUFFIXES as PICTURES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from aitrain_nb.exporting import ExportedModel
@@ -81,6 +83,28 @@ def predict_file(trainer: Trainer | ExportedModel, path: Path) -> Answers:
     for name in ("predicted", "probability"):
         frame[_free(frame, name)] = _answers(trainer, rows, full)[name]
     return Answers(frame, notes)
+
+
+def predict_lines(trainer: Trainer | ExportedModel, lines: Iterable[str]) -> Answers:
+    """The model's answers for lines that are a text each, as they come from another program.
+
+    Raises:
+        DataError: the model asks for something else than one text, or no line holds one.
+    """
+    import pandas as pd
+
+    asked_for = (
+        "images" if takes_images(trainer) else "pairs of texts" if "text_pair" in trainer.data.train.columns else ""
+    )
+    if asked_for:
+        raise DataError("A line is one text.", f"This model was trained on {asked_for}.", "Name a table of them.")
+    texts = [line.rstrip("\r\n") for line in lines]
+    full = [place for place, text in enumerate(texts) if text.strip()]
+    if not full:
+        raise DataError("Nothing came.", "A line is a text, and there was none.", "Send it lines, or name a file.")
+    notes = [f"Empty rows, left without an answer: {len(texts) - len(full):,} of {len(texts):,}."]
+    answers = _answers(trainer, [[text] for text in texts], full)
+    return Answers(pd.DataFrame({"text": texts} | answers), notes if len(full) < len(texts) else [])
 
 
 def takes_images(trainer: Trainer | ExportedModel) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 import aitrain_nb as ai
 from aitrain_nb.bundled import BUNDLED
 from aitrain_nb.cli import app
-from aitrain_nb.predicting import names_a_file, predict_file
+from aitrain_nb.predicting import names_a_file, predict_file, predict_lines
 
 TICKETS = BUNDLED["tickets"]("text-classification").dataset
 TEXTS = TICKETS.columns["text"][:120]
@@ -248,3 +249,21 @@ def test_a_table_may_hold_the_paths_of_images(on_images, tmp_path):
     asked = folder_of_images(tmp_path)
     (tmp_path / "list.csv").write_text(f"image\n{asked / 'a.png'}\n{asked / 'b.png'}\n")
     assert predict_file(on_images, tmp_path / "list.csv").frame["predicted"].tolist() == ["dark", "light"]
+
+
+def test_lines_of_another_program(on_images, on_pairs, tmp_path):
+    trainer = ai.prepare(data="tickets", vocabulary_size=200, max_steps=1)
+    ai.save_run(trainer, tmp_path / "run")
+    ask = lambda *words, lines: CliRunner().invoke(app, ["predict", str(tmp_path / "run"), *words], input=lines)  # noqa: E731
+    done = ask("-", lines=f"{TEXTS[0]}\r\n\n {TEXTS[1]}")
+    expected = trainer.predict([TEXTS[0], f" {TEXTS[1]}"])["predicted"].tolist()
+    frame = pd.read_csv(io.StringIO(done.stdout), keep_default_na=False)
+    assert frame["text"].tolist() == [TEXTS[0], "", f" {TEXTS[1]}"]
+    assert frame["predicted"].tolist() == [expected[0], "", expected[1]]
+    assert "Empty rows, left without an answer: 1 of 3." in done.stderr
+    assert "Nothing came" in str(ask("-", lines="\n \n").exception)
+    for words in (("-",), (str(tmp_path / "texts.csv"),), (str(tmp_path),)):
+        assert "--second goes with one text" in str(ask(*words, "--second", "b", lines="a").exception)
+    for other, named in ((on_images, "images"), (on_pairs, "pairs of texts")):
+        with pytest.raises(ai.DataError, match=f"trained on {named}"):
+            predict_lines(other, ["a"])

@@ -70,12 +70,13 @@ def predict(
     what: Annotated[
         str,
         typer.Argument(
-            help="A text, a table (.csv, .tsv, .jsonl, .json, .parquet) with the run's columns, an image, or a folder of images."
+            help="A text, a table (.csv, .tsv, .jsonl, .json, .parquet) with the run's columns, an image, a folder of images, or - for "
+            "lines that come from another program."
         ),
     ],
     second: Annotated[str | None, typer.Option(help="The second text, where the run was trained on pairs.")] = None,
     to: Annotated[
-        Path | None, typer.Option(help="File for the predictions of a table or a folder; printed by default.")
+        Path | None, typer.Option(help="File for the predictions of a table, a folder or lines; printed by default.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the file that --to names.")] = False,
     task_file: Annotated[Path | None, OWN_TASK] = None,
@@ -86,18 +87,23 @@ def predict(
     """Ask a trained model."""
     from aitrain_nb.exporting import is_export, load_exported
     from aitrain_nb.loading import load_run
-    from aitrain_nb.predicting import names_a_file, predict_file
+    from aitrain_nb.predicting import names_a_file, predict_file, predict_lines
 
     add_own_task(task_file)
     if to is not None:
         check_place(to)
         _check_not_lost(to, what, overwrite=overwrite)
+    is_one = what != "-" and not names_a_file(what) and not Path(what).is_dir()
+    if second is not None and not is_one:
+        raise ConfigError(
+            "--second goes with one text.", f"{what!r} holds many.", "Put the second texts into a column of the table."
+        )
     trainer = load_exported(run, trusted=trust) if is_export(run) else load_run(run)
-    if not names_a_file(what) and not Path(what).is_dir():
+    if is_one:
         best = trainer.predict([what] if second is None else [(what, second)]).iloc[0]
         say(f"{best['predicted']} ({best['probability']:.1%})")
         return
-    answers = predict_file(trainer, Path(what))
+    answers = predict_lines(trainer, sys.stdin) if what == "-" else predict_file(trainer, Path(what))
     for note in answers.notes:
         say(note, err=True)
     text = answers.frame.to_csv(index=False)
