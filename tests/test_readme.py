@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import aitrain_nb
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", README, re.DOTALL)
@@ -52,3 +54,13 @@ def test_every_make_target_that_is_named_is_there():
     for document in ("README.md", "CONTRIBUTING.md"):
         named = re.findall(r"\bmake ([a-z]+)\b", (ROOT / document).read_text(encoding="utf-8"))
         assert set(named) - {"PYTHON"} <= {*targets}, document
+
+
+def test_every_public_function_stands_in_the_readme():
+    """What a stranger doesn't read of, he doesn't use. (Records, errors and what other calls give back are met on the way.)"""
+    met_on_the_way = {"Batch", "Forward", "Loss", "Gradients", "Update", "Evaluation", "Splits", "Task", "TrainConfig"}
+    met_on_the_way |= {name for name in aitrain_nb.__all__ if name.endswith(("Error", "Training"))} | {
+        "plots",
+        "watchers",
+    }
+    assert {name for name in aitrain_nb.__all__ if f"ai.{name}" not in README} == met_on_the_way
