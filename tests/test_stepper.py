@@ -1,8 +1,13 @@
 """The stepper without a browser: what the page is told, what a click does, and what stays in the file."""
 
+import signal
+import threading
+
 import pytest
+import torch
 
 import aitrain_nb as ai
+from aitrain_nb.engine.interrupts import Breakable
 from aitrain_nb.widgets.stepper import Stepper
 
 
@@ -99,3 +104,71 @@ def test_hostile_labels_stay_text():
     for page in (stepper.twin(), *(box["html"] for box in stepper.boxes)):
         assert "<img src=x" not in page
         assert "<script" not in page
+
+
+@pytest.mark.parametrize("question", ["unit_off", "gradient", "blame", "agreement", "forgotten", "rates", "profile"])
+def test_stop_ends_a_question_and_the_run_is_as_it_was(stepper, question):
+    stepper.next_step()
+    if question == "profile":
+        stepper.next_step()
+    trainer = stepper.walk.trainer
+    state = torch.get_rng_state()
+    before = (trainer.fingerprint(), trainer.step, trainer.order.cursor, len(trainer.history), trainer.model.training)
+    calls = []
+
+    def pressed(*_):
+        calls.append(question)
+        click(stepper, "stop")
+
+    hook = torch.nn.modules.module.register_module_forward_hook(pressed)  # whichever copy computes
+    try:
+        stepper._hear(None, {"type": "ask", "name": question, "values": {}}, [])
+    finally:
+        hook.remove()
+    assert calls
+    assert stepper.told["problem"] == "Stopped before there was an answer; the run is as it was."
+    assert stepper.walk.asked == []
+    now = (trainer.fingerprint(), trainer.step, trainer.order.cursor, len(trainer.history), trainer.model.training)
+    assert now == before
+    assert torch.equal(torch.get_rng_state(), state)
+    stepper._hear(None, {"type": "ask", "name": question, "values": {}}, [])
+    assert not stepper.told["problem"]
+    assert len(stepper.walk.asked) == 1
+    stepper.next_step()
+
+
+def test_a_stop_when_no_question_is_asked_interrupts_nothing(stepper):
+    taken = signal.getsignal(signal.SIGINT)
+    click(stepper, "stop")
+    stepper.next_step()
+    stepper._hear(None, {"type": "ask", "name": "rates", "values": {}}, [])
+    click(stepper, "stop")
+    assert signal.getsignal(signal.SIGINT) is taken
+    assert stepper.walk.asked
+
+
+def test_a_stop_that_comes_as_the_block_ends_is_one_interrupt_or_none():
+    """However the two threads meet, nothing is raised after the block, and the handler that was there is put back."""
+    block, taken, over = Breakable(), signal.getsignal(signal.SIGINT), threading.Event()
+
+    def hand():
+        while not over.is_set():
+            block.stop()
+
+    pressing = threading.Thread(target=hand)
+    pressing.start()
+    ends = {"whole": 0, "broken": 0}
+    try:
+        for length in range(3000):
+            try:
+                with block():
+                    sum(range(length % 50))
+                ends["whole"] += 1
+            except KeyboardInterrupt:
+                ends["broken"] += 1
+            assert signal.getsignal(signal.SIGINT) is taken
+    finally:
+        over.set()
+        pressing.join()
+    assert sum(ends.values()) == 3000
+    assert ends["broken"]

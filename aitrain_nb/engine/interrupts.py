@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from contextlib import contextmanager
@@ -64,6 +65,46 @@ def deferred_interrupt(ask: Callable[[str], None], may_raise: Callable[[], bool]
         yield taken
     finally:
         signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+class Breakable:
+    """What another thread, or the kernel's interrupt button, may cut short: `with breakable():` around it, and `stop()` from elsewhere.
+
+    A kernel that isn't running a cell ignores interrupts, so that they reach what a click started only in here. KeyboardInterrupt is raised
+    once, and never after the block.
+    """
+
+    def __init__(self) -> None:
+        self._is_on = False
+        self._ending = threading.Lock()
+
+    def stop(self) -> None:
+        """End what is in the block, if anything is."""
+        with self._ending:
+            if self._is_on:
+                _thread.interrupt_main()
+
+    def _handle(self, _number: int, _frame: Any) -> None:
+        if self._is_on:
+            self._is_on = False
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """The block; on another thread than the main one nothing can end it early."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._handle)
+        try:
+            self._is_on = True
+            try:
+                yield
+            finally:
+                with self._ending:  # whoever stops it has done so, or finds it ended
+                    self._is_on = False
+        finally:
+            signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from aitrain_nb import html
+from aitrain_nb.engine.interrupts import Breakable
 from aitrain_nb.errors import AitrainError
 from aitrain_nb.stepping import Walk, folded
 from aitrain_nb.widgets.budget import Budget
@@ -59,6 +60,7 @@ class Stepper(Placed):
         self._views, self._questions = PhaseViews(), QuestionViews()
         self._clicks = 0
         self._budget = Budget(0.0)
+        self._question = Breakable()
         super().__init__()
         self._tell()
 
@@ -132,6 +134,7 @@ class Stepper(Placed):
         kind = message["type"]
         if kind == "stop":
             self.walk.stop()
+            self._question.stop()
         elif (found := self._act(message)) is not None:
             code, act = found
             if not self.in_turn(lambda: self._click(act)):
@@ -145,7 +148,7 @@ class Stepper(Placed):
         if not isinstance(name, str):
             return None
         if kind == "ask" and isinstance(values := message.get("values"), dict):
-            return f"ask({name!r})", lambda: self.ask(name, **values)
+            return f"ask({name!r})", lambda: self._asked_on_the_page(name, values)
         if kind == "walk_on":
             return f"walk_on({name!r})", lambda: self.walk_on(name)
         if kind == "train_branch":
@@ -162,6 +165,17 @@ class Stepper(Placed):
             self._tell(f"{error.what} {error.why} {error.fix}")
         except Exception as error:  # noqa: BLE001  shown where it was asked for; a callback has no cell that could show it
             self._tell(f"{type(error).__name__}: {error}")
+
+    def _asked_on_the_page(self, name: str, values: dict[str, Any]) -> None:
+        """A question that Stop, or the kernel's interrupt button, may end."""
+        before = self.walk.trainer.step
+        try:
+            with self._question():
+                self.ask(name, **values)
+        except KeyboardInterrupt:
+            is_moved = self.walk.trainer.step != before  # on the way back to an earlier step
+            where = f"the run stands at step {self.walk.trainer.step}" if is_moved else "the run is as it was"
+            self._tell(f"Stopped before there was an answer; {where}.")
 
     def _move(self, move: Callable[[], Any]) -> Any:
         self._clicks += 1

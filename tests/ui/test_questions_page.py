@@ -91,3 +91,28 @@ def test_the_questions_in_a_narrow_dark_page(open_book):
     book.until(lambda: "numbers with commas" in stepper.locator(".aitrain-hint").inner_text())
     book.shot("questions_dark_refused")
     assert not book.page.problems
+
+
+def test_a_question_that_takes_long_says_so_and_is_stopped(open_book):
+    slow = "import time\ntrainer.model.register_forward_hook(lambda *_: time.sleep(1))\nstepper"
+    book = open_book(
+        [SHOWN.removesuffix("stepper") + slow, "print(trainer.step, len(stepper.walk.asked))"], height=1700
+    )
+    book.run(0)
+    stepper = book.cell(0).locator(".aitrain-stepper")
+    stepper.wait_for()
+    stepper.locator("[data-question=profile]").click()
+    asking = stepper.locator(".aitrain-question:visible .aitrain-ask").last
+    asking.press("Enter")
+    stop = stepper.locator("[data-does=stop_question]")
+    stop.wait_for()
+    assert "Working on it" in stepper.locator(".aitrain-hint").inner_text()
+    book.shot("questions_working", stepper)
+    assert not violations(book.page, ".aitrain-stepper")
+    stop.press("Enter")
+    book.until(lambda: "Stopped before there was an answer" in stepper.locator(".aitrain-hint").inner_text())
+    assert not stop.is_visible()
+    assert asking.evaluate("element => element === document.activeElement"), "the focus is again where it was"
+    assert stepper.get_attribute("data-busy") == "false"
+    assert book.do(1).split() == ["0", "0"]
+    assert not book.page.problems

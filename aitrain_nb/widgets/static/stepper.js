@@ -11,7 +11,8 @@ const STEPPER = `
     <button type="button" data-does="back" title="To the beginning of this step; between two steps, to before the last one">Back</button>
     <button type="button" data-does="stop" title="After the step under way" hidden>Stop</button>
   </div>
-  <div class="aitrain-hint" role="note" hidden></div>
+  <div class="aitrain-hint" role="note" hidden><span></span>
+    <button type="button" data-does="stop_question" title="It leaves the run as it was" hidden>Stop</button></div>
   <div class="aitrain-click"><span>as code</span><pre tabindex="0" aria-label="This click as code"></pre></div>
   <div class="aitrain-walk"></div>
   <div class="aitrain-lines"></div>
@@ -37,12 +38,14 @@ function showStepper({ model, el }) {
   let asked = ""; // what was clicked and is not yet done
   let waiting = null;
   let hint = "";
+  let came = null; // what had the focus when it was asked
 
   /** @param place where in the page a word on it is said */
   function ask(wish, more = {}, place = home) {
     if (wish === "stop") return model.send({ type: "stop" });
     if (asked) return;
     asked = wish;
+    came = document.activeElement;
     place.append(find(".aitrain-hint"));
     waiting = setTimeout(() => say("A cell is running: this click acts when it has ended."), BUSY_AFTER);
     model.send({ type: wish, ...more });
@@ -55,6 +58,7 @@ function showStepper({ model, el }) {
   function answered() {
     rest();
     if (!model.get("told").busy) asked = "";
+    stoppable(false);
     say("");
     draw();
   }
@@ -62,8 +66,14 @@ function showStepper({ model, el }) {
     hint = words;
     const shown = hint || model.get("told").problem;
     find(".aitrain-hint").hidden = !shown;
-    find(".aitrain-hint").textContent = shown;
+    find(".aitrain-hint span").textContent = shown;
     if (shown && isNews) announce(shown);
+  }
+  /** Whether a question is being worked on; its Stop goes, and the focus is again where it was. */
+  function stoppable(is) {
+    const button = find("[data-does=stop_question]");
+    if (!is && document.activeElement === button && came?.isConnected) came.focus();
+    button.hidden = !is;
   }
   /** A button that waits keeps the focus, so it isn't disabled but says so. */
   function able() {
@@ -103,6 +113,7 @@ function showStepper({ model, el }) {
   }
   for (const button of el.querySelectorAll(".aitrain-controls button"))
     button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && ask(button.dataset.does));
+  find("[data-does=stop_question]").addEventListener("click", () => model.send({ type: "stop" }));
   find("[data-does=copy]").addEventListener("click", async () => {
     getSelection().selectAllChildren(walk); // where the page may not write to the clipboard, Ctrl-C does
     const done = await navigator.clipboard.writeText(walk.textContent).then(() => true, () => false);
@@ -113,6 +124,7 @@ function showStepper({ model, el }) {
     if (message.type !== "begun") return;
     rest();
     if (asked !== "ask") return;
+    stoppable(true);
     let seconds = 0;
     waiting = setInterval(() => say(`Working on it: ${++seconds} s`, seconds === 1), 1000);
   }
