@@ -7,7 +7,7 @@ import pytest
 import aitrain_nb as ai
 from aitrain_nb.lessons import book
 from aitrain_nb.lessons.books import lesson_06, lesson_09
-from aitrain_nb.lessons.experiments import noisy_digits, short_runs, tiny_gpt
+from aitrain_nb.lessons.experiments import noisy_digits, patients, short_runs, tiny_gpt
 from aitrain_nb.lessons.widgets.forgetting_meter import mistaught
 
 seeds = pytest.mark.parametrize("seed", range(1, 6))
@@ -31,6 +31,9 @@ def test_a_rate_is_right_or_wrong_on_every_seed(seed):
 def test_a_treatment_cures_or_does_not_on_every_seed(seed):
     exercise = next(one for one in book.lesson("09").exercises if one.id == "09.6")
     assert lesson_09._cures(exercise.right, seed) is None
+    ill = patients.admit("B", seed=seed)
+    ill.fit(display="none")
+    assert lesson_09._cures(dict(ai.diagnose(ill).fix), seed) is None, "what the diagnosis advises is no wrong answer"
     for treatment, words in exercise.wrong:
         assert words in lesson_09._cures(treatment, seed)
 
