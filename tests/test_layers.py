@@ -1,6 +1,7 @@
 """The shape of the package: who imports whom, and what no module may do."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,10 @@ def test_every_public_name_can_be_had():
 def test_an_unknown_name_is_answered_with_the_valid_ones():
     with pytest.raises(AttributeError, match="prepare"):
         aitrain_nb.trainer_of_my_dreams  # noqa: B018
+
+
+def test_no_test_asserts_how_long_something_took():
+    """A busy machine is no fault of the code: benchmarks print times, tests wait until what they wait for is there."""
+    clocks = r"assert [^\n]*(?:perf_counter|monotonic|process_time|time)\(\) - \w+ <"
+    tests = [path for path in (REPOSITORY / "tests").rglob("*.py") if "benchmarks" not in path.parts]
+    assert [path.name for path in tests if re.search(clocks, path.read_text(encoding="utf-8"))] == []
