@@ -760,13 +760,15 @@ def refuse(*_, **__):
     raise OSError("unreachable")
 
 
-def test_a_hub_name_without_a_network_gets_its_sentence_at_once(monkeypatch):
+def test_a_hub_name_without_a_network_gets_its_sentence(monkeypatch):
+    monkeypatch.setattr(hub, "_answers", {})
     monkeypatch.setattr(socket, "create_connection", refuse)
     with pytest.raises(DataError, match="Download it once with a network, or give a file"):
         read("nobody/nothing")
 
 
-def test_a_hub_that_hangs_is_given_up_within_five_seconds(monkeypatch):
+def test_a_hub_that_hangs_is_given_up(monkeypatch):
+    monkeypatch.setattr(hub, "_answers", {})
     over, waits = threading.Event(), []
 
     def hang(*_, **__):

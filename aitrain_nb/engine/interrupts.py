@@ -68,18 +68,38 @@ def deferred_interrupt(ask: Callable[[str], None], may_raise: Callable[[], bool]
 
 
 class Breakable:
-    """What another thread, or the kernel's interrupt button, may cut short: `with breakable():` around it, and `stop()` from elsewhere.
+    """What another thread, or the kernel's interrupt button, may cut short: `breakable.do(act)`, and `stop()` from elsewhere.
 
-    A kernel that isn't running a cell ignores interrupts, so that they reach what a click started only in here. KeyboardInterrupt is raised
-    once, and never after the block.
+    A kernel that isn't running a cell ignores interrupts, so they would not reach what a click started. KeyboardInterrupt is raised once,
+    and never when `act` is over: one frame holds all of it, so that the handler that was there is put back wherever it comes.
     """
 
     def __init__(self) -> None:
         self._is_on = False
         self._ending = threading.Lock()
 
+    def do(self, act: Callable[[], None]) -> None:
+        """Call it; on another thread than the main one nothing ends it early.
+
+        Raises:
+            KeyboardInterrupt: it was stopped.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            act()
+            return
+        before = signal.signal(signal.SIGINT, self._handle)
+        try:
+            try:
+                self._is_on = True
+                act()
+            finally:
+                with self._ending:  # who stops it has done so by now, or will find it ended
+                    self._is_on = False
+        finally:
+            signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
     def stop(self) -> None:
-        """End what is in the block, if anything is."""
+        """End what is being done, if anything is."""
         with self._ending:
             if self._is_on:
                 _thread.interrupt_main()
@@ -88,23 +108,6 @@ class Breakable:
         if self._is_on:
             self._is_on = False
             raise KeyboardInterrupt
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """The block; on another thread than the main one nothing can end it early."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = signal.signal(signal.SIGINT, self._handle)
-        try:
-            self._is_on = True
-            try:
-                yield
-            finally:
-                with self._ending:  # whoever stops it has done so, or finds it ended
-                    self._is_on = False
-        finally:
-            signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
 
 
 @contextmanager

@@ -170,8 +170,7 @@ class Stepper(Placed):
         """A question that Stop, or the kernel's interrupt button, may end."""
         before = self.walk.trainer.step
         try:
-            with self._question():
-                self.ask(name, **values)
+            self._question.do(lambda: self.ask(name, **values))
         except KeyboardInterrupt:
             is_moved = self.walk.trainer.step != before  # on the way back to an earlier step
             where = f"the run stands at step {self.walk.trainer.step}" if is_moved else "the run is as it was"
