@@ -172,6 +172,20 @@ def test_a_record_outlives_its_trainer_with_a_sentence(make, step):
     assert "outlived" in update._repr_html_()
 
 
+@pytest.mark.parametrize(
+    "ask", [lambda forward: forward.ablate("output", 1).text(), lambda forward: len(forward.check())]
+)
+def test_a_question_is_answered_though_nobody_else_holds_its_trainer(make, ask):
+    """As `start("03.4").forward.ablate(...)` does in a lesson: what gave the record goes while it is asked."""
+    trainer = make()
+    forward = trainer.forward(trainer.tokenize())
+    collected = []
+    trainer.model.register_forward_hook(lambda *_: collected.append(gc.collect()))
+    del trainer
+    assert ask(forward)
+    assert collected
+
+
 def test_fit_keeps_no_records_and_no_predictions(make):
     trainer, alive, most = make(max_steps=30), weakref.WeakSet(), 0
 

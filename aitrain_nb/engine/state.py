@@ -82,7 +82,6 @@ class TrainingState:
         loss_options: what is minimised where it isn't plain cross-entropy.
         records: of the step that is being taken by hand; None in `fit`.
         snapshots: states of earlier steps, for `undo`.
-        inspector: answers the questions that records ask.
         keeper: which weights the model holds: the best or the last.
     """
 
@@ -134,7 +133,6 @@ class TrainingState:
         self.notes = [*self.data.notes, *of_task, *self.method_notes]
         self.is_loaded, self.step = False, 0
         self.records: StepRecords | None = None
-        self.inspector = Inspector(weakref.proxy(self))
         self.snapshots = snapshots.Ring(self.config.snapshot_memory_bytes)
         self.keeper = Keeper(self.model, enabled=self.config.keep == "best")
         self._reference: weakref.ref[Any] = weakref.ref(self)
@@ -260,6 +258,11 @@ class TrainingState:
     def is_updating(self) -> bool:
         """Whether the optimizer is writing weights at this moment."""
         return self._turn.updating
+
+    @property
+    def inspector(self) -> Inspector:
+        """Answers a question that a record asks; until it is answered, the trainer lives."""
+        return Inspector(self)
 
     @property
     def is_in_step(self) -> bool:
