@@ -138,6 +138,30 @@ def test_stop_ends_a_question_and_the_run_is_as_it_was(stepper, question):
     stepper.next_step()
 
 
+def test_stop_on_the_way_back_leaves_the_run_at_a_step_it_was_at(make):
+    trainer = make(epochs=2, max_steps=12, snapshot_every=6, evaluate_every=0, keep="last")
+    trainer.fit(display="none")
+    losses = [row["loss"] for row in trainer.history]
+    stepper = Stepper(trainer)
+    stepper.in_turn = lambda act: act() or True
+    calls = []
+
+    def pressed(*_):
+        calls.append(trainer.step)
+        if trainer.step == 8:
+            click(stepper, "stop")
+
+    hook = trainer.model.register_forward_hook(pressed)
+    stepper._hear(None, {"type": "ask", "name": "rewind", "values": {"step": 10}}, [])
+    hook.remove()
+    assert calls
+    assert stepper.told["problem"] == f"Stopped before there was an answer; the run stands at step {trainer.step}."
+    assert 6 <= trainer.step < 10
+    assert [row["loss"] for row in trainer.history] == losses[: trainer.step]
+    trainer.fit(display="none")
+    assert [row["loss"] for row in trainer.history] == losses
+
+
 def test_a_stop_when_no_question_is_asked_interrupts_nothing(stepper):
     taken = signal.getsignal(signal.SIGINT)
     click(stepper, "stop")

@@ -12,7 +12,7 @@ const STEPPER = `
     <button type="button" data-does="stop" title="After the step under way" hidden>Stop</button>
   </div>
   <div class="aitrain-hint" role="note" hidden><span></span>
-    <button type="button" data-does="stop_question" title="It leaves the run as it was" hidden>Stop</button></div>
+    <button type="button" data-does="stop_question" title="It has no answer then" hidden>Stop</button></div>
   <div class="aitrain-click"><span>as code</span><pre tabindex="0" aria-label="This click as code"></pre></div>
   <div class="aitrain-walk"></div>
   <div class="aitrain-lines"></div>
