@@ -1,6 +1,6 @@
 """The live panel in a real JupyterLab: levers act while the cell runs, and the notebook still shows the run tomorrow.
 
-Each test that waits says what it waits for; a lever has to act within one step and 0.3 seconds, and the steps here take 50 ms.
+Each test that waits says what it waits for; how soon a lever acts is measured by tests/benchmarks/live_latency.py.
 """
 
 import json
@@ -24,8 +24,6 @@ SLIDERS = (
     "shown = ipywidgets.interactive_output(lambda size: print('size', size), {'size': size})\n"
     "ipywidgets.VBox([rate, ipywidgets.HBox([size]), shown])"
 )
-WITHIN = 1.5
-"""Seconds within which a test expects a lever to have acted: one step of 0.05 s, 0.3 s, and what this machine's other work takes."""
 
 
 def start(book, number=0, rows=8):
@@ -65,27 +63,27 @@ def test_every_lever_acts_while_the_cell_runs(open_book):
 
 def pause_step_and_resume(book, word):
     press(book, "Pause")
-    book.until(lambda: word() == "paused", WITHIN)
+    book.until(lambda: word() == "paused")
     held = step_of(book)
     book.page.wait_for_timeout(500)
     assert step_of(book) == held, "a paused run takes no step"
     press(book, "Step")
-    book.until(lambda: step_of(book) == held + 1, WITHIN)
+    book.until(lambda: step_of(book) == held + 1)
     book.page.wait_for_timeout(300)
     assert (word(), step_of(book)) == ("paused", held + 1)
     press(book, "Resume")
-    book.until(lambda: step_of(book) > held + 3, WITHIN)
+    book.until(lambda: step_of(book) > held + 3)
 
 
 def move_rate_and_pace(book):
     rate = book.panel(0).get_by_role("slider", name="Learning rate")
     book.focus(rate)
     book.page.keyboard.press("ArrowRight")
-    book.until(lambda: "lr=0.00316" in book.panel(0).locator(".aitrain-line").text_content(), WITHIN)
+    book.until(lambda: "lr=0.00316" in book.panel(0).locator(".aitrain-line").text_content())
     field = book.panel(0).get_by_role("textbox", name="Learning rate")
     field.fill("0.01")
     field.press("Enter")
-    book.until(lambda: "lr=0.01" in book.panel(0).locator(".aitrain-line").text_content(), WITHIN)
+    book.until(lambda: "lr=0.01" in book.panel(0).locator(".aitrain-line").text_content())
     field.fill("much")
     field.press("Enter")
     assert "a number from" in book.panel(0).locator(".aitrain-wrong").first.text_content()
@@ -290,12 +288,12 @@ def test_the_whole_panel_by_keyboard_only(open_book):
         keys.press(key)
     assert (focused(), book.page.locator(".jp-CodeCell").count()) == ("pause", 2)
     keys.press("Space")
-    book.until(lambda: word() == "paused", WITHIN)
+    book.until(lambda: word() == "paused")
     held = step_of(book)
     keys.press("Tab")
     assert focused() == "step"
     keys.press("Enter")
-    book.until(lambda: step_of(book) == held + 1, WITHIN)
+    book.until(lambda: step_of(book) == held + 1)
     keys.press("Tab")
     assert focused() == "stop"
     keys.press("Tab")
@@ -318,7 +316,7 @@ def test_the_whole_panel_by_keyboard_only(open_book):
     book.shot("by_keyboard")
     book.focus(panel.locator("[data-does=pause]"))
     keys.press("Enter")
-    book.until(lambda: "lr=0.02" in panel.locator(".aitrain-line").text_content(), WITHIN)
+    book.until(lambda: "lr=0.02" in panel.locator(".aitrain-line").text_content())
     assert rate.get_attribute("aria-valuetext") == "0.02"
     book.focus(panel.locator("[data-does=stop]"))
     keys.press("Space")

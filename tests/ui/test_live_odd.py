@@ -3,7 +3,7 @@
 import os
 import signal
 
-from test_live import PREPARE, RUN, WITHIN, press, start, step_of
+from test_live import PREPARE, RUN, press, start, step_of
 
 SLOW = PREPARE + "history = trainer.fit(pace=1)"
 
@@ -49,7 +49,7 @@ def test_a_paused_run_whose_cell_is_run_again_goes_on_to_its_end(open_book):
     book = open_book([PREPARE.replace("epochs=200", "epochs=3") + "history = trainer.fit(pace=20)"])
     start(book)
     press(book, "Pause")
-    book.until(lambda: book.data(0, "word") == "paused", WITHIN)
+    book.until(lambda: book.data(0, "word") == "paused")
     book.cell(0).locator(".cm-content").click()
     book.page.keyboard.press("Control+Enter")  # it waits for the run, which nobody could resume any longer
     book.panel(0).wait_for(state="detached")
